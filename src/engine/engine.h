@@ -1,0 +1,52 @@
+/* Owns translations: finds, makes, links, invalidates and evicts them, and runs guest processors.
+ * One engine a process; all functions are safe from any thread unless said otherwise. */
+#pragma once
+#include "guest/cpu.h"
+#include "guest/guest.h"
+#include "host/host.h"
+
+struct engine_config {
+    const struct guest *guest;
+    const struct host *host;
+    size_t cache_bytes;    /* bound of the code cache; 0: 256 MiB */
+    unsigned max_insns;    /* of a unit; 0: the default */
+    bool no_link, no_opt;  /* for tests */
+    bool chaos;            /* invalidate at random */
+    uint64_t chaos_seed;
+    const char *dump;      /* "ir,opt,asm[=ADDR]" or NULL */
+    guest_fetch_fn *fetch; /* of guest code */
+    void *fetch_ctx;
+};
+
+/* NULL with a logged reason. The config is copied. */
+struct engine *engine_create(const struct engine_config *config);
+void engine_destroy(struct engine *e);
+
+/* A processor in its guest's reset state; NULL when out of memory. */
+struct cpu *engine_cpu_create(struct engine *e, void *personality);
+/* A copy of `from`'s architectural state (fork, clone). */
+struct cpu *engine_cpu_clone(const struct cpu *from, void *personality);
+void engine_cpu_destroy(struct cpu *cpu);
+
+/* Runs until something concerns the caller; state is exact then.  steps: 0, or return with
+ * CPU_EVENT_STEP after that many instructions. */
+enum cpu_event engine_run(struct cpu *cpu, uint64_t steps);
+
+/* The translations of the guest bytes [start, start+size) are not to be run again: none is entered after this
+ * returns, except by threads in the middle of one. Any context but a signal handler's. */
+void engine_invalidate(struct engine *e, uint64_t start, uint64_t size);
+
+/* The state was changed from outside (PC, FPCR, registers): before the next engine_run. */
+void engine_state_changed(struct cpu *cpu);
+
+/* Makes engine_run return CPU_EVENT_INTERRUPT soon, without loss. Async-signal-safe; any thread. */
+void engine_interrupt(struct cpu *cpu);
+
+/* To be called first by the host's handler of SIGSEGV, SIGBUS (siginfo_t *, ucontext_t *): true if it was the guest's
+ * fault, and the handler is to return at once; engine_run will then return CPU_EVENT_FAULT. */
+bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
+
+/* Around fork(2): takes the locks; releases them in parent and child (in the child other cpus are gone). */
+void engine_fork_prepare(struct engine *e);
+void engine_fork_parent(struct engine *e);
+void engine_fork_child(struct engine *e, struct cpu *self);

@@ -1,0 +1,66 @@
+/* One guest processor, that is one guest thread: its architectural state and what generated code needs
+ * at hand.  Hosts know this struct's layout; guests only that their state lies at its start. */
+#pragma once
+#include "ir/eval.h"
+
+#define CPU_STATE_SIZE 2048
+#define CPU_JUMP_BITS 12 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
+
+struct engine;
+
+struct cpu_jump {
+    uint64_t pc;      /* guest PC; ~0 never matches */
+    const void *code; /* its translation's entry */
+};
+
+/* Why engine_run returned. */
+enum cpu_event {
+    CPU_EVENT_SYSCALL,
+    CPU_EVENT_BREAKPOINT, /* detail: immediate */
+    CPU_EVENT_UNDEFINED,  /* detail: instruction bytes */
+    CPU_EVENT_FAULT,      /* cpu->fault: the guest touched memory it may not */
+    CPU_EVENT_FETCH,      /* PC is not executable memory; cpu->fault.address = PC */
+    CPU_EVENT_ALIGN,      /* detail: address */
+    CPU_EVENT_INTERRUPT,  /* engine_interrupt was called */
+    CPU_EVENT_YIELD,
+    CPU_EVENT_STEP,       /* the requested number of instructions was run */
+};
+
+struct cpu_fault {
+    int signal;       /* host's SIGSEGV or SIGBUS */
+    int code;         /* host's si_code */
+    uint64_t address; /* as the guest used it */
+    bool write;
+};
+
+struct cpu {
+    _Alignas(64) unsigned char state[CPU_STATE_SIZE]; /* the guest's struct; slots are offsets here */
+
+    /* Read and written by generated code; a host may reach all of it with a short displacement
+     * from `pending`. */
+    volatile uint32_t pending; /* nonzero: leave at the next poll (backward or indirect branch) */
+    uint32_t exit_reason;      /* enum ir_exit, or a host's own beyond 0x100 */
+    uint64_t exit_detail;
+    const void *exit_site;     /* link site that was not linked yet (executable address), or NULL */
+    struct cpu_jump *jumps;    /* 1 << CPU_JUMP_BITS entries, index (pc >> insn shift) & mask */
+    void *host_sp;             /* C stack while generated code runs */
+    void *code_sp;             /* generated code's stack (call/return pairs) while C runs */
+    void *code_stack;          /* its lowest address, guard page below */
+    uint64_t host_area[16];    /* a host's own use */
+    struct fp_status fp;       /* env: what the guest's mode says; flags: cumulative, less what the host FPU holds */
+    union ir_value scratch[8];
+
+    /* C only */
+    const struct guest *guest;
+    struct engine *engine;
+    uint32_t mode;             /* key bits in force */
+    struct cpu_fault fault;
+    volatile bool running;     /* between host.enter and its return */
+    void *personality;         /* the thread, as the operating-system layer sees it */
+    struct cpu *next;          /* engine's list */
+    uint64_t epoch;            /* engine: last quiescent point, 0 while outside engine_run */
+    uint64_t stat[16];         /* debug/stats.h */
+};
+
+/* The field of slot s (struct ir_slot *), as an lvalue of `type`. */
+#define CPU_SLOT(cpu, type, s) (*(type *)(void *)((cpu)->state + (s)->offset))

@@ -1,0 +1,45 @@
+/* What the rest of Demotic knows of an instruction set that programs are built for. */
+#pragma once
+#include "ir/ir.h"
+
+struct cpu;
+
+/* Reads n bytes of guest code at addr; false where it is not mapped executable. Never raises a signal. */
+typedef bool guest_fetch_fn(void *ctx, uint64_t addr, void *buf, size_t n);
+
+struct guest_request {
+    uint64_t pc;
+    uint32_t mode;      /* from guest.mode, part of the translation's key */
+    unsigned max_insns; /* >= 1; 1 for single-stepping */
+    guest_fetch_fn *fetch;
+    void *fetch_ctx;
+};
+
+/* One guest-specific helper called by IR_HELPER: may read and write slots in cpu, never guest memory. */
+typedef void guest_helper_fn(struct cpu *cpu, uint64_t arg);
+
+struct guest {
+    const char *name; /* "arm64" */
+    const struct ir_slot *slots;
+    unsigned slot_count, pc_slot, sp_slot, flags_slot;
+    unsigned insn_align; /* bytes */
+    guest_helper_fn *const *helpers; /* indexed by IR_HELPER's attr */
+    unsigned helper_count;
+    /* Initial register contents (all else zero). */
+    void (*reset)(struct cpu *cpu);
+    /* The bits that translations are specialised on, from the state (0: the usual). */
+    uint32_t (*mode)(const struct cpu *cpu);
+    /* Decodes from rq->pc and appends IR until a branch, max_insns or a page's end; always ends the
+     * unit, at least by a JUMP or an EXIT.  An unallocated instruction becomes IR_EXIT_UNDEFINED; code
+     * that cannot be fetched IR_EXIT_FETCH (only as the first instruction: else JUMP there). */
+    void (*translate)(struct ir_unit *u, const struct guest_request *rq);
+    /* True if the code at pc surely overwrites the flags slot before reading it, and before anything
+     * that may fault or leave (looks a few instructions ahead). */
+    bool (*flags_dead)(const struct guest_request *rq, uint64_t pc);
+    /* One instruction as text; its length in bytes, or 0 if n is too short. */
+    unsigned (*disassemble)(uint64_t pc, const uint8_t *bytes, size_t n, char *out, size_t size);
+};
+
+extern const struct guest guest_arm64;
+/* By name or ELF machine number; NULL if there is none. */
+const struct guest *guest_by_name(const char *name);

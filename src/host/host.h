@@ -1,0 +1,80 @@
+/* What the engine knows of a way to run IR. */
+#pragma once
+#include "guest/cpu.h"
+#include "ir/ir.h"
+
+/* Room in the code cache to compile into.  Code is written through `rw` and runs at rw + exec_delta:
+ * two mappings of the same memory, so that nothing is ever writable and executable. */
+struct host_buffer {
+    uint8_t *rw;
+    ptrdiff_t exec_delta;
+    size_t size; /* bytes available */
+};
+
+/* A place in compiled code that leaves for a known guest PC and can be linked to its translation. */
+struct host_site {
+    uint32_t offset; /* from the code's start */
+    uint64_t target; /* guest PC */
+};
+
+/* Where compiled code depends on where something lies; what a cache on disk must mend. */
+struct host_reloc {
+    uint32_t offset;
+    uint8_t kind; /* enum host_reloc_kind */
+    uint64_t value;
+};
+enum host_reloc_kind { HOST_RELOC_GUEST_PC64, HOST_RELOC_GUEST_PC32 };
+
+/* What compiling one unit gives.  The arrays are in the unit's arena: the engine copies what it keeps. */
+struct host_code {
+    size_t size;        /* bytes used at buffer.rw */
+    uint32_t entry;     /* offset to run from */
+    struct host_site *sites;
+    uint32_t site_count;
+    struct host_reloc *relocs;
+    uint32_t reloc_count;
+    const void *map;    /* side table for host.locate, in the host's own form */
+    uint32_t map_size;
+};
+
+/* A compiled unit as the engine hands it back to its host. */
+struct host_unit {
+    const uint8_t *code; /* executable address */
+    size_t size;
+    const void *map;
+    uint32_t map_size;
+    uint64_t pc; /* guest PC of the entry */
+};
+
+struct host {
+    const char *name; /* "interp", "x64" */
+    /* Once a process, before anything else; false with a logged reason if this machine cannot. `stubs` is
+     * room for code shared by all units. */
+    bool (*init)(const struct guest *guest, struct host_buffer *stubs);
+    bool (*cpu_init)(struct cpu *cpu);
+    void (*cpu_exit)(struct cpu *cpu);
+    /* 0; -ENOSPC if the buffer is too small (nothing is kept). */
+    int (*compile)(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out);
+    /* Runs translated code from `code` until something leaves it: cpu's PC slot and all slots are exact on
+     * return, exit_reason, exit_detail and exit_site say why (exit_reason NONE with a site: link me; NONE
+     * without: look up PC). */
+    void (*enter)(struct cpu *cpu, const void *code);
+    /* Makes the site at exec address `site` go to `target` (exec address), or NULL: back to the engine.
+     * Atomic with regard to threads that run the code. rw_delta: rw minus exec addresses. */
+    void (*link)(const void *site, ptrdiff_t rw_delta, const void *target);
+    /* A host signal (fault) came at `ucontext` while cpu was running. If it was in the code of a unit
+     * (`hu` found by the engine from the PC, or NULL) or in this host's own runtime: makes every slot and
+     * PC exact for the guest instruction that faulted, completes cpu->fault.address where the host does
+     * not tell it, and alters the context so that enter() returns. Else false. Async-signal-safe. */
+    bool (*recover)(struct cpu *cpu, const struct host_unit *hu, void *ucontext);
+    /* Forget call/return pairs: they may name code about to be freed, or of another mode. */
+    void (*forget_returns)(struct cpu *cpu);
+    /* Host code as text for dumps, one instruction; its length. NULL if dumps use the Capstone tool. */
+    unsigned (*disassemble)(const uint8_t *code, size_t n, uint64_t pc, char *out, size_t size);
+};
+
+extern const struct host host_interp, host_x64;
+/* By name; NULL if this build has none of that name. */
+const struct host *host_by_name(const char *name);
+/* The fastest this machine can run. */
+const struct host *host_best(void);

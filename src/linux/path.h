@@ -1,0 +1,18 @@
+/* Guest paths to host paths: the root first, then the host; symlinks as the guest means them. */
+#pragma once
+#include "support/base.h"
+#include <limits.h>
+
+struct thread;
+
+#define PATH_NOFOLLOW 1u /* the last component is not followed if it is a symlink */
+#define PATH_CREATE 2u   /* the last component may be missing and is about to be made */
+
+/* Host path (absolute, or relative to host dirfd) for guest path `guest`, relative to guest dirfd (AT_FDCWD or a
+ * descriptor: descriptor numbers are the same in guest and host). 0 or -errno. */
+int path_translate(struct thread *t, int dirfd, const char *guest, unsigned flags, char out[PATH_MAX]);
+/* The path by which the guest knows host path `host` (inside the root: with the root's prefix removed). */
+void path_to_guest(const char *host, char out[PATH_MAX]);
+/* Sets the root directory (host path, absolute), or NULL for none. Before any guest runs. */
+int path_set_root(const char *root);
+const char *path_root(void);

@@ -1,0 +1,20 @@
+/* The passes over one unit, in the order opt_run calls them; each is one file and leaves a unit that
+ * verifies. */
+#pragma once
+#include "ir/ir.h"
+
+struct opt_config {
+    bool enabled;
+    /* True if the flags slot is surely dead when the unit leaves for guest PC pc. NULL: never known. */
+    bool (*flags_dead)(void *ctx, uint64_t pc);
+    void *ctx;
+    unsigned flags_slot;
+};
+
+void opt_fold(struct ir_unit *u);                                  /* constants, copies, identities, common loads of slots */
+void opt_state(struct ir_unit *u, const struct opt_config *config); /* GETs served by earlier SETs; dead SETs, dead flags */
+void opt_fuse(struct ir_unit *u);                                  /* addresses into loads and stores, compares into branches */
+void opt_dead(struct ir_unit *u);                                  /* unused pure values */
+
+/* All of them. */
+void opt_run(struct ir_unit *u, const struct opt_config *config);

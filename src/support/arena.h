@@ -1,0 +1,22 @@
+/* Bump allocation for things that die together (one translation, one parse).  Not thread-safe: one
+ * arena has one user at a time. */
+#pragma once
+#include "support/base.h"
+
+struct arena_chunk;
+struct arena {
+    struct arena_chunk *chunks; /* newest first */
+    char *next, *end;
+};
+
+/* Zeroed memory, 16-byte aligned, valid until arena_reset/arena_free.  Never NULL (aborts when the
+ * host has no memory left). */
+void *arena_alloc(struct arena *a, size_t size);
+
+/* `old` (of old_size bytes, from this arena, or NULL) moved to new_size >= old_size bytes; the new
+ * tail is zeroed. */
+void *arena_grow(struct arena *a, void *old, size_t old_size, size_t new_size);
+
+/* Forgets everything allocated but keeps one chunk for the next use. */
+void arena_reset(struct arena *a);
+void arena_free(struct arena *a);
