@@ -5,6 +5,8 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
+enum engine_stage { ENGINE_STAGE_LIFTED, ENGINE_STAGE_OPTIMISED, ENGINE_STAGE_COMPILED };
+
 struct engine_config {
     const struct guest *guest;
     const struct host *host;
@@ -13,7 +15,9 @@ struct engine_config {
     bool no_link, no_opt;  /* for tests */
     bool chaos;            /* invalidate at random */
     uint64_t chaos_seed;
-    const char *dump;      /* "ir,opt,asm[=ADDR]" or NULL */
+    /* Called at each stage of each translation if not NULL (dumps); code and size only for COMPILED. */
+    void (*on_unit)(void *ctx, enum engine_stage stage, const struct ir_unit *u, const void *code, size_t size);
+    void *on_unit_ctx;
     guest_fetch_fn *fetch; /* of guest code */
     void *fetch_ctx;
 };

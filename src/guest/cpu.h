@@ -6,6 +6,9 @@
 #define CPU_STATE_SIZE 2048
 #define CPU_JUMP_BITS 12 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
 
+#define CPU_PENDING_INTERRUPT 1u /* engine_interrupt was called */
+#define CPU_PENDING_ENGINE 2u    /* the engine wants a quiescent point */
+
 struct engine;
 
 struct cpu_jump {
@@ -38,7 +41,7 @@ struct cpu {
 
     /* Read and written by generated code; a host may reach all of it with a short displacement
      * from `pending`. */
-    volatile uint32_t pending; /* nonzero: leave at the next poll (backward or indirect branch) */
+    volatile uint32_t pending; /* CPU_PENDING_*; nonzero: leave at the next poll (backward or indirect branch) */
     uint32_t exit_reason;      /* enum ir_exit, or a host's own beyond 0x100 */
     uint64_t exit_detail;
     const void *exit_site;     /* link site that was not linked yet (executable address), or NULL */
@@ -56,9 +59,12 @@ struct cpu {
     uint32_t mode;             /* key bits in force */
     struct cpu_fault fault;
     volatile bool running;     /* between host.enter and its return */
+    volatile bool faulted;     /* host.recover was called for `fault` */
     void *personality;         /* the thread, as the operating-system layer sees it */
     struct cpu *next;          /* engine's list */
-    uint64_t epoch;            /* engine: last quiescent point, 0 while outside engine_run */
+    _Atomic uint64_t epoch;    /* engine: last quiescent point, 0 while outside engine_run */
+    uint64_t purge_seen;       /* engine: reclamations of code this cpu has taken note of */
+    struct arena *arena;       /* engine: for this thread's translations */
     uint64_t stat[16];         /* debug/stats.h */
 };
 

@@ -29,6 +29,11 @@ struct guest {
     void (*reset)(struct cpu *cpu);
     /* The bits that translations are specialised on, from the state (0: the usual). */
     uint32_t (*mode)(const struct cpu *cpu);
+    /* What a mode means for floating point. */
+    void (*fp_env)(uint32_t mode, struct fp_env *env);
+    /* The guest faulted at `address`, as it used it: true if the mode has changed so that trying the same
+     * instruction again may do better (Arm's address tags). NULL: never. */
+    bool (*retry_fault)(struct cpu *cpu, uint64_t address);
     /* Decodes from rq->pc and appends IR until a branch, max_insns or a page's end; always ends the
      * unit, at least by a JUMP or an EXIT.  An unallocated instruction becomes IR_EXIT_UNDEFINED; code
      * that cannot be fetched IR_EXIT_FETCH (only as the first instruction: else JUMP there). */
