@@ -15,3 +15,12 @@ struct fp_status {
 void ir_eval(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr, enum ir_type arg_type, uint64_t imm,
              const union ir_value *a, const union ir_value *b, const union ir_value *c, union ir_value *out,
              struct fp_status *fp);
+
+/* The two parts of ir_eval that src/fp defines, with the same contract: operations of the sections
+ * "floating point" and "cryptography" of ops.def, FLAGS_FCMP and FLAGS_UCOMI. */
+void ir_eval_fp(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr, enum ir_type arg_type, uint64_t imm,
+                const union ir_value *a, const union ir_value *b, const union ir_value *c, union ir_value *out,
+                struct fp_status *fp);
+void ir_eval_crypto(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr, enum ir_type arg_type, uint64_t imm,
+                    const union ir_value *a, const union ir_value *b, const union ir_value *c, union ir_value *out,
+                    struct fp_status *fp);

@@ -1,0 +1,47 @@
+/* Units and the emission of instructions. */
+#include "ir/ir.h"
+
+#include "support/log.h"
+
+#define IR_FIRST_CAPACITY 256
+
+void ir_unit_init(struct ir_unit *u, struct arena *arena, const struct ir_slot *slots,
+                  unsigned slot_count)
+{
+    *u = (struct ir_unit){.arena = arena, .slots = slots, .slot_count = slot_count};
+    u->capacity = IR_FIRST_CAPACITY;
+    u->insts = arena_alloc(arena, u->capacity * sizeof(*u->insts));
+    u->count = 1; /* IR_NONE */
+}
+
+static void unit_grow(struct ir_unit *u)
+{
+    uint32_t capacity = u->capacity * 2;
+
+    u->insts = arena_grow(u->arena, u->insts, u->capacity * sizeof(*u->insts),
+                          capacity * sizeof(*u->insts));
+    u->capacity = capacity;
+}
+
+ir_ref ir_emit(struct ir_unit *u, struct ir_inst inst)
+{
+    if (UNLIKELY(u->count == u->capacity))
+        unit_grow(u);
+    u->insts[u->count] = inst;
+    return u->count++;
+}
+
+unsigned ir_label_new(struct ir_unit *u)
+{
+    return u->label_count++;
+}
+
+unsigned ir_local_new(struct ir_unit *u, enum ir_type type)
+{
+    /* A lift that needs more is a mistake in Demotic, not in the guest's program. */
+    if (u->local_count == ARRAY_LEN(u->local_type))
+        log_die(1, "internal error: more than %zu local variables in one unit",
+                ARRAY_LEN(u->local_type));
+    u->local_type[u->local_count] = (uint8_t)type;
+    return u->local_count++;
+}
