@@ -2,6 +2,7 @@
  * One engine a process; all functions are safe from any thread unless said otherwise. */
 #pragma once
 #include "guest/cpu.h"
+#include "engine/stats.h"
 #include "guest/guest.h"
 #include "host/host.h"
 
@@ -49,6 +50,9 @@ void engine_interrupt(struct cpu *cpu);
 /* To be called first by the host's handler of SIGSEGV, SIGBUS (siginfo_t *, ucontext_t *): true if it was the guest's
  * fault, and the handler is to return at once; engine_run will then return CPU_EVENT_FAULT. */
 bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
+
+/* The counters of all cpus, those gone included. */
+void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
 
 /* Around fork(2): takes the locks; releases them in parent and child (in the child other cpus are gone). */
 void engine_fork_prepare(struct engine *e);

@@ -1,0 +1,243 @@
+/* The code cache: memory for translations, bounded, mapped twice (writable, executable), evicted in
+ * chunks.
+ *
+ * Chunks are filled one after the other.  When only one free chunk is left, the oldest few are put on
+ * probation: everything that leads to their translations is unlinked, so that those still in use are
+ * seen by the engine again.  When room is needed the candidate that was missed least is emptied; the
+ * others have proved warm and go to the back of the queue.  A chunk is reused only when every cpu has
+ * passed a quiescent point since; their call/return pairs and jump tables are forgotten there.
+ *
+ * The memory is a memfd because two mappings must share it; fork would share it too, so a child
+ * copies what is used (or starts empty where that is much). */
+#include "engine/internal.h"
+#include "support/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STUB_SIZE 65536u
+#define DEFAULT_SIZE (256u << 20)
+#define CHUNK_MAX (4u << 20)
+#define CANDIDATES 4u
+#define MIN_BLOCK 32u /* bytes of code in the smallest translation */
+#define FORK_COPY_MAX (16u << 20)
+
+static size_t total_size(const struct engine *e) { return e->stub_size + e->chunk_count * e->chunk_size; }
+
+/* Own descriptors lie high, out of the guest's way. */
+static int memfd_high(void)
+{
+    int fd = memfd_create("demotic-code", MFD_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 960);
+    if (high < 0)
+        return fd;
+    close(fd);
+    return high;
+}
+
+bool cache_create(struct engine *e)
+{
+    size_t size = e->config.cache_bytes ? e->config.cache_bytes : DEFAULT_SIZE;
+    e->chunk_size = align_up(size / 8, 65536);
+    if (e->chunk_size > CHUNK_MAX)
+        e->chunk_size = CHUNK_MAX;
+    e->chunk_count = (unsigned)(size / e->chunk_size);
+    if (e->chunk_count < 4)
+        e->chunk_count = 4;
+    e->stub_size = STUB_SIZE;
+    e->fd = memfd_high();
+    if (e->fd < 0 || ftruncate(e->fd, (off_t)total_size(e)) < 0) {
+        log_warn("no memory file for the code cache: %s", strerror(errno));
+        return false;
+    }
+    /* Neighbours, so that generated code reaches the stubs by 32-bit displacements. */
+    e->rw = mmap(NULL, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, e->fd, 0);
+    e->exec = mmap(NULL, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, e->fd, 0);
+    e->chunks = calloc(e->chunk_count, sizeof *e->chunks);
+    e->order = calloc(e->chunk_count, sizeof *e->order);
+    if (e->rw == MAP_FAILED || e->exec == MAP_FAILED || !e->chunks || !e->order) {
+        log_warn("the code cache of %zu MiB cannot be mapped: %s", size >> 20, strerror(errno));
+        return false;
+    }
+    size_t list = e->chunk_size / MIN_BLOCK * sizeof(struct block *);
+    struct block **lists = mmap(NULL, list * e->chunk_count, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (lists == MAP_FAILED)
+        return false;
+    for (unsigned i = 0; i < e->chunk_count; i++) {
+        e->chunks[i].rw = e->rw + e->stub_size + i * e->chunk_size;
+        e->chunks[i].blocks = lists + i * (list / sizeof *lists);
+        e->order[i] = i;
+    }
+    e->used_chunks = 1;
+    return true;
+}
+
+void cache_destroy(struct engine *e)
+{
+    for (unsigned i = 0; i < e->chunk_count; i++)
+        for (uint32_t k = 0; k < e->chunks[i].count; k++)
+            free(e->chunks[i].blocks[k]);
+    munmap(e->chunks[0].blocks, e->chunk_size / MIN_BLOCK * sizeof(struct block *) * e->chunk_count);
+    munmap(e->rw, total_size(e));
+    munmap(e->exec, total_size(e));
+    close(e->fd);
+    free(e->chunks);
+    free(e->order);
+}
+
+/* Waits until every other cpu has passed the top of its run loop or is out of it. */
+static void wait_quiescent(struct engine *e, const struct cpu *self)
+{
+    uint64_t want = atomic_fetch_add(&e->epoch, 1) + 1;
+    for (struct cpu *c = e->cpus; c; c = c->next) {
+        if (c == self)
+            continue;
+        for (;;) {
+            uint64_t at = atomic_load(&c->epoch);
+            if (at == 0 || at >= want)
+                break;
+            __atomic_or_fetch(&c->pending, CPU_PENDING_ENGINE, __ATOMIC_SEQ_CST);
+            sched_yield();
+        }
+    }
+}
+
+static void start_probation(struct engine *e, unsigned oldest)
+{
+    for (unsigned i = 0; i < oldest; i++) {
+        struct chunk *c = &e->chunks[e->order[i]];
+        if (c->probation)
+            continue;
+        c->probation = true;
+        c->hits = 0;
+        for (uint32_t k = 0; k < c->count; k++) {
+            struct block *b = c->blocks[k];
+            if (b->dead)
+                continue;
+            table_unlink_incoming(e, b);
+            b->probation = true;
+        }
+        atomic_fetch_add(&e->purge, 1); /* jump tables and returns must not hide them */
+    }
+}
+
+/* Empties the coldest candidate and makes it the chunk after the one in use. */
+static void evict(struct engine *e, struct cpu *self, unsigned candidates)
+{
+    unsigned coldest = 0;
+    for (unsigned i = 1; i < candidates; i++)
+        if (e->chunks[e->order[i]].hits < e->chunks[e->order[coldest]].hits)
+            coldest = i;
+    unsigned victim = e->order[coldest];
+    struct chunk *c = &e->chunks[victim];
+    for (uint32_t k = 0; k < c->count; k++)
+        if (!c->blocks[k]->dead)
+            table_remove(e, c->blocks[k]);
+    atomic_fetch_add(&e->purge, 1);
+    wait_quiescent(e, self);
+    uint32_t count = c->count;
+    atomic_store(&c->count, 0);
+    for (uint32_t k = 0; k < count; k++)
+        free(c->blocks[k]);
+    c->used = 0;
+    c->probation = false;
+    self->stat[ENGINE_STAT_EVICTIONS]++;
+
+    /* Order: the candidates that stay go behind the chunk in use, then the victim as the free one. */
+    unsigned kept[CANDIDATES], n = 0;
+    for (unsigned i = 0; i < candidates; i++) {
+        if (i == coldest)
+            continue;
+        struct chunk *k = &e->chunks[e->order[i]];
+        k->probation = false;
+        for (uint32_t j = 0; j < k->count; j++)
+            k->blocks[j]->probation = false;
+        kept[n++] = e->order[i];
+    }
+    memmove(e->order, e->order + candidates, (e->chunk_count - candidates) * sizeof *e->order);
+    unsigned rest = e->chunk_count - candidates; /* the last of these is in use: keep it last but the victim */
+    unsigned current = e->order[rest - 1];
+    for (unsigned i = 0; i < n; i++)
+        e->order[rest - 1 + i] = kept[i];
+    e->order[rest - 1 + n] = current;
+    e->order[e->chunk_count - 1] = victim;
+}
+
+void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk)
+{
+    struct chunk *c = &e->chunks[e->order[e->used_chunks - 1]];
+    if (e->chunk_size - c->used < size || c->count >= e->chunk_size / MIN_BLOCK) {
+        unsigned candidates = e->chunk_count / 2 < CANDIDATES ? e->chunk_count / 2 : CANDIDATES;
+        if (e->used_chunks == e->chunk_count)
+            evict(e, cpu, candidates);
+        else
+            e->used_chunks++;
+        if (e->used_chunks == e->chunk_count)
+            start_probation(e, candidates);
+        c = &e->chunks[e->order[e->used_chunks - 1]];
+    }
+    buf->rw = c->rw + c->used;
+    buf->exec_delta = engine_exec_delta(e);
+    buf->size = e->chunk_size - c->used;
+    *chunk = c;
+}
+
+struct block *cache_block_at(const struct engine *e, const void *p)
+{
+    const uint8_t *at = p, *first = e->exec + e->stub_size;
+    if (at < first || at >= e->exec + total_size(e))
+        return NULL;
+    const struct chunk *c = &e->chunks[(size_t)(at - first) / e->chunk_size];
+    uint32_t lo = 0, hi = atomic_load(&c->count);
+    while (lo < hi) { /* the last that begins at or before p */
+        uint32_t mid = (lo + hi) / 2;
+        if (c->blocks[mid]->code <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo == 0)
+        return NULL;
+    struct block *b = c->blocks[lo - 1];
+    return at < b->code + b->size ? b : NULL;
+}
+
+bool cache_after_fork(struct engine *e)
+{
+    size_t used = 0;
+    for (unsigned i = 0; i < e->chunk_count; i++)
+        used += e->chunks[i].used;
+    bool copy = used <= FORK_COPY_MAX;
+    int fd = memfd_high();
+    bool ok = fd >= 0 && ftruncate(fd, (off_t)total_size(e)) == 0 &&
+              pwrite(fd, e->exec, e->stub_size, 0) == (ssize_t)e->stub_size;
+    for (unsigned i = 0; ok && copy && i < e->chunk_count; i++) {
+        const struct chunk *c = &e->chunks[i];
+        off_t at = (off_t)(e->stub_size + i * e->chunk_size);
+        ok = !c->used || pwrite(fd, e->exec + at, c->used, at) == (ssize_t)c->used;
+    }
+    if (!ok || mmap(e->rw, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED ||
+        mmap(e->exec, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED)
+        log_die(127, "no memory for the code cache after fork: %s", strerror(errno));
+    close(e->fd);
+    e->fd = fd;
+    if (copy)
+        return true;
+    for (unsigned i = 0; i < e->chunk_count; i++) {
+        struct chunk *c = &e->chunks[i];
+        for (uint32_t k = 0; k < c->count; k++)
+            free(c->blocks[k]);
+        atomic_store(&c->count, 0);
+        c->used = 0;
+        c->probation = false;
+    }
+    e->used_chunks = 1;
+    return false;
+}

@@ -1,0 +1,158 @@
+/* The engine's life: creation, cpus, the lock, invalidation, fork. */
+#include "engine/internal.h"
+#include "support/log.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct engine *engine_create(const struct engine_config *config)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return NULL;
+    e->config = *config;
+    e->chaos = config->chaos_seed | 1;
+    atomic_store(&e->epoch, 1);
+    pthread_mutex_init(&e->lock, NULL);
+    if (!cache_create(e)) {
+        free(e);
+        return NULL;
+    }
+    struct host_buffer stubs = {e->rw, engine_exec_delta(e), e->stub_size};
+    if (!config->host->init(config->guest, &stubs)) {
+        cache_destroy(e);
+        free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void engine_destroy(struct engine *e)
+{
+    while (e->cpus)
+        engine_cpu_destroy(e->cpus);
+    table_clear(e);
+    cache_destroy(e);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+void engine_lock(struct engine *e, struct cpu *cpu)
+{
+    if (cpu)
+        atomic_store(&cpu->epoch, 0);
+    pthread_mutex_lock(&e->lock);
+    if (cpu)
+        atomic_store(&cpu->epoch, atomic_load(&e->epoch));
+}
+
+void engine_unlock(struct engine *e, struct cpu *cpu) { pthread_mutex_unlock(&e->lock); }
+
+static struct cpu *cpu_new(struct engine *e, void *personality)
+{
+    size_t jumps = sizeof(struct cpu_jump) << CPU_JUMP_BITS;
+    size_t size = align_up(sizeof(struct cpu), 64) + jumps;
+    struct cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (cpu == MAP_FAILED)
+        return NULL;
+    cpu->jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
+    cpu->arena = calloc(1, sizeof *cpu->arena);
+    cpu->guest = e->config.guest;
+    cpu->engine = e;
+    cpu->personality = personality;
+    if (!cpu->arena || !e->config.host->cpu_init(cpu)) {
+        free(cpu->arena);
+        munmap(cpu, size);
+        return NULL;
+    }
+    return cpu;
+}
+
+static void cpu_register(struct engine *e, struct cpu *cpu)
+{
+    engine_state_changed(cpu);
+    pthread_mutex_lock(&e->lock);
+    cpu->purge_seen = atomic_load(&e->purge);
+    cpu->next = e->cpus;
+    e->cpus = cpu;
+    pthread_mutex_unlock(&e->lock);
+}
+
+struct cpu *engine_cpu_create(struct engine *e, void *personality)
+{
+    struct cpu *cpu = cpu_new(e, personality);
+    if (!cpu)
+        return NULL;
+    e->config.guest->reset(cpu);
+    cpu_register(e, cpu);
+    return cpu;
+}
+
+struct cpu *engine_cpu_clone(const struct cpu *from, void *personality)
+{
+    struct cpu *cpu = cpu_new(from->engine, personality);
+    if (!cpu)
+        return NULL;
+    memcpy(cpu->state, from->state, sizeof cpu->state);
+    cpu->fp = from->fp;
+    cpu_register(from->engine, cpu);
+    return cpu;
+}
+
+void engine_cpu_destroy(struct cpu *cpu)
+{
+    struct engine *e = cpu->engine;
+    pthread_mutex_lock(&e->lock);
+    struct cpu **p = &e->cpus;
+    while (*p != cpu)
+        p = &(*p)->next;
+    *p = cpu->next;
+    for (unsigned i = 0; i < ARRAY_LEN(e->stat); i++)
+        e->stat[i] += cpu->stat[i];
+    pthread_mutex_unlock(&e->lock);
+    e->config.host->cpu_exit(cpu);
+    arena_free(cpu->arena);
+    free(cpu->arena);
+    munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+}
+
+void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
+{
+    pthread_mutex_lock(&e->lock);
+    for (unsigned i = 0; i < ENGINE_STAT_COUNT; i++)
+        out[i] = e->stat[i];
+    for (struct cpu *c = e->cpus; c; c = c->next)
+        for (unsigned i = 0; i < ENGINE_STAT_COUNT; i++)
+            out[i] += c->stat[i];
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
+{
+    if (!size)
+        return;
+    pthread_mutex_lock(&e->lock);
+    atomic_fetch_add(&e->invalidations, 1);
+    table_invalidate(e, NULL, start, start + size);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_fork_prepare(struct engine *e) { pthread_mutex_lock(&e->lock); }
+void engine_fork_parent(struct engine *e) { pthread_mutex_unlock(&e->lock); }
+
+void engine_fork_child(struct engine *e, struct cpu *self)
+{
+    /* The other cpus' threads are not in this process; their memory is, and is given back. */
+    for (struct cpu *c = e->cpus, *next; c; c = next) {
+        next = c->next;
+        if (c != self)
+            munmap(c, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+    }
+    e->cpus = self;
+    self->next = NULL;
+    if (!cache_after_fork(e)) {
+        table_clear(e);
+        atomic_fetch_add(&e->purge, 1);
+    }
+    pthread_mutex_unlock(&e->lock);
+}

@@ -1,0 +1,116 @@
+/* What the engine's files share: translations, the chunks of the code cache they lie in, the indexes
+ * by which they are found.
+ *
+ * One lock guards every change.  Look-ups by key, and by host address in a signal handler, read
+ * without it: a translation leaves the indexes at once but its memory is reused only after every cpu
+ * has passed a quiescent point (the top of the run loop, where it holds no pointer to any
+ * translation), see cache.c. */
+#pragma once
+#include "engine/engine.h"
+#include "engine/stats.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define ENGINE_MODE_STEP 0x80000000u /* key bit: one instruction a unit, never linked */
+
+struct block;
+
+/* An exit of a translation for a guest PC known when it was made. */
+struct site {
+    struct block *owner;
+    uint64_t target;
+    uint32_t offset;
+    struct block *to;          /* linked to, or NULL */
+    struct site *next, **prev; /* in to->incoming */
+};
+
+/* One translation. */
+struct block {
+    uint64_t pc;
+    uint32_t mode, guest_size;
+    const uint8_t *code; /* executable address */
+    uint32_t size, entry;
+    struct chunk *chunk;
+    _Atomic bool dead; /* no longer in the indexes, never to be entered */
+    bool probation;    /* its chunk is a candidate for eviction and nothing leads here */
+    _Atomic(struct block *) hash_next;
+    struct block *page_next, **page_prev;
+    struct site *incoming;
+    struct site *sites;
+    uint32_t site_count, map_size;
+    const void *map;
+};
+
+/* A part of the code cache: filled front to back, evicted whole. */
+struct chunk {
+    uint8_t *rw;
+    uint32_t used;
+    _Atomic uint32_t count;
+    struct block **blocks; /* by address; reserved address space, read by signal handlers */
+    uint32_t hits;         /* translations found again while on probation */
+    bool probation;
+};
+
+struct page {
+    uint64_t number;
+    struct block *blocks;
+    struct page *next;
+};
+
+#define ENGINE_HASH_BITS 16
+#define ENGINE_PAGE_BITS 12
+
+struct engine {
+    struct engine_config config;
+    pthread_mutex_t lock;
+    struct cpu *cpus;
+    _Atomic uint64_t epoch; /* of quiescence, from 1 */
+    _Atomic uint64_t invalidations; /* how often guest code was declared changed */
+    _Atomic uint64_t purge; /* how often code memory was given up */
+
+    int fd; /* of the code cache */
+    uint8_t *rw, *exec;
+    size_t stub_size, chunk_size;
+    unsigned chunk_count;
+    struct chunk *chunks;
+    unsigned *order; /* chunk numbers, oldest first; the last `used_chunks`th is being filled */
+    unsigned used_chunks;
+
+    struct page *pages[1 << ENGINE_PAGE_BITS];
+    unsigned page_count;
+    _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
+    uint64_t chaos; /* random state */
+    uint64_t stat[16]; /* of cpus that are gone */
+};
+
+static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->exec - e->rw; }
+
+/* The lock, waited for outside of any epoch: an eviction does not wait for those who wait for it. */
+void engine_lock(struct engine *e, struct cpu *cpu);
+void engine_unlock(struct engine *e, struct cpu *cpu);
+
+/* cache.c */
+bool cache_create(struct engine *e);
+void cache_destroy(struct engine *e);
+/* Room for one translation (lock held; cpu is at a quiescent point of its own); may evict. */
+void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
+/* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
+struct block *cache_block_at(const struct engine *e, const void *p);
+bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */
+
+/* table.c; lock held but for table_find */
+struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode);
+void table_insert(struct engine *e, struct block *b);
+void table_remove(struct engine *e, struct block *b); /* out of every index, unlinked; dead */
+void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end);
+void table_clear(struct engine *e);
+void table_link(struct engine *e, struct cpu *cpu, const void *site, struct block *to);
+void table_unlink_incoming(struct engine *e, struct block *b);
+
+/* translate.c: finds or makes; NULL if pc cannot be fetched. */
+struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+
+static inline unsigned cpu_jump_index(uint64_t pc)
+{
+    return (unsigned)(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1);
+}

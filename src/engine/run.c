@@ -1,0 +1,225 @@
+/* The run loop: from translation to translation, and out of it when something concerns the caller; faults. */
+#include "engine/internal.h"
+#include <signal.h>
+#include <string.h>
+#include <ucontext.h>
+
+static uint64_t *pc_of(struct cpu *cpu)
+{
+    return &CPU_SLOT(cpu, uint64_t, &cpu->guest->slots[cpu->guest->pc_slot]);
+}
+
+static void forget_jumps(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
+        cpu->jumps[i].pc = ~0ull;
+    cpu->engine->config.host->forget_returns(cpu);
+}
+
+void engine_state_changed(struct cpu *cpu)
+{
+    cpu->mode = cpu->guest->mode(cpu);
+    cpu->guest->fp_env(cpu->mode, &cpu->fp.env);
+    forget_jumps(cpu);
+}
+
+void engine_interrupt(struct cpu *cpu)
+{
+    __atomic_or_fetch(&cpu->pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
+}
+
+bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext)
+{
+    if (!cpu || !cpu->running)
+        return false;
+    const siginfo_t *si = siginfo;
+    const ucontext_t *uc = ucontext;
+    const struct engine *e = cpu->engine;
+    cpu->fault = (struct cpu_fault){.signal = signal, .code = si->si_code, .address = (uint64_t)(uintptr_t)si->si_addr};
+    const void *pc = NULL;
+#if defined(__x86_64__)
+    pc = (const void *)uc->uc_mcontext.gregs[REG_RIP];
+    cpu->fault.write = uc->uc_mcontext.gregs[REG_ERR] & 2;
+#endif
+    struct host_unit hu = {0};
+    const struct block *b = cache_block_at(e, pc);
+    if (b)
+        hu = (struct host_unit){b->code, b->size, b->map, b->map_size, b->pc};
+    if (!e->config.host->recover(cpu, b ? &hu : NULL, ucontext))
+        return false;
+    cpu->faulted = true;
+    return true;
+}
+
+/* A pseudo-random stress: now and then a translation, or all, are thrown away. */
+static void chaos(struct engine *e, struct cpu *cpu)
+{
+    engine_lock(e, cpu);
+    e->chaos ^= e->chaos << 13;
+    e->chaos ^= e->chaos >> 7;
+    e->chaos ^= e->chaos << 17;
+    uint64_t r = e->chaos;
+    if (r % 4096 == 0) {
+        table_invalidate(e, cpu, 0, ~0ull);
+    } else if (r % 16 == 0) {
+        uint64_t at = *pc_of(cpu) & ~0xfffull;
+        table_invalidate(e, cpu, at, at + (r >> 20) % 4096 + 1);
+    }
+    engine_unlock(e, cpu);
+}
+
+/* Translations of the 64 bytes around `address` are stale: the guest says so. */
+static void flush_line(struct engine *e, struct cpu *cpu, uint64_t address)
+{
+    engine_lock(e, cpu);
+    atomic_fetch_add(&e->invalidations, 1);
+    table_invalidate(e, cpu, address & ~63ull, (address & ~63ull) + 64);
+    engine_unlock(e, cpu);
+}
+
+/* Code memory was given up: jump tables and return addresses may lead there. */
+static void note_purge(struct engine *e, struct cpu *cpu)
+{
+    uint64_t purge = atomic_load(&e->purge);
+    if (UNLIKELY(purge != cpu->purge_seen)) {
+        cpu->purge_seen = purge;
+        forget_jumps(cpu);
+    }
+}
+
+/* A quiescent point: no pointer to a translation is held here. */
+static void settle(struct engine *e, struct cpu *cpu)
+{
+    atomic_store(&cpu->epoch, atomic_load(&e->epoch));
+    note_purge(e, cpu);
+    if (UNLIKELY(cpu->pending & CPU_PENDING_ENGINE))
+        __atomic_and_fetch(&cpu->pending, ~CPU_PENDING_ENGINE, __ATOMIC_SEQ_CST);
+}
+
+/* So that an indirect branch finds b without the engine. */
+static void remember(struct cpu *cpu, struct block *b)
+{
+    struct cpu_jump *j = &cpu->jumps[cpu_jump_index(b->pc)];
+    __atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELAXED);
+    j->code = b->code + b->entry;
+    __atomic_store_n(&j->pc, b->pc, __ATOMIC_SEQ_CST);
+    if (UNLIKELY(b->dead)) /* removed meanwhile, by somebody who may have looked too early */
+        __atomic_store_n(&j->pc, ~0ull, __ATOMIC_SEQ_CST);
+}
+
+/* Links the exit at `site` to the translation of pc, and returns that: looked up again, because it may have been
+ * evicted while the lock was waited for. */
+static struct block *link_exit(struct engine *e, struct cpu *cpu, const void *site, uint64_t pc, uint32_t mode)
+{
+    engine_lock(e, cpu);
+    struct block *b = table_find(e, pc, mode);
+    if (b)
+        table_link(e, cpu, site, b);
+    engine_unlock(e, cpu);
+    return b;
+}
+
+static enum cpu_event leave(struct cpu *cpu, enum cpu_event event)
+{
+    atomic_store(&cpu->epoch, 0);
+    return event;
+}
+
+/* What an exit asks for: true if the caller of engine_run has to know (*event), false to go on. */
+static bool concerns_caller(struct engine *e, struct cpu *cpu, enum cpu_event *event)
+{
+    if (cpu->faulted) {
+        cpu->faulted = false;
+        cpu->stat[ENGINE_STAT_FAULTS]++;
+        if (cpu->guest->retry_fault && cpu->guest->retry_fault(cpu, cpu->fault.address)) {
+            engine_state_changed(cpu);
+            return false;
+        }
+        *event = CPU_EVENT_FAULT;
+        return true;
+    }
+    switch ((enum ir_exit)cpu->exit_reason) {
+    case IR_EXIT_NONE:
+    case IR_EXIT_STEP:
+        return false;
+    case IR_EXIT_ICACHE:
+        flush_line(e, cpu, cpu->exit_detail);
+        return false;
+    case IR_EXIT_MODE:
+        engine_state_changed(cpu);
+        return false;
+    case IR_EXIT_SYSCALL:
+        cpu->stat[ENGINE_STAT_SYSCALLS]++;
+        *event = CPU_EVENT_SYSCALL;
+        return true;
+    case IR_EXIT_BREAKPOINT:
+        *event = CPU_EVENT_BREAKPOINT;
+        return true;
+    case IR_EXIT_UNDEFINED:
+        *event = CPU_EVENT_UNDEFINED;
+        return true;
+    case IR_EXIT_ALIGN:
+        *event = CPU_EVENT_ALIGN;
+        return true;
+    case IR_EXIT_YIELD:
+        *event = CPU_EVENT_YIELD;
+        return true;
+    case IR_EXIT_FETCH:
+        cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc_of(cpu)};
+        *event = CPU_EVENT_FETCH;
+        return true;
+    }
+    UNREACHABLE();
+}
+
+enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
+{
+    struct engine *e = cpu->engine;
+    const struct host *host = e->config.host;
+    uint64_t *pc = pc_of(cpu);
+    const void *site = NULL; /* the exit by which the last translation was left, to be linked */
+    bool indirect = false;
+
+    for (;;) {
+        settle(e, cpu);
+        if (cpu->pending & CPU_PENDING_INTERRUPT) {
+            __atomic_and_fetch(&cpu->pending, ~CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
+            return leave(cpu, CPU_EVENT_INTERRUPT);
+        }
+        if (UNLIKELY(e->config.chaos))
+            chaos(e, cpu);
+        uint32_t mode = cpu->mode | (steps ? ENGINE_MODE_STEP : 0);
+        struct block *b = translate(e, cpu, *pc, mode);
+        if (!b) {
+            cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc};
+            return leave(cpu, CPU_EVENT_FETCH);
+        }
+        if (site && !e->config.no_link && !steps) {
+            b = link_exit(e, cpu, site, *pc, mode);
+            site = NULL;
+            if (!b)
+                continue;
+        } else if (indirect && !steps) {
+            remember(cpu, b);
+        }
+        note_purge(e, cpu); /* translate may have evicted */
+        cpu->exit_reason = IR_EXIT_NONE;
+        cpu->exit_site = NULL;
+        cpu->running = true;
+        cpu->stat[ENGINE_STAT_ENTERS]++;
+        host->enter(cpu, b->code + b->entry);
+        cpu->running = false;
+
+        enum cpu_event event;
+        if (concerns_caller(e, cpu, &event))
+            return leave(cpu, event);
+        if (cpu->exit_reason == IR_EXIT_NONE) {
+            site = cpu->exit_site;
+            indirect = !site;
+        } else {
+            indirect = false;
+        }
+        if (steps && --steps == 0)
+            return leave(cpu, CPU_EVENT_STEP);
+    }
+}

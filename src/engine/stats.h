@@ -1,0 +1,22 @@
+/* What is counted, in cpu.stat, and what --stats prints of it. */
+#pragma once
+
+#define ENGINE_STATS(X)                                                                            \
+    X(UNITS, "units translated")                                                                   \
+    X(GUEST_INSNS, "guest instructions translated")                                                \
+    X(HOST_BYTES, "host bytes made")                                                               \
+    X(TRANSLATE_NS, "nanoseconds translating")                                                     \
+    X(ENTERS, "entries into generated code")                                                       \
+    X(LOOKUPS, "look-ups by the engine")                                                           \
+    X(LINKS, "exits linked")                                                                       \
+    X(INVALIDATED, "units invalidated")                                                            \
+    X(EVICTIONS, "chunks of the code cache evicted")                                               \
+    X(FAULTS, "guest memory faults")                                                               \
+    X(SYSCALLS, "system calls")
+
+enum engine_stat {
+#define X(name, doc) ENGINE_STAT_##name,
+    ENGINE_STATS(X)
+#undef X
+    ENGINE_STAT_COUNT
+};

@@ -1,0 +1,148 @@
+/* The indexes of translations: by key, by guest page, and who is linked to whom. */
+#include "engine/internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned hash_key(uint64_t pc, uint32_t mode)
+{
+    uint64_t h = ((pc >> 1) ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
+    return (unsigned)(h >> (64 - ENGINE_HASH_BITS));
+}
+
+struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode)
+{
+    struct block *b = atomic_load_explicit(&e->hash[hash_key(pc, mode)], memory_order_acquire);
+    while (b && (b->pc != pc || b->mode != mode))
+        b = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+    return b;
+}
+
+static struct page **page_slot(struct engine *e, uint64_t number)
+{
+    struct page **p = &e->pages[(number * 0x9e3779b97f4a7c15ull) >> (64 - ENGINE_PAGE_BITS)];
+    while (*p && (*p)->number != number)
+        p = &(*p)->next;
+    return p;
+}
+
+void table_insert(struct engine *e, struct block *b)
+{
+    struct page **p = page_slot(e, b->pc >> 12);
+    if (!*p) {
+        *p = calloc(1, sizeof **p);
+        if (!*p)
+            abort();
+        (*p)->number = b->pc >> 12;
+        e->page_count++;
+    }
+    b->page_next = (*p)->blocks;
+    b->page_prev = &(*p)->blocks;
+    if (b->page_next)
+        b->page_next->page_prev = &b->page_next;
+    (*p)->blocks = b;
+
+    _Atomic(struct block *) *head = &e->hash[hash_key(b->pc, b->mode)];
+    atomic_store(&b->hash_next, atomic_load(head));
+    atomic_store_explicit(head, b, memory_order_release);
+}
+
+static void site_unlink(struct engine *e, struct site *s)
+{
+    if (!s->to)
+        return;
+    e->config.host->link(s->owner->code + s->offset, -engine_exec_delta(e), NULL);
+    *s->prev = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    s->to = NULL;
+}
+
+void table_unlink_incoming(struct engine *e, struct block *b)
+{
+    while (b->incoming)
+        site_unlink(e, b->incoming);
+}
+
+void table_remove(struct engine *e, struct block *b)
+{
+    atomic_store(&b->dead, true);
+    _Atomic(struct block *) *link = &e->hash[hash_key(b->pc, b->mode)];
+    while (atomic_load(link) != b)
+        link = &atomic_load(link)->hash_next;
+    atomic_store(link, atomic_load(&b->hash_next));
+    *b->page_prev = b->page_next;
+    if (b->page_next)
+        b->page_next->page_prev = b->page_prev;
+    table_unlink_incoming(e, b);
+    for (uint32_t i = 0; i < b->site_count; i++)
+        site_unlink(e, &b->sites[i]); /* a thread in its middle comes back to the engine */
+    /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
+    for (struct cpu *c = e->cpus; c; c = c->next) {
+        struct cpu_jump *j = &c->jumps[cpu_jump_index(b->pc)];
+        if (j->pc == b->pc)
+            __atomic_store_n(&j->pc, ~0ull, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end)
+{
+    for (struct block *b = p->blocks, *next; b; b = next) {
+        next = b->page_next;
+        if (b->pc < end && b->pc + b->guest_size > start) {
+            table_remove(e, b);
+            if (cpu)
+                cpu->stat[ENGINE_STAT_INVALIDATED]++;
+        }
+    }
+}
+
+void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end)
+{
+    uint64_t first = start >> 12, last = (end - 1) >> 12;
+    if (last - first < e->page_count) {
+        for (uint64_t n = first; n <= last; n++) {
+            struct page *p = *page_slot(e, n);
+            if (p)
+                remove_overlapping(e, cpu, p, start, end);
+        }
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(e->pages); i++)
+        for (struct page *p = e->pages[i]; p; p = p->next)
+            if (p->number >= first && p->number <= last)
+                remove_overlapping(e, cpu, p, start, end);
+}
+
+void table_clear(struct engine *e)
+{
+    memset(e->hash, 0, sizeof e->hash);
+    for (unsigned i = 0; i < ARRAY_LEN(e->pages); i++)
+        for (struct page *p = e->pages[i], *next; p; p = next) {
+            next = p->next;
+            free(p);
+        }
+    memset(e->pages, 0, sizeof e->pages);
+    e->page_count = 0;
+}
+
+void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block *to)
+{
+    struct block *b = cache_block_at(e, at);
+    if (!b || b->dead || to->dead || b->mode != to->mode)
+        return;
+    uint32_t offset = (uint32_t)((const uint8_t *)at - b->code);
+    for (uint32_t i = 0; i < b->site_count; i++) {
+        struct site *s = &b->sites[i];
+        if (s->offset != offset || s->target != to->pc || s->to)
+            continue;
+        s->to = to;
+        s->next = to->incoming;
+        s->prev = &to->incoming;
+        if (s->next)
+            s->next->prev = &s->next;
+        to->incoming = s;
+        e->config.host->link(at, -engine_exec_delta(e), to->code + to->entry);
+        cpu->stat[ENGINE_STAT_LINKS]++;
+        return;
+    }
+}
