@@ -21,13 +21,18 @@ struct memory_area {
 void memory_note_map(const struct memory_area *area);
 void memory_note_unmap(uint64_t start, uint64_t end);
 void memory_note_protect(uint64_t start, uint64_t end, int prot);
+/* Names the anonymous areas in [start, end) (prctl PR_SET_VMA); name interned or NULL. */
+void memory_note_name(uint64_t start, uint64_t end, const char *name);
 /* The first area that ends above addr; false if none. */
 bool memory_area_at(uint64_t addr, struct memory_area *out);
 /* True if every page of [start, end) is mapped with all of prot. Lock-free with respect to signals is
  * not promised: not for signal handlers. */
 bool memory_allows(uint64_t start, uint64_t end, int prot);
+/* True if any page of [start, end) is mapped executable. */
+bool memory_any_exec(uint64_t start, uint64_t end);
 /* A free range of size bytes (page aligned) in [low, high), top down; 0 if none.  Looks at the host's
- * mappings as well as the guest's. */
+ * mappings as well as the guest's.  Another thread may take it at once: map it with MAP_FIXED_NOREPLACE
+ * and ask again if that fails. */
 uint64_t memory_find_free(uint64_t size, uint64_t low, uint64_t high);
 const char *memory_intern(const char *name);
 /* Around fork. */

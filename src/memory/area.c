@@ -1,0 +1,315 @@
+/* The record of the guest's areas: a sorted array without overlaps under one lock.
+ *
+ * Invariants: areas[i].start < areas[i].end <= areas[i + 1].start; neighbours that the kernel would have merged
+ * are merged.  An array costs a memmove per change, which for the few hundred areas of real programs is less
+ * than a tree's cache misses, and look-up is a binary search.
+ *
+ * Limitation: areas that grow by themselves (MAP_GROWSDOWN) are recorded with the size they were mapped with. */
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "support/log.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct memory_area *areas;
+static size_t count, room;
+
+/* The index of the first area that ends above addr. */
+static size_t find(uint64_t addr)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if (areas[mid].end > addr)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+static void insert_at(size_t i, const struct memory_area *area)
+{
+    if (count == room) {
+        room = room ? room * 2 : 256;
+        areas = realloc(areas, room * sizeof(*areas));
+        if (!areas)
+            log_die(70, "out of memory for the record of %zu memory areas", room);
+    }
+    memmove(areas + i + 1, areas + i, (count - i) * sizeof(*areas));
+    areas[i] = *area;
+    count++;
+}
+
+static void remove_range(size_t i, size_t n)
+{
+    if (!n)
+        return;
+    memmove(areas + i, areas + i + n, (count - i - n) * sizeof(*areas));
+    count -= n;
+}
+
+/* True if areas that back a file (or shared memory) have offsets that mean something. */
+static bool has_offset(const struct memory_area *area)
+{
+    return area->inode || (area->flags & MAP_SHARED);
+}
+
+/* Makes addr a border between areas if it lies inside one. */
+static void split_at(uint64_t addr)
+{
+    size_t i = find(addr);
+
+    if (i == count || areas[i].start >= addr)
+        return;
+    struct memory_area upper = areas[i];
+
+    upper.start = addr;
+    if (has_offset(&upper))
+        upper.offset += addr - areas[i].start;
+    areas[i].end = addr;
+    insert_at(i + 1, &upper);
+}
+
+static bool may_merge(const struct memory_area *a, const struct memory_area *b)
+{
+    if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->name != b->name ||
+        a->dev != b->dev || a->inode != b->inode)
+        return false;
+    if (!has_offset(a))
+        return true;
+    return a->inode && a->offset + (a->end - a->start) == b->offset;
+}
+
+/* Merges what can be merged among the areas that touch [start, end]. */
+static void merge_around(uint64_t start, uint64_t end)
+{
+    size_t i = start ? find(start - 1) : 0;
+
+    while (i + 1 < count && areas[i].start <= end) {
+        if (may_merge(&areas[i], &areas[i + 1])) {
+            areas[i].end = areas[i + 1].end;
+            remove_range(i + 1, 1);
+        } else {
+            i++;
+        }
+    }
+}
+
+/* Forgets [start, end); returns the index where an area at start belongs. */
+static size_t cut(uint64_t start, uint64_t end)
+{
+    split_at(start);
+    split_at(end);
+    size_t i = find(start), n = 0;
+
+    while (i + n < count && areas[i + n].end <= end)
+        n++;
+    remove_range(i, n);
+    return i;
+}
+
+void memory_note_map(const struct memory_area *area)
+{
+    assert(area->start < area->end && area->end <= MEMORY_END);
+    assert(!((area->start | area->end) % MEMORY_PAGE));
+    pthread_mutex_lock(&lock);
+    insert_at(cut(area->start, area->end), area);
+    merge_around(area->start, area->end);
+    pthread_mutex_unlock(&lock);
+}
+
+void memory_note_unmap(uint64_t start, uint64_t end)
+{
+    if (start >= end)
+        return;
+    pthread_mutex_lock(&lock);
+    cut(start, end);
+    pthread_mutex_unlock(&lock);
+}
+
+void memory_note_protect(uint64_t start, uint64_t end, int prot)
+{
+    if (start >= end)
+        return;
+    pthread_mutex_lock(&lock);
+    split_at(start);
+    split_at(end);
+    for (size_t i = find(start); i < count && areas[i].end <= end; i++)
+        areas[i].prot = prot;
+    merge_around(start, end);
+    pthread_mutex_unlock(&lock);
+}
+
+void memory_note_name(uint64_t start, uint64_t end, const char *name)
+{
+    if (start >= end)
+        return;
+    pthread_mutex_lock(&lock);
+    split_at(start);
+    split_at(end);
+    for (size_t i = find(start); i < count && areas[i].end <= end; i++)
+        if (!areas[i].inode)
+            areas[i].name = name;
+    merge_around(start, end);
+    pthread_mutex_unlock(&lock);
+}
+
+bool memory_area_at(uint64_t addr, struct memory_area *out)
+{
+    pthread_mutex_lock(&lock);
+    size_t i = find(addr);
+    bool found = i < count;
+
+    if (found)
+        *out = areas[i];
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool memory_allows(uint64_t start, uint64_t end, int prot)
+{
+    bool ok = true;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = find(start); ok && start < end; i++) {
+        ok = i < count && areas[i].start <= start && (areas[i].prot & prot) == prot;
+        if (ok)
+            start = areas[i].end;
+    }
+    pthread_mutex_unlock(&lock);
+    return ok;
+}
+
+bool memory_any_exec(uint64_t start, uint64_t end)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = find(start); !any && i < count && areas[i].start < end; i++)
+        any = areas[i].prot & PROT_EXEC;
+    pthread_mutex_unlock(&lock);
+    return any;
+}
+
+/* True if nothing at all is mapped at [addr, addr + size) on the host. */
+static bool host_free(uint64_t addr, uint64_t size)
+{
+    void *p = mmap((void *)addr, size, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+    if (p == MAP_FAILED)
+        return false;
+    munmap(p, size);
+    return (uint64_t)p == addr;
+}
+
+/* The highest fit below `top` among addresses the host has free, or 0.  Where Demotic's own memory is in the
+ * way we cannot see its extent, so step down in growing strides: gaps are found late but found. */
+static uint64_t probe(uint64_t size, uint64_t low, uint64_t top)
+{
+    uint64_t stride = MEMORY_PAGE;
+
+    for (uint64_t addr = top - size;; addr -= stride) {
+        if (host_free(addr, size))
+            return addr;
+        if (addr < low + stride)
+            return 0;
+        /* Fine steps while they are few, for ranges hardly larger than what is asked. */
+        if (stride < (top - low) / 256)
+            stride *= 2;
+    }
+}
+
+uint64_t memory_find_free(uint64_t size, uint64_t low, uint64_t high)
+{
+    uint64_t found = 0;
+
+    if (high > MEMORY_END)
+        high = MEMORY_END;
+    if (!size || low >= high || size > high - low)
+        return 0;
+    pthread_mutex_lock(&lock);
+    size_t i = find(high - 1);
+    uint64_t top = i < count && areas[i].start < high ? areas[i].start : high;
+
+    for (;;) { /* [bottom, top) is the gap below areas[i] */
+        uint64_t bottom = i ? areas[i - 1].end : 0;
+
+        if (bottom < low)
+            bottom = low;
+        if (top > bottom && top - bottom >= size)
+            found = probe(size, bottom, top);
+        if (found || !i || areas[i - 1].start <= low)
+            break;
+        top = areas[--i].start;
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+/* Names are few (one a mapped file): a small open hash that only grows. */
+static const char **names;
+static size_t name_count, name_room;
+
+static size_t name_slot(const char *name)
+{
+    uint64_t h = 14695981039346656037ull;
+
+    for (const char *p = name; *p; p++)
+        h = (h ^ (unsigned char)*p) * 1099511628211ull;
+    size_t i = h & (name_room - 1);
+
+    while (names[i] && strcmp(names[i], name))
+        i = (i + 1) & (name_room - 1);
+    return i;
+}
+
+static void names_grow(void)
+{
+    const char **old = names;
+    size_t old_room = name_room;
+
+    name_room = old_room ? old_room * 2 : 128;
+    names = calloc(name_room, sizeof(*names));
+    if (!names)
+        log_die(70, "out of memory for the names of mappings");
+    for (size_t i = 0; i < old_room; i++)
+        if (old[i])
+            names[name_slot(old[i])] = old[i];
+    free(old);
+}
+
+const char *memory_intern(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    if (2 * (name_count + 1) > name_room)
+        names_grow();
+    size_t i = name_slot(name);
+
+    if (!names[i]) {
+        names[i] = strdup(name);
+        if (!names[i])
+            log_die(70, "out of memory for the names of mappings");
+        name_count++;
+    }
+    const char *found = names[i];
+
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+void memory_fork_prepare(void) { pthread_mutex_lock(&lock); }
+
+void memory_fork_done(bool child)
+{
+    (void)child; /* the one thread of the child is the one that took the lock */
+    pthread_mutex_unlock(&lock);
+}

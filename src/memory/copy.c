@@ -1,0 +1,168 @@
+/* Copies between guest memory and ours that survive any address.
+ *
+ * The copy loops are a few instructions between two labels; a fault with the PC between them is sent by
+ * memory_fault_fixup() to the failure exit.  Nothing here takes a lock or touches errno, so signal handlers
+ * may copy too.
+ *
+ * Hosts other than x86-64 ask the kernel to copy (process_vm_readv on ourselves): slower, and portable. */
+#include "memory/memory.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* True if [addr, addr + n) lies in the guest's address space. */
+static bool in_range(uint64_t addr, size_t n)
+{
+    return addr < MEMORY_END && n <= MEMORY_END - addr;
+}
+
+#if defined(__x86_64__)
+
+/* Bytes left undone: 0 when all went well. */
+extern size_t memory_copy_guarded(void *dst, const void *src, size_t n);
+/* Copies through the NUL; bytes before it, -1 on a fault, -2 if there is none in n bytes. */
+extern ssize_t memory_copy_string_guarded(char *dst, const char *src, size_t n);
+extern const char memory_copy_begin[], memory_copy_end[], memory_copy_failed[];
+extern const char memory_string_begin[], memory_string_end[], memory_string_failed[];
+
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl memory_copy_guarded, memory_copy_begin, memory_copy_end, memory_copy_failed\n"
+        ".hidden memory_copy_guarded, memory_copy_begin, memory_copy_end, memory_copy_failed\n"
+        "memory_copy_guarded:\n"
+        "    mov %rdx, %rcx\n"
+        "    cmp $8, %rdx\n"
+        "memory_copy_begin:\n"
+        "    jne 1f\n"
+        /* One register's worth is the common case, and REP is slow to start. */
+        "    mov (%rsi), %rax\n"
+        "    mov %rax, (%rdi)\n"
+        "    xor %eax, %eax\n"
+        "    ret\n"
+        "1:  rep movsb\n"
+        "memory_copy_end:\n"
+        "memory_copy_failed:\n"
+        "    mov %rcx, %rax\n"
+        "    ret\n"
+        ".p2align 4\n"
+        ".globl memory_copy_string_guarded, memory_string_begin, memory_string_end\n"
+        ".globl memory_string_failed\n"
+        ".hidden memory_copy_string_guarded, memory_string_begin, memory_string_end\n"
+        ".hidden memory_string_failed\n"
+        "memory_copy_string_guarded:\n"
+        "    xor %ecx, %ecx\n"
+        "memory_string_begin:\n"
+        "1:  cmp %rdx, %rcx\n"
+        "    je 3f\n"
+        "    movzbl (%rsi,%rcx), %eax\n"
+        "    mov %al, (%rdi,%rcx)\n"
+        "    test %al, %al\n"
+        "    je 2f\n"
+        "    inc %rcx\n"
+        "    jmp 1b\n"
+        "memory_string_end:\n"
+        "2:  mov %rcx, %rax\n"
+        "    ret\n"
+        "3:  mov $-2, %rax\n"
+        "    ret\n"
+        "memory_string_failed:\n"
+        "    mov $-1, %rax\n"
+        "    ret\n");
+
+bool memory_fault_fixup(void *ucontext)
+{
+    greg_t *pc = &((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
+    uint64_t at = (uint64_t)*pc;
+
+    if (at >= (uint64_t)memory_copy_begin && at < (uint64_t)memory_copy_end)
+        *pc = (greg_t)memory_copy_failed;
+    else if (at >= (uint64_t)memory_string_begin && at < (uint64_t)memory_string_end)
+        *pc = (greg_t)memory_string_failed;
+    else
+        return false;
+    return true;
+}
+
+bool memory_read(void *dst, uint64_t src, size_t n)
+{
+    return in_range(src, n) && !memory_copy_guarded(dst, (const void *)src, n);
+}
+
+bool memory_write(uint64_t dst, const void *src, size_t n)
+{
+    return in_range(dst, n) && !memory_copy_guarded((void *)dst, src, n);
+}
+
+ssize_t memory_read_string(char *dst, uint64_t src, size_t size)
+{
+    size_t n = size;
+
+    if (src >= MEMORY_END)
+        return -1;
+    if (n > MEMORY_END - src)
+        n = MEMORY_END - src;
+    ssize_t length = memory_copy_string_guarded(dst, (const char *)src, n);
+
+    return length == -2 && n < size ? -1 : length;
+}
+
+#else
+
+bool memory_fault_fixup(void *ucontext)
+{
+    (void)ucontext;
+    return false;
+}
+
+static long transfer(long call, void *ours, uint64_t guest, size_t n)
+{
+    struct iovec local = {ours, n}, remote = {(void *)guest, n};
+
+    return syscall(call, getpid(), &local, 1ul, &remote, 1ul, 0ul);
+}
+
+bool memory_read(void *dst, uint64_t src, size_t n)
+{
+    return in_range(src, n) &&
+           (!n || transfer(SYS_process_vm_readv, dst, src, n) == (long)n);
+}
+
+bool memory_write(uint64_t dst, const void *src, size_t n)
+{
+    return in_range(dst, n) &&
+           (!n || transfer(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, n) == (long)n);
+}
+
+ssize_t memory_read_string(char *dst, uint64_t src, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        size_t n = MEMORY_PAGE - src % MEMORY_PAGE;
+
+        if (n > size - done)
+            n = size - done;
+        if (!memory_read(dst + done, src, n))
+            return -1;
+        char *end = memchr(dst + done, 0, n);
+
+        if (end)
+            return end - dst;
+        done += n;
+        src += n;
+    }
+    return -2;
+}
+
+#endif
+
+bool memory_fetch(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    (void)ctx;
+    return in_range(addr, n) && memory_allows(addr, addr + n, PROT_EXEC) &&
+           memory_read(buf, addr, n);
+}

@@ -1,0 +1,246 @@
+/* The record against a model of one entry per page; copies against unmapped and read-only pages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "memory/memory.h"
+
+#define PAGES 64
+#define BASE 0x100000000000ull
+
+struct page {
+    bool mapped;
+    int prot, flags;
+    uint64_t offset, inode;
+    const char *name;
+};
+static struct page model[PAGES];
+
+static uint64_t address(unsigned page) { return BASE + (uint64_t)page * MEMORY_PAGE; }
+
+static bool model_joined(const struct page *a, const struct page *b)
+{
+    if (!a->mapped || !b->mapped || a->prot != b->prot || a->flags != b->flags || a->inode != b->inode ||
+        a->name != b->name)
+        return false;
+    if (!a->inode)
+        return !(a->flags & MAP_SHARED);
+    return a->offset + MEMORY_PAGE == b->offset;
+}
+
+/* Every page of the model is in the record and the reverse. `strict`: areas are maximal, as long as no shared
+ * anonymous memory is about (whose pieces stay apart). */
+static void compare(bool strict)
+{
+    uint64_t at = BASE;
+    unsigned page = 0;
+    struct memory_area area;
+
+    while (page < PAGES) {
+        bool any = memory_area_at(at, &area) && area.start < address(PAGES);
+
+        while (page < PAGES && !model[page].mapped && (!any || address(page) < area.start))
+            page++;
+        if (!any) {
+            assert_int_equal(page, PAGES);
+            return;
+        }
+        assert_true(page < PAGES && address(page) == area.start);
+        if (strict && page && area.inode)
+            assert_false(model_joined(&model[page - 1], &model[page]));
+        if (strict && page && !(area.flags & MAP_SHARED))
+            assert_false(model_joined(&model[page - 1], &model[page]));
+        for (uint64_t a = area.start; a < area.end; a += MEMORY_PAGE, page++) {
+            assert_true(page < PAGES && model[page].mapped);
+            assert_int_equal(model[page].prot, area.prot);
+            assert_int_equal(model[page].flags, area.flags);
+            assert_int_equal(model[page].inode, area.inode);
+            assert_ptr_equal(model[page].name, area.name);
+            if (area.inode)
+                assert_int_equal(model[page].offset, area.offset + (a - area.start));
+        }
+        at = area.end;
+    }
+    assert_false(memory_area_at(at, &area) && area.start < address(PAGES));
+}
+
+static void test_random(void **state)
+{
+    static const char *const words[] = {"[heap]", "/lib/libc.so.6", "/bin/true"};
+
+    srand(1);
+    for (unsigned step = 0; step < 200000; step++) {
+        unsigned first = (unsigned)rand() % PAGES, n = 1 + (unsigned)rand() % 12;
+
+        if (first + n > PAGES)
+            n = PAGES - first;
+        uint64_t start = address(first), end = address(first + n);
+
+        switch (rand() % 5) {
+        case 0:
+        case 1: {
+            unsigned kind = (unsigned)rand() % 4;
+            struct memory_area area = {start, end, rand() % 8, MAP_PRIVATE, 0, 0, 0, NULL};
+
+            if (kind) {
+                area.inode = kind;
+                area.dev = 0;
+                area.offset = (uint64_t)(rand() % 3 ? first : (unsigned)rand() % 8) * MEMORY_PAGE;
+                area.name = memory_intern(words[kind - 1]);
+            } else if (rand() % 4 == 0) {
+                area.flags = MAP_SHARED;
+            }
+            memory_note_map(&area);
+            for (unsigned i = 0; i < n; i++)
+                model[first + i] = (struct page){true, area.prot, area.flags,
+                                                 area.offset + (uint64_t)i * MEMORY_PAGE, area.inode,
+                                                 area.name};
+            break;
+        }
+        case 2:
+            memory_note_unmap(start, end);
+            for (unsigned i = 0; i < n; i++)
+                model[first + i].mapped = false;
+            break;
+        case 3: {
+            int prot = rand() % 8;
+
+            memory_note_protect(start, end, prot);
+            for (unsigned i = 0; i < n; i++)
+                model[first + i].prot = prot;
+            break;
+        }
+        case 4: {
+            bool allows = true, exec = false;
+            int prot = rand() % 8;
+
+            for (unsigned i = 0; i < n; i++) {
+                allows = allows && model[first + i].mapped && (model[first + i].prot & prot) == prot;
+                exec = exec || (model[first + i].mapped && (model[first + i].prot & PROT_EXEC));
+            }
+            assert_int_equal(memory_allows(start, end, prot), allows);
+            assert_int_equal(memory_any_exec(start, end), exec);
+            break;
+        }
+        }
+        if (step % 16 == 0)
+            compare(true);
+    }
+    memory_note_unmap(address(0), address(PAGES));
+}
+
+static void test_find_free(void **state)
+{
+    const uint64_t low = 0x200000000000ull, high = low + 0x100000;
+    struct memory_area area = {high - 0x3000, high - 0x1000, PROT_READ, MAP_PRIVATE, 0, 0, 0, NULL};
+
+    assert_int_equal(memory_find_free(0x1000, low, high), high - 0x1000);
+    memory_note_map(&area);
+    assert_int_equal(memory_find_free(0x1000, low, high), high - 0x1000);
+    assert_int_equal(memory_find_free(0x2000, low, high), high - 0x5000);
+    assert_int_equal(memory_find_free(0x2000, high - 0x4000, high), 0);
+    assert_int_equal(memory_find_free(0x200000, low, high), 0);
+    /* A host mapping the record does not know. */
+    void *p = mmap((void *)(high - 0x10000), 0xd000, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+    assert_ptr_equal(p, (void *)(high - 0x10000));
+    uint64_t found = memory_find_free(0x2000, low, high);
+
+    assert_true(found && found + 0x2000 <= high - 0x10000);
+    munmap(p, 0xd000);
+    memory_note_unmap(high - 0x3000, high - 0x1000);
+}
+
+static void handler(int sig, siginfo_t *info, void *context)
+{
+    if (!memory_fault_fixup(context))
+        abort();
+}
+
+static void test_copy(void **state)
+{
+    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    char *p = mmap(NULL, 3 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char buf[2 * MEMORY_PAGE] = {0};
+    uint64_t a = (uint64_t)p, v = 5;
+
+    sigaction(SIGSEGV, &sa, NULL);
+    sigaction(SIGBUS, &sa, NULL);
+    mprotect(p + 2 * MEMORY_PAGE, MEMORY_PAGE, PROT_NONE);
+    mprotect(p, MEMORY_PAGE, PROT_READ);
+    memset(p + MEMORY_PAGE, 'a', MEMORY_PAGE);
+    for (size_t n = 0; n < 40; n++) {
+        assert_true(memory_read(buf, a + 2 * MEMORY_PAGE - n, n));
+        assert_int_equal(memcmp(buf, p + MEMORY_PAGE, n), 0);
+        assert_false(memory_read(buf, a + 2 * MEMORY_PAGE - n, n + 1));
+        assert_true(memory_write(a + 2 * MEMORY_PAGE - n, buf, n));
+        assert_false(memory_write(a + 2 * MEMORY_PAGE - n, buf, n + 1));
+    }
+    assert_false(memory_write(a, &v, 8));
+    assert_true(memory_read(&v, a, 8));
+    assert_int_equal(v, 0);
+    assert_false(memory_read(&v, 0, 8));
+    assert_false(memory_read(&v, ~0ull, 8));
+    assert_false(memory_read(&v, MEMORY_END - 4, 8));
+    assert_false(memory_read(&v, 0x00aa000000001000ull, 1));
+    assert_int_equal(memory_read_string(buf, a + 2 * MEMORY_PAGE - 4, 4), -2);
+    assert_int_equal(memory_read_string(buf, a + 2 * MEMORY_PAGE - 4, 5), -1);
+    p[2 * MEMORY_PAGE - 1] = 0;
+    assert_int_equal(memory_read_string(buf, a + 2 * MEMORY_PAGE - 4, 100), 3);
+    assert_string_equal(buf, "aaa");
+    assert_int_equal(memory_read_string(buf, 0x10, 100), -1);
+    assert_int_equal(memory_read_string(buf, ~0ull, 100), -1);
+    munmap(p, 3 * MEMORY_PAGE);
+}
+
+static void test_fetch(void **state)
+{
+    char *p = mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t a = (uint64_t)p;
+    struct memory_area area = {a, a + MEMORY_PAGE, PROT_READ, MAP_PRIVATE, 0, 0, 0, NULL};
+    uint32_t insn;
+
+    assert_false(memory_fetch(NULL, a, &insn, 4));
+    memory_note_map(&area);
+    assert_false(memory_fetch(NULL, a, &insn, 4));
+    memory_note_protect(a, a + MEMORY_PAGE, PROT_READ | PROT_EXEC);
+    assert_true(memory_fetch(NULL, a, &insn, 4));
+    assert_false(memory_fetch(NULL, a + MEMORY_PAGE - 2, &insn, 4));
+    memory_note_unmap(a, a + MEMORY_PAGE);
+    munmap(p, MEMORY_PAGE);
+}
+
+static void test_intern(void **state)
+{
+    char name[32];
+    const char *kept[500];
+
+    for (int i = 0; i < 500; i++) {
+        snprintf(name, sizeof(name), "/lib/%d", i);
+        kept[i] = memory_intern(name);
+    }
+    for (int i = 0; i < 500; i++) {
+        snprintf(name, sizeof(name), "/lib/%d", i);
+        assert_ptr_equal(memory_intern(name), kept[i]);
+        assert_string_equal(kept[i], name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random), cmocka_unit_test(test_find_free), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_fetch),  cmocka_unit_test(test_intern),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
