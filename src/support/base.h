@@ -11,7 +11,7 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NORETURN __attribute__((noreturn))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define UNREACHABLE() (assert(!"unreachable"), __builtin_unreachable())
+#define UNREACHABLE() (assert(0 && "unreachable"), __builtin_unreachable())
 
 static inline uint64_t align_down(uint64_t v, uint64_t to) { return v & ~(to - 1); }
 static inline uint64_t align_up(uint64_t v, uint64_t to) { return (v + to - 1) & ~(to - 1); }
