@@ -1,0 +1,232 @@
+/* The Arm64 guest: its slots, modes and helpers, and translation of a stretch of code to IR.
+ *
+ * A unit ends at a branch, at a page's end, or after max_insns.  Translations are specialised on FPCR's
+ * rounding and flush bits and on address tags (ARM64_MODE_*).
+ *
+ * Known limitation: NZCV's slot holds P and A bits of whatever instruction made it; Arm has no such flags,
+ * so comparisons of state between engines must mask with O, C, Z, S. */
+#include "arm64_isa.h"
+#include "guest/arm64/lift.h"
+#include "guest/arm64/text.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define X_SLOT(n, h) [ARM64_X0 + n] = {"x" #n, offsetof(struct arm64_state, x[n]), IR_I64, h}
+#define V_SLOT(n, h) [ARM64_V0 + n] = {"v" #n, offsetof(struct arm64_state, v[n]), IR_V128, h}
+#define SLOT(id, name, field, type, h) [id] = {name, offsetof(struct arm64_state, field), type, h}
+
+/* Heat: arguments and temporaries of leaf code first, then the callee-saved registers compilers take
+ * first, frame and link. */
+static const struct ir_slot slots[ARM64_SLOT_COUNT] = {
+    X_SLOT(0, 100), X_SLOT(1, 95), X_SLOT(2, 90), X_SLOT(3, 80), X_SLOT(4, 65), X_SLOT(5, 50),
+    X_SLOT(6, 40), X_SLOT(7, 35), X_SLOT(8, 60), X_SLOT(9, 30), X_SLOT(10, 28), X_SLOT(11, 26),
+    X_SLOT(12, 20), X_SLOT(13, 18), X_SLOT(14, 16), X_SLOT(15, 14), X_SLOT(16, 22), X_SLOT(17, 12),
+    X_SLOT(18, 2), X_SLOT(19, 75), X_SLOT(20, 70), X_SLOT(21, 55), X_SLOT(22, 45), X_SLOT(23, 34),
+    X_SLOT(24, 32), X_SLOT(25, 24), X_SLOT(26, 15), X_SLOT(27, 13), X_SLOT(28, 11), X_SLOT(29, 48),
+    X_SLOT(30, 46), SLOT(ARM64_SP, "sp", sp, IR_I64, 85),
+    SLOT(ARM64_PC, "pc", pc, IR_I64, 0),
+    SLOT(ARM64_NZCV, "nzcv", nzcv, IR_FLAGS, 0),
+    SLOT(ARM64_FPCR, "fpcr", fpcr, IR_I32, 0),
+    SLOT(ARM64_EXCL_ADDR, "excl_addr", excl_addr, IR_I64, 0),
+    SLOT(ARM64_EXCL_VAL0, "excl_val0", excl_val[0], IR_I64, 0),
+    SLOT(ARM64_EXCL_VAL1, "excl_val1", excl_val[1], IR_I64, 0),
+    SLOT(ARM64_TPIDR, "tpidr", tpidr, IR_I64, 1),
+    SLOT(ARM64_TPIDRRO, "tpidrro", tpidrro, IR_I64, 0),
+    V_SLOT(0, 100), V_SLOT(1, 95), V_SLOT(2, 90), V_SLOT(3, 85), V_SLOT(4, 75), V_SLOT(5, 70),
+    V_SLOT(6, 60), V_SLOT(7, 55), V_SLOT(8, 30), V_SLOT(9, 25), V_SLOT(10, 20), V_SLOT(11, 15),
+    V_SLOT(12, 12), V_SLOT(13, 10), V_SLOT(14, 8), V_SLOT(15, 6), V_SLOT(16, 65), V_SLOT(17, 58),
+    V_SLOT(18, 50), V_SLOT(19, 45), V_SLOT(20, 40), V_SLOT(21, 38), V_SLOT(22, 36), V_SLOT(23, 34),
+    V_SLOT(24, 28), V_SLOT(25, 26), V_SLOT(26, 24), V_SLOT(27, 22), V_SLOT(28, 32), V_SLOT(29, 31),
+    V_SLOT(30, 35), V_SLOT(31, 37),
+    SLOT(ARM64_QC, "qc", qc, IR_V128, 0),
+};
+
+static void reset(struct cpu *cpu)
+{
+    struct arm64_state *s = arm64_state(cpu);
+    s->nzcv = arm64_nzcv_put(0);
+    s->excl_addr = ~0ull;
+}
+
+static uint32_t mode_of(const struct cpu *cpu)
+{
+    uint32_t fpcr = ((const struct arm64_state *)(const void *)cpu->state)->fpcr;
+    return (fpcr >> 22 & 3) | (fpcr & 1u << 24 ? ARM64_MODE_FZ : 0) | (fpcr & 1u << 25 ? ARM64_MODE_DN : 0) |
+           (fpcr & 1u << 19 ? ARM64_MODE_FZ16 : 0) | (fpcr & 1u << 26 ? ARM64_MODE_AHP : 0) |
+           (cpu->mode & ARM64_MODE_TBI);
+}
+
+static struct fp_env fp_env_of(uint32_t mode)
+{
+    bool fz = (mode & ARM64_MODE_FZ) != 0;
+    return (struct fp_env){
+        .round = (uint8_t)(mode & ARM64_MODE_RMODE), /* RN RP RM RZ are in enum fp_round's order */
+        .nan_rule = FP_NAN_ARM,
+        .default_nan = (mode & ARM64_MODE_DN) != 0,
+        .flush_inputs = fz,
+        .flush_outputs = fz,
+        .flush_half = (mode & ARM64_MODE_FZ16) != 0,
+        .alt_half = (mode & ARM64_MODE_AHP) != 0,
+        .tiny_before = true,
+    };
+}
+
+/* ---- translation ------------------------------------------------------------------------------- */
+
+#define PAGE 4096u
+
+/* A window over guest code, so that fetch is not called for every word. */
+struct code_window {
+    const struct guest_request *rq;
+    uint64_t start;
+    unsigned size;
+    unsigned char bytes[64];
+};
+
+/* The word at pc (4-byte aligned); false if it cannot be fetched.  Pages are mapped as a whole. */
+static bool window_word(struct code_window *w, uint64_t pc, uint32_t *word)
+{
+    if (pc - w->start >= w->size) {
+        uint64_t left = PAGE - pc % PAGE;
+        w->start = pc;
+        w->size = left < sizeof w->bytes ? (unsigned)left : (unsigned)sizeof w->bytes;
+        if (!w->rq->fetch(w->rq->fetch_ctx, pc, w->bytes, w->size)) {
+            w->size = 0;
+            return false;
+        }
+    }
+    memcpy(word, w->bytes + (pc - w->start), sizeof *word); /* A64 code and our hosts are little-endian */
+    return true;
+}
+
+static void translate(struct ir_unit *u, const struct guest_request *rq)
+{
+    struct code_window window = {.rq = rq};
+    struct arm64_lift l = {.u = u, .rq = rq, .pc = rq->pc};
+    u->pc = rq->pc;
+    u->fp = fp_env_of(rq->mode);
+    if (rq->pc & 3) {
+        ir_exit(u, IR_EXIT_ALIGN, rq->pc, ir_const_pc(u, rq->pc));
+        return;
+    }
+    for (unsigned n = 0; n < rq->max_insns && !l.ended; n++) {
+        if (n && l.pc % PAGE == 0)
+            break;
+        if (!window_word(&window, l.pc, &l.word)) {
+            if (n == 0) {
+                ir_exit(u, IR_EXIT_FETCH, l.pc, IR_NONE);
+                l.ended = true;
+            }
+            break;
+        }
+        unsigned row = arm64_decode(l.word);
+        if (UNLIKELY(arm64_row_counts != NULL))
+            arm64_row_counts[row]++;
+        ir_insn(u, l.pc, 4);
+        if (row == ARM64_UNALLOCATED)
+            arm64_undefined(&l);
+        else
+            arm64_lift_row(row, &l, l.word);
+        l.pc += 4;
+        u->size += 4;
+    }
+    if (!l.ended)
+        ir_jump(u, l.pc);
+}
+
+static bool flags_dead(const struct guest_request *rq, uint64_t pc)
+{
+    struct code_window window = {.rq = rq};
+    for (unsigned n = 0; n < 8; n++, pc += 4) {
+        uint32_t word;
+        if ((pc & 3) || !window_word(&window, pc, &word))
+            return false;
+        unsigned row = arm64_decode(word);
+        uint16_t attrs = arm64_row_info[row].attrs;
+        if (attrs & (ARM64_ATTR_reads_flags | ARM64_ATTR_faults | ARM64_ATTR_ends))
+            return false;
+        if (attrs & ARM64_ATTR_writes_flags)
+            return true;
+    }
+    return false;
+}
+
+static unsigned disassemble(uint64_t pc, const uint8_t *bytes, size_t n, char *out, size_t size)
+{
+    uint32_t word;
+    if (n < sizeof word)
+        return 0;
+    memcpy(&word, bytes, sizeof word);
+    struct arm64_text t = {.out = out, .size = size, .pc = pc};
+    unsigned row = arm64_decode(word);
+    if (row == ARM64_UNALLOCATED)
+        arm64_text_printf(&t, ".inst 0x%08x", word);
+    else
+        arm64_print_row(row, &t, word);
+    return sizeof word;
+}
+
+/* ---- helpers ----------------------------------------------------------------------------------- */
+
+static void helper_counter(struct cpu *cpu, uint64_t arg)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (arg < 31)
+        arm64_state(cpu)->x[arg] = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void clock_result(struct arm64_state *s, int failed, const struct timespec *ts)
+{
+    s->x[0] = failed ? 1 : 0;
+    s->x[2] = (uint64_t)ts->tv_sec;
+    s->x[3] = (uint64_t)ts->tv_nsec;
+}
+
+/* Clocks that mean the same in the guest and cost no system call here; the vdso leaves others to one. */
+static bool clock_is_plain(uint64_t id) { return (id <= 1) || (id >= 4 && id <= 7); }
+
+static void helper_clock_gettime(struct cpu *cpu, uint64_t arg)
+{
+    struct arm64_state *s = arm64_state(cpu);
+    struct timespec ts = {0};
+    clock_result(s, !clock_is_plain(s->x[0]) || clock_gettime((clockid_t)s->x[0], &ts), &ts);
+}
+
+static void helper_clock_realtime(struct cpu *cpu, uint64_t arg)
+{
+    struct timespec ts = {0};
+    clock_result(arm64_state(cpu), clock_gettime(CLOCK_REALTIME, &ts), &ts);
+}
+
+static void helper_clock_getres(struct cpu *cpu, uint64_t arg)
+{
+    struct arm64_state *s = arm64_state(cpu);
+    struct timespec ts = {0};
+    clock_result(s, !clock_is_plain(s->x[0]) || clock_getres((clockid_t)s->x[0], &ts), &ts);
+}
+
+static guest_helper_fn *const helpers[ARM64_HELPER_COUNT] = {
+    [ARM64_HELPER_COUNTER] = helper_counter,
+    [ARM64_HELPER_CLOCK_GETTIME] = helper_clock_gettime,
+    [ARM64_HELPER_CLOCK_REALTIME] = helper_clock_realtime,
+    [ARM64_HELPER_CLOCK_GETRES] = helper_clock_getres,
+};
+
+const struct guest guest_arm64 = {
+    .name = "arm64",
+    .slots = slots,
+    .slot_count = ARM64_SLOT_COUNT,
+    .pc_slot = ARM64_PC,
+    .sp_slot = ARM64_SP,
+    .flags_slot = ARM64_NZCV,
+    .insn_align = 4,
+    .helpers = helpers,
+    .helper_count = ARM64_HELPER_COUNT,
+    .reset = reset,
+    .mode = mode_of,
+    .translate = translate,
+    .flags_dead = flags_dead,
+    .disassemble = disassemble,
+};

@@ -1,0 +1,70 @@
+/* What goes with the generated tables: the functions of table expressions, and random words of a row for
+ * tests.  Limits: a row whose `when` holds for fewer than about one in 10,000 words is rarely met. */
+#include "guest/arm64/rows.h"
+#include <string.h>
+
+uint32_t *arm64_row_counts;
+
+uint32_t arm64_expr_bitmask_ok(uint32_t n, uint32_t imms, uint32_t sf)
+{
+    if (n && !sf)
+        return 0;
+    uint32_t combined = n << 6 | (~imms & 0x3f);
+    if (combined < 2)
+        return 0;
+    uint32_t levels = (1u << (31 - __builtin_clz(combined))) - 1;
+    return (imms & levels) != levels;
+}
+
+/* The manual's MoveWidePreferred(). */
+uint32_t arm64_expr_move_wide_preferred(uint32_t sf, uint32_t n, uint32_t imms, uint32_t immr)
+{
+    uint32_t width = sf ? 64 : 32;
+    if ((sf && !n) || (!sf && (n || imms & 0x20)))
+        return 0;
+    if (imms < 16)
+        return ((0 - immr) & (width - 1)) % 16 <= 15 - imms;
+    if (imms >= width - 15)
+        return immr % 16 <= imms - (width - 15);
+    return 0;
+}
+
+static uint64_t random_next(uint64_t *s)
+{
+    *s ^= *s << 13;
+    *s ^= *s >> 7;
+    *s ^= *s << 17;
+    return *s * 0x2545f4914f6cdd1dull;
+}
+
+uint32_t arm64_row_random(unsigned row, uint64_t *rng)
+{
+    const struct arm64_row_info *info = &arm64_row_info[row];
+    if (row == 0 || row >= arm64_row_count)
+        return 0;
+    for (unsigned tries = 0; tries < 100000; tries++) {
+        uint32_t w = info->value | ((uint32_t)(random_next(rng) >> 32) & ~info->mask);
+        if (arm64_decode(w) == row)
+            return w;
+    }
+    return 0;
+}
+
+const struct arm64_row_field *arm64_row_field(unsigned row, const char *name)
+{
+    const struct arm64_row_info *info = &arm64_row_info[row];
+    for (unsigned i = 0; i < info->field_count; i++) {
+        if (strcmp(info->fields[i].name, name) == 0)
+            return &info->fields[i];
+    }
+    return NULL;
+}
+
+unsigned arm64_row_by_name(const char *name)
+{
+    for (unsigned i = 1; i < arm64_row_count; i++) {
+        if (strcmp(arm64_row_info[i].name, name) == 0)
+            return i;
+    }
+    return 0;
+}
