@@ -1,0 +1,16 @@
+/* The command line, parsed: one table for --help and for parsing. */
+#pragma once
+#include "linux/process.h"
+
+enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR };
+
+struct options {
+    enum command command;
+    struct process_config config; /* root is not filled in: see root_find */
+    const char *root_name;        /* --root: a name or a path, or NULL */
+    char **args;                  /* the program and its arguments, or the command's; NULL-terminated */
+    int arg_count;
+};
+
+/* Exits by itself on --help, --version and on errors (status 64, what is wrong and what to do). */
+void options_parse(int argc, char **argv, struct options *out);

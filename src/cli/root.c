@@ -1,0 +1,260 @@
+/* Roots: the file systems guest programs see, kept as directories under roots_dir.  `create` has
+ * mmdebstrap fetch and unpack Debian packages of the guest's architecture (no package's script is
+ * run, so no privilege and no registered interpreter is needed) as a tar stream that is unpacked here,
+ * which works alike for root and for ordinary users. */
+#include "cli/cli.h"
+#include "support/log.h"
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_SUITE "trixie"
+#define DEFAULT_MIRROR "http://deb.debian.org/debian"
+#define DEFAULT_PACKAGES "bash,coreutils,libc-bin,sed,grep,findutils,tar,gzip"
+
+void roots_dir(char out[4096])
+{
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (data && data[0] == '/')
+        snprintf(out, 4096, "%s/demotic/roots", data);
+    else
+        snprintf(out, 4096, "%s/.local/share/demotic/roots", home ? home : "/root");
+}
+
+bool root_exists(const char *name, char out[4096])
+{
+    struct stat st;
+    if (strchr(name, '/')) {
+        if (!realpath(name, out))
+            return false;
+    } else {
+        char dir[4096];
+        roots_dir(dir);
+        if (snprintf(out, 4096, "%s/%s", dir, name) >= 4096)
+            return false;
+    }
+    return stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool root_find(const char *name, char out[4096])
+{
+    if (root_exists(name, out))
+        return true;
+    log_warn("there is no root '%s'%s%s", name,
+             strchr(name, '/') ? "" : "; 'demotic root list' shows those there are, and this makes it: demotic root create ",
+             strchr(name, '/') ? "" : name);
+    return false;
+}
+
+struct create {
+    const char *name, *arch, *suite, *include, *mirror;
+};
+
+static const struct argp_option create_table[] = {
+    {"arch", 'a', "ARCH", 0, "Architecture of its programs: arm64 (default)", 0},
+    {"suite", 's', "SUITE", 0, "Debian suite (default " DEFAULT_SUITE ")", 0},
+    {"include", 'i', "PKG,...", 0, "Packages beside the basic ones", 0},
+    {"mirror", 'm', "URL", 0, "Debian mirror (default " DEFAULT_MIRROR ")", 0},
+    {0},
+};
+
+static error_t parse_create(int key, char *arg, struct argp_state *state)
+{
+    struct create *c = state->input;
+    switch (key) {
+    case 'a':
+        c->arch = arg;
+        return 0;
+    case 's':
+        c->suite = arg;
+        return 0;
+    case 'i':
+        c->include = arg;
+        return 0;
+    case 'm':
+        c->mirror = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (c->name)
+            argp_error(state, "one NAME, please");
+        c->name = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which NAME shall the root have?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* mkdir -p */
+static bool make_dirs(char *path)
+{
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p)
+            continue;
+        char c = *p;
+        *p = 0;
+        int r = mkdir(path, 0755);
+        *p = c;
+        if (r < 0 && errno != EEXIST) {
+            log_warn("cannot make %s: %s", path, strerror(errno));
+            return false;
+        }
+        if (!c)
+            return true;
+    }
+}
+
+static bool name_is_good(const char *name)
+{
+    return name[0] && name[0] != '.' && name[0] != '-' && !strchr(name, '/') && strlen(name) < 128;
+}
+
+/* Runs argv with its standard output going to `out` or standard input coming from `in` (-1: inherited). */
+static pid_t spawn(char *const argv[], int in, int out, int unused)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    if (in >= 0)
+        dup2(in, 0);
+    if (out >= 0)
+        dup2(out, 1);
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    if (unused >= 0)
+        close(unused);
+    execvp(argv[0], argv);
+    log_warn("cannot run %s: %s (apt-get install %s)", argv[0], strerror(errno), argv[0]);
+    _exit(127);
+}
+
+static bool succeeded(pid_t pid)
+{
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return false;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* mmdebstrap | tar -x, into dir. */
+static bool unpack(const struct create *c, char *dir)
+{
+    char include[4096], arch[64];
+    snprintf(include, sizeof include, "--include=%s%s%s", DEFAULT_PACKAGES, c->include ? "," : "", c->include ? c->include : "");
+    snprintf(arch, sizeof arch, "--arch=%s", c->arch);
+    char *debstrap[] = {"mmdebstrap", "--variant=extract", geteuid() ? "--mode=unshare" : "--mode=root", arch, include,
+                        "--format=tar", (char *)c->suite, "-", (char *)c->mirror, NULL};
+    char *tar[] = {"tar", "-x", "-C", dir, "--exclude=./dev/*", "--no-same-owner", "--delay-directory-restore", NULL};
+    int p[2];
+    if (pipe(p) < 0)
+        return false;
+    pid_t make = spawn(debstrap, -1, p[1], p[0]);
+    pid_t take = spawn(tar, p[0], -1, p[1]);
+    close(p[0]);
+    close(p[1]);
+    bool taken = succeeded(take);
+    return succeeded(make) && taken;
+}
+
+static int root_create(int argc, char **argv)
+{
+    static const struct argp argp = {create_table, parse_create, "NAME", "Makes a root from Debian packages.", 0, 0, 0};
+    struct create c = {.arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR};
+    argv[0] = "demotic root create";
+    argp_parse(&argp, argc, argv, 0, NULL, &c);
+    if (strcmp(c.arch, "arm64") != 0) {
+        log_warn("programs for '%s' cannot be run yet; --arch arm64 can", c.arch);
+        return 64;
+    }
+    if (!name_is_good(c.name)) {
+        log_warn("'%s' cannot be a root's name", c.name);
+        return 64;
+    }
+    char dir[4096], final[4096], part[4200];
+    if (root_exists(c.name, final)) {
+        log_warn("root '%s' exists (%s); remove it first: demotic root remove %s", c.name, final, c.name);
+        return 1;
+    }
+    roots_dir(dir);
+    if (!make_dirs(dir))
+        return 1;
+    snprintf(part, sizeof part, "%s/.%s.part", dir, c.name); /* renamed when whole */
+    char *rm[] = {"rm", "-rf", "--", part, NULL};
+    succeeded(spawn(rm, -1, -1, -1));
+    if (!make_dirs(part))
+        return 1;
+    fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c.name, c.suite, c.arch, final);
+    if (!unpack(&c, part)) {
+        log_warn("root '%s' was not made; what was fetched is gone again. The messages above say why", c.name);
+        succeeded(spawn(rm, -1, -1, -1));
+        return 1;
+    }
+    if (rename(part, final) < 0) {
+        log_warn("cannot move %s to %s: %s", part, final, strerror(errno));
+        return 1;
+    }
+    fprintf(stderr, "demotic: done. Try: demotic root run %s bash\n", c.name);
+    return 0;
+}
+
+static int root_list(void)
+{
+    char dir[4096];
+    roots_dir(dir);
+    DIR *d = opendir(dir);
+    if (!d)
+        return 0; /* none yet */
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            printf("%s\n", e->d_name);
+    closedir(d);
+    return 0;
+}
+
+static int root_remove(const char *name)
+{
+    char path[4096];
+    if (!name_is_good(name) || !root_find(name, path))
+        return 1;
+    char *rm[] = {"rm", "-rf", "--", path, NULL};
+    return succeeded(spawn(rm, -1, -1, -1)) ? 0 : 1;
+}
+
+int cli_root(struct options *o)
+{
+    const char *what = o->arg_count > 1 ? o->args[1] : "";
+    const char *name = o->arg_count > 2 ? o->args[2] : NULL;
+    char path[4096];
+    if (strcmp(what, "create") == 0)
+        return root_create(o->arg_count - 1, o->args + 1);
+    if (strcmp(what, "list") == 0 && !name)
+        return root_list();
+    if (strcmp(what, "path") == 0 && name && o->arg_count == 3) {
+        if (!root_find(name, path))
+            return 1;
+        printf("%s\n", path);
+        return 0;
+    }
+    if (strcmp(what, "remove") == 0 && name && o->arg_count == 3)
+        return root_remove(name);
+    if (strcmp(what, "run") == 0 && name && o->arg_count > 3) {
+        o->root_name = name;
+        o->args += 3;
+        o->arg_count -= 3;
+        return cli_run(o);
+    }
+    log_warn("demotic root wants: create NAME --arch ARCH | list | path NAME | remove NAME | run NAME PROGRAM [ARG...]");
+    return 64;
+}
