@@ -11,6 +11,7 @@
 #include <signal.h>
 
 struct engine;
+struct ir_unit;
 
 #define SIGNAL_COUNT 64
 #define SIGNAL_BIT(s) (1ull << ((s)-1))
@@ -33,7 +34,8 @@ struct process_config {
     const char *engine_name; /* host's name ("interp", "x64"), or NULL: the best */
     const char *cpu_name;    /* or NULL */
     const char *log_path;    /* or NULL: stderr */
-    const char *dump;        /* engine_config.dump */
+    const char *dump;        /* what debug/dump.h prints, or NULL */
+    const char *trace;       /* file of the instruction trace, "-" the log, or NULL */
     bool strace;             /* print system calls */
     bool stats, no_link, no_opt, chaos;
     bool random_signals;     /* stress: interrupt threads at random */
@@ -120,6 +122,11 @@ struct process_start {
     const struct process_config *config;
     const char *path; /* as the guest would write it */
     char **argv, **envp;
+    /* What the command line wants to be told of (src/debug); all may be NULL. */
+    void (*on_unit)(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size);
+    void *on_unit_ctx;
+    void (*on_step)(struct cpu *cpu);      /* if set, instructions are run one at a time, this before each */
+    void (*on_exit)(struct engine *engine); /* before the process ends by exit or exit_group */
 };
 int process_run(const struct process_start *start);
 
