@@ -28,6 +28,7 @@ lift      A function arm64_lift_NAME(struct arm64_lift *, const struct arm64_arg
           spaces, or in parentheses).  Rows with the same lift must give the same set of names.
 attr      Words of ATTRS below.
 
+IR_…, FP_… and SIMD_… in the values given to a lift are C's enumerators (of ir/ and guest/arm64/simd.h).
 Expressions are C's over unsigned 32-bit numbers: ?: || && | ^ & == != < <= > >= << >> + - * / % ! ~,
 numbers (12, 0x1f, 0b101), and the functions of FUNCTIONS below, which C knows as arm64_expr_NAME.
 """
@@ -44,6 +45,7 @@ KEYWORDS = ['when', 'let', 'alias', 'asm', 'lift', 'feature', 'attr', 'priority'
 MAX_PROOF_BITS = 22
 RESERVED = ['w', 't', 'l', 'row', 'none', 'signed', 'unsigned', 'default', 'if', 'for', 'int', 'long']
 M32 = 0xffffffff
+CONSTANT = re.compile(r'(IR|FP|SIMD)_[A-Z0-9_]+')
 
 
 class TableError(Exception):
@@ -148,7 +150,7 @@ class Parser:
         if not (t[0].isalpha() or t[0] == '_'):
             raise TableError(f"bad expression '{self.text}': unexpected '{t}'")
         if self.peek() != '(':
-            return ('name', t)
+            return ('const', t) if CONSTANT.fullmatch(t) else ('name', t)
         self.take()
         args = []
         if self.peek() != ')':
@@ -178,7 +180,7 @@ def parse_list(text):
 def names(e):
     if e[0] == 'name':
         return {e[1]}
-    if e[0] == 'num':
+    if e[0] in ('num', 'const'):
         return set()
     parts = e[2] if e[0] == 'call' else e[1:]
     return set().union(*[names(x) for x in parts]) if parts else set()
@@ -188,7 +190,7 @@ def substitute(e, lets):
     """e with the names of lets replaced by their expressions."""
     if e[0] == 'name':
         return lets.get(e[1], e)
-    if e[0] == 'num':
+    if e[0] in ('num', 'const'):
         return e
     if e[0] == 'call':
         return ('call', e[1], [substitute(x, lets) for x in e[2]])
@@ -201,6 +203,8 @@ def evaluate(e, env):
         return e[1]
     if k == 'name':
         return env[e[1]]
+    if k == 'const':
+        raise TableError(f'{e[1]} is known to C only')
     if k == 'call':
         return FUNCTIONS[e[1]][1](*[evaluate(x, env) for x in e[2]])
     if k == '?':
@@ -230,7 +234,7 @@ def to_c(e):
     k = e[0]
     if k == 'num':
         return f'{e[1]}u' if e[1] < 10 else f'{e[1]:#x}u'
-    if k == 'name':
+    if k in ('name', 'const'):
         return e[1]
     if k == 'call':
         return f"arm64_expr_{e[1]}({', '.join(to_c(x) for x in e[2])})"
@@ -613,7 +617,7 @@ def write_header(rows, lifts, path):
 
 def write_source(rows, lifts, path):
     out = ['/* Made by tools/gen-isa.py from the .isa tables of src/guest/arm64. */\n',
-           '#include "arm64_isa.h"\n#include "guest/arm64/lift.h"\n#include "guest/arm64/text.h"\n\n']
+           '#include "arm64_isa.h"\n#include "guest/arm64/lift.h"\n#include "guest/arm64/simd.h"\n#include "guest/arm64/text.h"\n\n']
     for r in rows:
         if r.when:
             c = r.condition()
