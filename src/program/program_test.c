@@ -1,0 +1,318 @@
+/* Recognition and loading of programs made up here, and of the same with random damage. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memory/memory.h"
+#include "program/program.h"
+
+static int file_of(const void *bytes, size_t n)
+{
+    int fd = memfd_create("program", 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, n), n);
+    return fd;
+}
+
+static struct program_info recognise(const void *bytes, size_t n)
+{
+    struct program_info info;
+    int fd = file_of(bytes, n);
+
+    program_recognise(fd, &info);
+    close(fd);
+    return info;
+}
+
+#define RECOGNISE(text) recognise(text, sizeof(text) - 1)
+
+static void test_script(void **state)
+{
+    struct program_info info = RECOGNISE("#!/bin/sh\necho\n");
+    char line[400];
+
+    assert_int_equal(info.kind, PROGRAM_SCRIPT);
+    assert_int_equal(info.error, PROGRAM_OK);
+    assert_string_equal(info.interp, "/bin/sh");
+    assert_false(info.has_arg);
+    info = RECOGNISE("#! \t/usr/bin/env  -S python3 -u \t\n");
+    assert_string_equal(info.interp, "/usr/bin/env");
+    assert_true(info.has_arg);
+    assert_string_equal(info.arg, "-S python3 -u");
+    info = RECOGNISE("#!/bin/x");
+    assert_string_equal(info.interp, "/bin/x");
+    assert_int_equal(RECOGNISE("#!").error, PROGRAM_NO_INTERPRETER);
+    assert_int_equal(RECOGNISE("#!  \n/bin/sh").error, PROGRAM_NO_INTERPRETER);
+    memset(line, 'a', sizeof(line));
+    memcpy(line, "#!/", 3);
+    assert_int_equal(recognise(line, sizeof(line)).error, PROGRAM_LONG_INTERPRETER);
+    line[100] = ' '; /* a cut argument is accepted */
+    assert_int_equal(recognise(line, sizeof(line)).error, PROGRAM_OK);
+}
+
+static void test_kinds(void **state)
+{
+    char text[256];
+
+    assert_int_equal(recognise("", 0).kind, PROGRAM_EMPTY);
+    assert_int_equal(RECOGNISE("echo hello\n").kind, PROGRAM_TEXT);
+    assert_int_equal(RECOGNISE("\0\1\2").kind, PROGRAM_DATA);
+    assert_int_equal(RECOGNISE("\177ELF").error, PROGRAM_TRUNCATED);
+    assert_int_equal(RECOGNISE("MZ").error, PROGRAM_TRUNCATED);
+    struct program_info info = RECOGNISE("\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\1\0\0\0");
+
+    assert_int_equal(info.kind, PROGRAM_ELF);
+    assert_int_equal(info.machine, EM_386);
+    program_describe(&info, text, sizeof(text));
+    assert_string_equal(text, "is a 32-bit ELF program for i386");
+    info = RECOGNISE("\177ELF\2\2\1\0\0\0\0\0\0\0\0\0\0\2\0\25\0\0\0\1");
+    program_describe(&info, text, sizeof(text));
+    assert_string_equal(text, "is a 64-bit big-endian ELF program for PowerPC64");
+    info = RECOGNISE("\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\267\0");
+    assert_int_equal(info.error, PROGRAM_TRUNCATED);
+    assert_int_equal(RECOGNISE("\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0\267\0\1\0\0\0").error,
+                     PROGRAM_NOT_EXECUTABLE);
+}
+
+struct pe {
+    unsigned char bytes[512];
+};
+
+static struct pe make_pe(unsigned machine)
+{
+    struct pe pe = {.bytes = "MZ"};
+
+    pe.bytes[60] = 0x80;
+    memcpy(pe.bytes + 0x80, "PE\0\0", 4);
+    pe.bytes[0x84] = (unsigned char)machine;
+    pe.bytes[0x85] = (unsigned char)(machine >> 8);
+    pe.bytes[0x86] = 3;          /* sections */
+    pe.bytes[0x80 + 20] = 240;   /* optional header */
+    pe.bytes[0x80 + 24] = 0x0b;
+    pe.bytes[0x80 + 25] = 2;
+    pe.bytes[0x80 + 24 + 68] = 3;
+    return pe;
+}
+
+static void test_pe(void **state)
+{
+    struct pe pe = make_pe(PE_MACHINE_ARM64);
+    struct program_info info = recognise(&pe, sizeof(pe));
+    char text[128];
+
+    assert_int_equal(info.kind, PROGRAM_PE);
+    assert_int_equal(info.error, PROGRAM_OK);
+    assert_int_equal(info.machine, PE_MACHINE_ARM64);
+    assert_int_equal(info.subsystem, 3);
+    assert_true(info.bits64);
+    program_describe(&info, text, sizeof(text));
+    assert_string_equal(text, "is a Windows program for Arm64");
+    assert_int_equal(recognise(&pe, 0x80 + 50).error, PROGRAM_TRUNCATED);
+    pe.bytes[0x80] = 'N';
+    assert_int_equal(recognise(&pe, sizeof(pe)).error, PROGRAM_BAD_HEADER);
+}
+
+/* A program of two segments: headers and code (RX), data (RW) with a bss of several pages. */
+struct elf {
+    Elf64_Ehdr eh;
+    Elf64_Phdr ph[5];
+    char interp[32];
+    unsigned char rest[0x2000];
+};
+
+#define DATA_AT 0x12345 /* address of the data; the same low bits as its offset 0x1345 */
+#define DATA_SIZE 0x20
+#define BSS_SIZE 0x3000
+
+static void make_elf(struct elf *e, unsigned type, bool interp)
+{
+    uint64_t base = type == ET_EXEC ? 0x123450000000 : 0;
+
+    memset(e, 0, sizeof(*e));
+    memcpy(e->eh.e_ident, "\177ELF\2\1\1", 7);
+    e->eh.e_type = (Elf64_Half)type;
+    e->eh.e_machine = EM_AARCH64;
+    e->eh.e_version = 1;
+    e->eh.e_entry = base + 0x200;
+    e->eh.e_phoff = offsetof(struct elf, ph);
+    e->eh.e_ehsize = sizeof(e->eh);
+    e->eh.e_phentsize = sizeof(e->ph[0]);
+    e->eh.e_phnum = 4;
+    e->ph[0] = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, 0, base, base, 0x800, 0x800, 0x10000};
+    e->ph[1] = (Elf64_Phdr){PT_LOAD,          PF_R | PF_W, 0x1345, base + DATA_AT, base + DATA_AT,
+                            DATA_SIZE, BSS_SIZE,    0x10000};
+    e->ph[2] = (Elf64_Phdr){PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16};
+    e->ph[3] = (Elf64_Phdr){interp ? PT_INTERP : PT_NOTE, PF_R,
+                            offsetof(struct elf, interp), 0, 0, 0x10, 0x10, 1};
+    memcpy(e->interp, "/lib/ld-test.so", 16);
+    memset(e->rest, 0x5a, sizeof(e->rest));
+}
+
+static int open_interp_count;
+
+static int open_interp(void *ctx, const char *path)
+{
+    struct elf e;
+
+    open_interp_count++;
+    if (strcmp(path, "/lib/ld-test.so"))
+        return -ENOENT;
+    make_elf(&e, ET_DYN, false);
+    return file_of(&e, sizeof(e));
+}
+
+static const struct program_loader loader = {EM_AARCH64, open_interp, NULL, "/bin/test"};
+
+/* Everything recorded goes, on the host too. */
+static unsigned unmap_all(void)
+{
+    struct memory_area area;
+    unsigned n = 0;
+
+    for (; memory_area_at(0, &area); n++) {
+        munmap((void *)area.start, area.end - area.start);
+        memory_note_unmap(area.start, area.end);
+    }
+    return n;
+}
+
+static void check_loaded(uint64_t bias)
+{
+    struct memory_area area;
+    uint64_t data = bias + DATA_AT;
+
+    assert_true(memory_area_at(bias, &area));
+    assert_int_equal(area.start, bias);
+    assert_int_equal(area.end, bias + 0x1000);
+    assert_int_equal(area.prot, PROT_READ | PROT_EXEC);
+    assert_true(memory_area_at(area.end, &area)); /* the gap is free */
+    assert_int_equal(area.start, bias + 0x12000);
+    assert_int_equal(area.end, bias + 0x13000);
+    assert_int_equal(area.offset, 0x1000);
+    assert_true(memory_area_at(area.end, &area));
+    assert_int_equal(area.end, bias + 0x16000);
+    assert_int_equal(area.inode, 0);
+    for (unsigned i = 0; i < BSS_SIZE; i++)
+        assert_int_equal(((unsigned char *)data)[i], i < DATA_SIZE ? 0x5a : 0);
+    ((unsigned char *)data)[BSS_SIZE - 1] = 1;
+    assert_int_equal(*((unsigned char *)data - 1), 0x5a);
+}
+
+static void test_load(void **state)
+{
+    struct program_image image;
+    char why[256];
+    struct elf e;
+
+    make_elf(&e, ET_DYN, false);
+    int fd = file_of(&e, sizeof(e));
+
+    assert_int_equal(program_load(&loader, fd, &image, why, sizeof(why)), 0);
+    check_loaded(image.bias);
+    assert_true(image.bias >= 1ull << 32);
+    assert_int_equal(image.bias % 0x10000, 0);
+    assert_int_equal(image.entry, image.bias + 0x200);
+    assert_int_equal(image.start, image.entry);
+    assert_int_equal(image.phdr, image.bias + offsetof(struct elf, ph));
+    assert_int_equal(image.brk, image.bias + 0x16000);
+    assert_int_equal(image.interp_base, 0);
+    close(fd);
+    assert_int_equal(unmap_all(), 3);
+
+    make_elf(&e, ET_EXEC, true);
+    fd = file_of(&e, sizeof(e));
+    assert_int_equal(program_load(&loader, fd, &image, why, sizeof(why)), 0);
+    check_loaded(0x123450000000);
+    assert_int_equal(image.bias, 0);
+    check_loaded(image.interp_base);
+    assert_int_equal(image.start, image.interp_base + 0x200);
+    assert_int_equal(unmap_all(), 6);
+    close(fd);
+}
+
+static void test_refusals(void **state)
+{
+    struct program_image image;
+    char why[256];
+    struct elf e;
+
+    make_elf(&e, ET_DYN, true);
+    memcpy(e.interp, "/lib/ld-none.so", 16);
+    int fd = file_of(&e, sizeof(e));
+
+    assert_int_equal(program_load(&loader, fd, &image, why, sizeof(why)), -ENOENT);
+    assert_non_null(strstr(why, "/lib/ld-none.so"));
+    assert_int_equal(unmap_all(), 0);
+    assert_int_equal(ftruncate(fd, 0x1350), 0);
+    assert_int_equal(program_load(&loader, fd, &image, why, sizeof(why)), -ENOEXEC);
+    assert_non_null(strstr(why, "truncated"));
+    close(fd);
+    e.eh.e_machine = EM_X86_64;
+    fd = file_of(&e, sizeof(e));
+    assert_int_equal(program_load(&loader, fd, &image, why, sizeof(why)), -ENOEXEC);
+    close(fd);
+    assert_int_equal(unmap_all(), 0);
+}
+
+/* Random damage to the headers: any answer will do, as long as we live and nothing stays mapped. */
+static void test_damage(void **state)
+{
+    static const uint64_t nasty[] = {0, 1, 0xfff, 0x1000, 0x7fffffffffff, 0x800000000000, 1ull << 63, ~0ull, ~0xfffull};
+    struct program_image image;
+    unsigned loaded = 0;
+    char why[256];
+
+    srand(7);
+    for (unsigned i = 0; i < 60000; i++) {
+        struct elf e;
+        struct pe pe = make_pe(PE_MACHINE_ARM64);
+        unsigned char *bytes = i % 4 ? (unsigned char *)&e : pe.bytes;
+        size_t size = i % 4 ? sizeof(e) : sizeof(pe), head = i % 4 ? 0x180 : 0xd0;
+
+        make_elf(&e, i % 2 ? ET_DYN : ET_EXEC, i % 3);
+        for (unsigned n = 1 + (unsigned)rand() % 4; n; n--) {
+            size_t at = (size_t)rand() % (head - 8);
+
+            if (rand() % 2)
+                bytes[at] = (unsigned char)rand();
+            else
+                memcpy(bytes + at / 8 * 8, &nasty[(size_t)rand() % ARRAY_LEN(nasty)], 8);
+        }
+        if (rand() % 4 == 0)
+            size = (size_t)rand() % size;
+        int fd = file_of(bytes, size);
+        struct program_info info;
+
+        program_recognise(fd, &info);
+        program_describe(&info, why, sizeof(why));
+        int error = program_load(&loader, fd, &image, why, sizeof(why));
+
+        loaded += !error;
+        assert_true(error <= 0);
+        unsigned areas = unmap_all();
+
+        assert_true(!error || !areas);
+        close(fd);
+    }
+    assert_true(loaded > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_script), cmocka_unit_test(test_kinds),    cmocka_unit_test(test_pe),
+        cmocka_unit_test(test_load),   cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
