@@ -10,17 +10,17 @@
  *     add x0, x1, #4 ; cmp x0, x2 ; b.ls 0x1040        at 0x1000
  *
  *     insn 0x1000, 4
- *     v1 = get.i64 x1
- *     v2 = const.i64 0x4
- *     v3 = add.i64 v1, v2
- *     set x0, v3
+ *     v2 = get.i64 x1
+ *     v3 = const.i64 0x4
+ *     v4 = add.i64 v2, v3
+ *     set x0, v4
  *     insn 0x1004, 4
- *     v6 = get.i64 x2
- *     v7 = flags_sub v3, v6
- *     set nzcv, v7
+ *     v7 = get.i64 x2
+ *     v8 = flags_sub v4, v7
+ *     set nzcv, v8
  *     insn 0x1008, 4
- *     v10 = flags_cond.be v7
- *     jump_if v10, 0x1040
+ *     v11 = flags_cond.be v8
+ *     jump_if v11, 0x1040
  *     jump 0x100c
  *
  * ops.def lists the operations and says what each means; ir/eval.h computes them. */
@@ -125,7 +125,8 @@ struct ir_unit {
 void ir_unit_init(struct ir_unit *u, struct arena *arena, const struct ir_slot *slots,
                   unsigned slot_count);
 
-/* Appends; the value's name.  The only way instructions are made. */
+/* Appends; the value's name.  The only way instructions are made.  A CONST's bits above its type are
+ * cleared. */
 ir_ref ir_emit(struct ir_unit *u, struct ir_inst inst);
 /* A new label or local variable number (at most 64 locals). */
 unsigned ir_label_new(struct ir_unit *u);

@@ -23,10 +23,22 @@ static void unit_grow(struct ir_unit *u)
     u->capacity = capacity;
 }
 
+/* Nothing above the type, so that equal constants look equal and hosts need not mask. */
+static inline uint64_t const_bits(unsigned type, uint64_t imm)
+{
+    unsigned size = ir_type_size(type);
+
+    if (type == IR_I1)
+        return imm & 1;
+    return size < 8 ? imm & ~(~0ull << (size * 8)) : imm;
+}
+
 ir_ref ir_emit(struct ir_unit *u, struct ir_inst inst)
 {
     if (UNLIKELY(u->count == u->capacity))
         unit_grow(u);
+    if (inst.op == IR_CONST)
+        inst.imm = const_bits(inst.type, inst.imm);
     u->insts[u->count] = inst;
     return u->count++;
 }
