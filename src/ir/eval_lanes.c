@@ -108,15 +108,9 @@ static void eval_pairs(const struct eval_args *e, unsigned n, union ir_value *ou
     for (unsigned i = 0; i < n; i++) {
         const union ir_value *v = i < n / 2 ? e->a : e->b;
         unsigned at = i < n / 2 ? 2 * i : 2 * i - n;
-        uint64_t x, y;
+        uint64_t x = lane_extended(v, e->lane, at, is_signed);
+        uint64_t y = lane_extended(v, e->lane, at + 1, is_signed);
 
-        if (n == 1) { /* one lane in a V64: there are no pairs, a and b make one */
-            x = lane_extended(e->a, e->lane, 0, is_signed);
-            y = lane_extended(e->b, e->lane, 0, is_signed);
-        } else {
-            x = lane_extended(v, e->lane, at, is_signed);
-            y = lane_extended(v, e->lane, at + 1, is_signed);
-        }
         if (e->op == IR_VPADD)
             lane_put(out, e->lane, i, x + y);
         else
