@@ -60,7 +60,7 @@ ir_ref simd_element(const struct simd *s, ir_ref v, unsigned i)
 {
     enum ir_op op = ir_type_is_float(s->t) ? IR_VEXT : IR_VDUPL;
 
-    return simd_op(s, op, 0, i, v, IR_NONE, IR_NONE);
+    return ir_vec(s->u, op, s->t, simd_int_like(s->lane), 0, i, v, IR_NONE, IR_NONE);
 }
 
 ir_ref simd_const(const struct simd *s, uint64_t v)

@@ -17,6 +17,11 @@ static inline enum ir_type simd_type(bool q) { return q ? IR_V128 : IR_V64; }
 static inline enum ir_type simd_int(unsigned size) { return (enum ir_type)(IR_I8 + size); }
 /* F16, F32, F64 for a log2 size in bytes of 1, 2, 3. */
 static inline enum ir_type simd_float(unsigned size) { return (enum ir_type)(IR_F16 + size - 1); }
+/* The integer type of a lane's size. */
+static inline enum ir_type simd_int_like(enum ir_type lane)
+{
+    return ir_type_is_float(lane) ? (enum ir_type)(lane - IR_F16 + IR_I16) : lane;
+}
 static inline unsigned simd_bits(enum ir_type lane) { return 8 * ir_type_size(lane); }
 
 /* Shapes: integer vectors, integer scalars (computed in the low element of a V64), floats. */
@@ -87,3 +92,18 @@ enum simd_kind {
 ir_ref simd_three(const struct simd *s, enum simd_kind kind, ir_ref d, ir_ref n, ir_ref m);
 /* d := three(d, n, m), reading d only where it is needed. */
 void simd_three_regs(const struct simd *s, enum simd_kind kind, unsigned d, ir_ref n, ir_ref m);
+
+/* A widening multiplication: Vd (1 << (size + 1) bytes an element) gets, or is increased or decreased by,
+ * products of the low or high half of the elements. */
+struct simd_long {
+    unsigned d, size;
+    bool high, is_signed, accumulate, subtract, scalar;
+};
+void simd_multiply_long(struct ir_unit *u, const struct simd_long *a, ir_ref n, ir_ref m);
+/* Of doubled products, saturating at each step (SQDMULL, SQDMLAL, SQDMLSL). */
+void simd_multiply_long_saturating(struct ir_unit *u, const struct simd_long *a, ir_ref n, ir_ref m);
+
+/* Vd or its high half := the V128 v with narrower elements (lane: theirs).  Saturation sets QC. */
+void simd_narrow(const struct simd *wide, unsigned d, bool high, enum ir_narrow how, ir_ref v);
+/* FTOI or ITOF of a floating-point scalar shape, both sides being of its size. */
+ir_ref simd_convert_scalar(const struct simd *s, enum ir_op op, unsigned attr, unsigned fraction, ir_ref n);

@@ -23,3 +23,5 @@ void arm64_fmt_s(struct arm64_text *t, uint32_t n, uint32_t size) { arm64_text_p
 void arm64_fmt_bt(struct arm64_text *t, uint32_t top) { arm64_text_puts(t, top ? "t" : "b"); }
 /* A rotation in degrees. */
 void arm64_fmt_rot(struct arm64_text *t, uint32_t degrees) { arm64_text_printf(t, "#%u", degrees); }
+/* "2" of an instruction that works on high halves. */
+void arm64_fmt_two(struct arm64_text *t, uint32_t q) { arm64_text_puts(t, q ? "2" : ""); }
