@@ -77,6 +77,7 @@ enum simd_kind {
     SIMD_SQADD, SIMD_UQADD, SIMD_SQSUB, SIMD_UQSUB,
     SIMD_CMEQ, SIMD_CMGT, SIMD_CMGE, SIMD_CMHI, SIMD_CMHS, SIMD_CMTST,
     SIMD_SSHL, SIMD_USHL, SIMD_SRSHL, SIMD_URSHL, SIMD_SQSHL, SIMD_UQSHL, SIMD_SQRSHL, SIMD_UQRSHL,
+    SIMD_SQSHLU, /* by immediates only */
     SIMD_SMAX, SIMD_UMAX, SIMD_SMIN, SIMD_UMIN, SIMD_SABD, SIMD_UABD, SIMD_SABA, SIMD_UABA,
     SIMD_SMAXP, SIMD_UMAXP, SIMD_SMINP, SIMD_UMINP, SIMD_ADDP,
     SIMD_SQDMULH, SIMD_SQRDMULH, SIMD_SQRDMLAH, SIMD_SQRDMLSH,
@@ -107,3 +108,5 @@ void simd_multiply_long_saturating(struct ir_unit *u, const struct simd_long *a,
 void simd_narrow(const struct simd *wide, unsigned d, bool high, enum ir_narrow how, ir_ref v);
 /* FTOI or ITOF of a floating-point scalar shape, both sides being of its size. */
 ir_ref simd_convert_scalar(const struct simd *s, enum ir_op op, unsigned attr, unsigned fraction, ir_ref n);
+/* The floating-point number of 1 << size bytes that an 8-bit immediate stands for (VFPExpandImm). */
+uint64_t simd_expand_imm(unsigned size, uint32_t imm8);
