@@ -6,13 +6,24 @@
 struct thread;
 
 #define PATH_NOFOLLOW 1u /* the last component is not followed if it is a symlink */
-#define PATH_CREATE 2u   /* the last component may be missing and is about to be made */
+#define PATH_CREATE   2u /* the last component may be missing and is about to be made */
 
-/* Host path (absolute, or relative to host dirfd) for guest path `guest`, relative to guest dirfd (AT_FDCWD or a
- * descriptor: descriptor numbers are the same in guest and host). 0 or -errno. */
-int path_translate(struct thread *t, int dirfd, const char *guest, unsigned flags, char out[PATH_MAX]);
-/* The path by which the guest knows host path `host` (inside the root: with the root's prefix removed). */
+/* Host path (absolute, or relative to host dirfd) for guest path `guest`, relative to guest dirfd
+ * (AT_FDCWD or a descriptor: descriptor numbers are the same in guest and host). 0 or -errno. */
+int path_translate(struct thread *t, int dirfd, const char *guest, unsigned flags,
+                   char out[PATH_MAX]);
+/* The path by which the guest knows host path `host` (inside the root: with the root's prefix
+ * removed). */
 void path_to_guest(const char *host, char out[PATH_MAX]);
 /* Sets the root directory (host path, absolute), or NULL for none. Before any guest runs. */
 int path_set_root(const char *root);
 const char *path_root(void);
+/* An O_PATH descriptor of the root, -1 if there is none. */
+int path_root_fd(void);
+/* True if absolute guest path `guest` (canonical) is always the host's. */
+bool path_is_host_tree(const char *guest);
+/* Opens guest path `guest` with the host's O_* flags if that is possible without looking closer (it
+ * has no symlink, nothing is made); a descriptor, -EINTR or SYS_ERESTART; PATH_NOT_QUICK if it has
+ * to be translated. */
+#define PATH_NOT_QUICK INT_MIN
+int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t flags);

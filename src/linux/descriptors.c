@@ -1,0 +1,173 @@
+/* Calls on descriptors: making, copying and closing them, fcntl, ioctl, poll and epoll.
+ *
+ * Guest and host share one descriptor table.  Demotic's own descriptors (fd.h) are in it; to the
+ * calls that could close or replace one it is not open. */
+#include "linux/convert.h"
+#include "linux/fd.h"
+#include "linux/sysrow.h"
+#include "memory/memory.h"
+#include <limits.h>
+#include <sys/epoll.h>
+
+int64_t sys_close(struct thread *t, const uint64_t a[6])
+{
+    return fd_is_own((int)a[0]) ? -EBADF : host(close, a[0]);
+}
+
+int64_t sys_close_range(struct thread *t, const uint64_t a[6])
+{
+    unsigned first = (unsigned)a[0], last = (unsigned)a[1];
+    int own[FD_OWN_MAX];
+
+    if (first > last)
+        return -EINVAL;
+    unsigned n = fd_own_list(first, last, own, FD_OWN_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        if ((unsigned)own[i] > first) {
+            int64_t r = host(close_range, first, own[i] - 1, a[2]);
+            if (r < 0)
+                return r;
+        }
+        first = (unsigned)own[i] + 1;
+    }
+    return n && first > last ? 0 : host(close_range, first, last, a[2]);
+}
+
+int64_t sys_dup(struct thread *t, const uint64_t a[6])
+{
+    return fd_is_own((int)a[0]) ? -EBADF : host(dup, a[0]);
+}
+
+int64_t sys_dup3(struct thread *t, const uint64_t a[6])
+{
+    return fd_is_own((int)a[0]) || fd_is_own((int)a[1]) ? -EBADF : host(dup3, a[0], a[1], a[2]);
+}
+
+int64_t sys_pipe2(struct thread *t, const uint64_t a[6])
+{
+    return host(pipe2, a[0], open_flags_to_host((uint32_t)a[1]));
+}
+
+int64_t sys_fcntl(struct thread *t, const uint64_t a[6])
+{
+    int64_t r;
+
+    if (fd_is_own((int)a[0]))
+        return -EBADF;
+    switch ((int)a[1]) {
+    case F_GETFL:
+        r = host(fcntl, a[0], F_GETFL);
+        return r < 0 ? r : (int64_t)open_flags_to_guest((uint64_t)r);
+    case F_SETFL:
+        return host(fcntl, a[0], F_SETFL, open_flags_to_host((uint32_t)a[2]));
+    case F_SETLKW:
+    case F_OFD_SETLKW:
+        return sys_blocking(t, SYS_fcntl, a[0], a[1], a[2], 0, 0, 0);
+    default: /* commands and structures are the same */
+        return host(fcntl, a[0], a[1], a[2]);
+    }
+}
+
+/* Requests and their structures are the same on all generic 64-bit ABIs and x86-64. */
+int64_t sys_ioctl(struct thread *t, const uint64_t a[6])
+{
+    return sys_blocking(t, SYS_ioctl, a[0], a[1], a[2], 0, 0, 0);
+}
+
+/* --- poll and its kin; the kernel swaps the mask and writes back the time left */
+
+int64_t sys_ppoll(struct thread *t, const uint64_t a[6])
+{
+    uint64_t set;
+    const uint64_t *mask;
+    int r = signal_temporary_mask(t, a[3], a[4], &set, &mask);
+    if (r < 0)
+        return r;
+    return sys_blocking(t, SYS_ppoll, a[0], a[1], a[2], (uint64_t)mask, sizeof set, 0);
+}
+
+/* The pair of a sigset's address and size that pselect6 and io_pgetevents take. */
+struct sigset_arg {
+    uint64_t set, size;
+};
+
+static int sigset_arg(struct thread *t, uint64_t addr, uint64_t *set, struct sigset_arg *out)
+{
+    struct sigset_arg guest = {0, 0};
+    const uint64_t *mask;
+    if (addr && !memory_read(&guest, addr, sizeof guest))
+        return -EFAULT;
+    int r = signal_temporary_mask(t, guest.set, guest.size, set, &mask);
+    *out = (struct sigset_arg){(uint64_t)mask, sizeof *set};
+    return r;
+}
+
+int64_t sys_pselect6(struct thread *t, const uint64_t a[6])
+{
+    uint64_t set;
+    struct sigset_arg arg;
+    int r = sigset_arg(t, a[5], &set, &arg);
+    if (r < 0)
+        return r;
+    return sys_blocking(t, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], a[5] ? (uint64_t)&arg : 0);
+}
+
+int64_t sys_io_pgetevents(struct thread *t, const uint64_t a[6])
+{
+    uint64_t set;
+    struct sigset_arg arg;
+    int r = sigset_arg(t, a[5], &set, &arg);
+    if (r < 0)
+        return r;
+    return sys_blocking(t, SYS_io_pgetevents, a[0], a[1], a[2], a[3], a[4],
+                        a[5] ? (uint64_t)&arg : 0);
+}
+
+int64_t sys_epoll_ctl(struct thread *t, const uint64_t a[6])
+{
+    struct generic_epoll_event g;
+    struct epoll_event e;
+
+    if ((int)a[1] == EPOLL_CTL_DEL)
+        return host(epoll_ctl, a[0], a[1], a[2], 0);
+    if (!memory_read(&g, a[3], sizeof g))
+        return -EFAULT;
+    e.events = g.events;
+    e.data.u64 = g.data;
+    return host(epoll_ctl, a[0], a[1], a[2], &e);
+}
+
+#define EPOLL_AT_ONCE 128 /* fewer than asked for is allowed; the rest stays ready */
+
+static int64_t epoll_wait_common(struct thread *t, long nr, const uint64_t a[6])
+{
+    struct epoll_event events[EPOLL_AT_ONCE];
+    struct generic_epoll_event out[EPOLL_AT_ONCE];
+    uint64_t set;
+    const uint64_t *mask;
+    int max = (int)a[2];
+
+    if (max <= 0 || max > INT_MAX / (int)sizeof out[0])
+        return -EINVAL;
+    int e = signal_temporary_mask(t, a[4], a[5], &set, &mask);
+    if (e < 0)
+        return e;
+    int64_t n = sys_blocking(t, nr, a[0], (uint64_t)events,
+                             (uint64_t)(max < EPOLL_AT_ONCE ? max : EPOLL_AT_ONCE), a[3],
+                             (uint64_t)mask, sizeof set);
+    if (n <= 0)
+        return n;
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (struct generic_epoll_event){events[i].events, 0, events[i].data.u64};
+    return memory_write(a[1], out, (size_t)n * sizeof out[0]) ? n : -EFAULT;
+}
+
+int64_t sys_epoll_pwait(struct thread *t, const uint64_t a[6])
+{
+    return epoll_wait_common(t, SYS_epoll_pwait, a);
+}
+
+int64_t sys_epoll_pwait2(struct thread *t, const uint64_t a[6])
+{
+    return epoll_wait_common(t, SYS_epoll_pwait2, a);
+}

@@ -1,0 +1,83 @@
+/* The list of Demotic's own descriptors.
+ *
+ * They are moved just above the soft limit, which is raised for the moment of the move: the guest
+ * can then neither be given these numbers nor reach them with dup2.  Where hard and soft limit are
+ * equal they lie at the upper end below it.  The list is a fixed array of atomics, so that it can
+ * be read anywhere. */
+#include "linux/fd.h"
+#include "linux/hostcall.h"
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+static _Atomic int own[FD_OWN_MAX]; /* fd + 1, 0: free */
+
+static bool own_add(int fd)
+{
+    for (unsigned i = 0; i < FD_OWN_MAX; i++) {
+        int free_slot = 0;
+        if (atomic_compare_exchange_strong(&own[i], &free_slot, fd + 1))
+            return true;
+    }
+    return false;
+}
+
+int fd_own(int fd)
+{
+    struct rlimit old, room;
+
+    if (fd < 0 || host(prlimit64, 0, RLIMIT_NOFILE, NULL, &old) < 0)
+        return fd;
+    uint64_t from = old.rlim_cur > FD_OWN_MAX ? old.rlim_cur - FD_OWN_MAX : 3;
+    room = old;
+    if (old.rlim_max >= old.rlim_cur + 2 * FD_OWN_MAX) {
+        room.rlim_cur += 2 * FD_OWN_MAX;
+        if (host(prlimit64, 0, RLIMIT_NOFILE, &room, NULL) == 0)
+            from = old.rlim_cur;
+        else
+            room = old;
+    }
+    int64_t moved = host(fcntl, fd, F_DUPFD_CLOEXEC, from);
+    if (room.rlim_cur != old.rlim_cur)
+        host(prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
+    if (moved < 0)
+        return fd;
+    host(close, fd);
+    own_add((int)moved);
+    return (int)moved;
+}
+
+void fd_own_close(int fd)
+{
+    if (fd < 0)
+        return;
+    for (unsigned i = 0; i < FD_OWN_MAX; i++) {
+        int value = fd + 1;
+        if (atomic_compare_exchange_strong(&own[i], &value, 0))
+            break;
+    }
+    host(close, fd);
+}
+
+bool fd_is_own(int fd)
+{
+    for (unsigned i = 0; fd >= 0 && i < FD_OWN_MAX; i++)
+        if (atomic_load_explicit(&own[i], memory_order_relaxed) == fd + 1)
+            return true;
+    return false;
+}
+
+unsigned fd_own_list(unsigned first, unsigned last, int *out, unsigned max)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < FD_OWN_MAX; i++) {
+        int fd = atomic_load(&own[i]) - 1;
+        if (fd < 0 || (unsigned)fd < first || (unsigned)fd > last || n == max)
+            continue;
+        unsigned at = n++;
+        for (; at && out[at - 1] > fd; at--)
+            out[at] = out[at - 1];
+        out[at] = fd;
+    }
+    return n;
+}

@@ -1,0 +1,513 @@
+/* Guest paths to host paths.
+ *
+ * The guest sees one tree made of two: the root (a file system for the guest's architecture) laid
+ * over the host's.  docs/roots.md has the rule; in short, an absolute name is looked up component
+ * by component as the guest's kernel would, and each name is taken from the first of these that has
+ * it:
+ *   - the host, if it is inside one of the host trees (/proc, /tmp, /home, ..., the initial
+ * directory);
+ *   - the root;
+ *   - the host.
+ * Symlinks found on the way are expanded in the guest's tree.  The result names a place without any
+ * symlink before its last component, so that the host's kernel cannot leave the tree that was
+ * chosen.
+ *
+ * The common case is a path without symlinks, which one openat2(RESOLVE_NO_SYMLINKS) proves.  It
+ * takes a descriptor for a moment, which another guest thread could notice or close: it is used
+ * only while there is one guest thread.  Otherwise, and on kernels before 5.6, the components are
+ * read one by one with readlinkat.
+ *
+ * Known limitations: names are resolved before the host uses them, so a program that renames
+ * directories under another's feet may see either state or ENOENT, never something outside both
+ * trees.  A directory listing shows one side only. */
+#include "linux/path.h"
+#include "linux/fd.h"
+#include "linux/hostcall.h"
+#include "linux/proc.h"
+#include "linux/process.h"
+#include "linux/syscall.h"
+#include "support/log.h"
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LINKS 40
+
+/* Always the host's.  The last place is for the initial working directory. */
+static const char *host_trees[] = {"/proc", "/sys", "/dev",   "/tmp", "/run", "/home",
+                                   "/root", "/mnt", "/media", "/srv", NULL};
+static char root_path[PATH_MAX];
+static size_t root_len; /* 0: there is no root */
+static int root_fd = -1;
+static bool no_openat2;
+
+/* One look-up in progress. */
+struct walk {
+    struct thread *t;
+    unsigned flags, links;
+    bool in_root;      /* `at` is in the root, else on the host */
+    bool missing;      /* the last component does not exist */
+    bool slash, dot;   /* the path ended in "/", in "/." */
+    size_t len;        /* of `at` */
+    char at[PATH_MAX]; /* guest path so far, canonical, "" is "/" */
+    char *rest;        /* what is still to be walked, at the end of `room` */
+    char room[2 * PATH_MAX];
+};
+
+static bool has_prefix(const char *path, const char *dir, size_t len)
+{
+    return !strncmp(path, dir, len) && (path[len] == '/' || !path[len]);
+}
+
+static bool in_host_tree(const char *path)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(host_trees); i++)
+        if (host_trees[i] && has_prefix(path, host_trees[i], strlen(host_trees[i])))
+            return true;
+    return false;
+}
+
+/* The dynamic linker's configuration is about one architecture: another's is never right. */
+static bool root_only(const char *path)
+{
+    return !strncmp(path, "/etc/ld.so.", 11);
+}
+
+const char *path_root(void)
+{
+    return root_len ? root_path : NULL;
+}
+
+int path_root_fd(void)
+{
+    return root_fd;
+}
+
+bool path_is_host_tree(const char *guest)
+{
+    return in_host_tree(guest);
+}
+
+int path_set_root(const char *root)
+{
+    static char start[PATH_MAX];
+
+    if (root_fd >= 0)
+        fd_own_close(root_fd);
+    root_fd = -1;
+    root_len = 0;
+    host_trees[ARRAY_LEN(host_trees) - 1] = NULL;
+    if (!root)
+        return 0;
+    char real[PATH_MAX];
+    if (!realpath(root, real))
+        return -errno;
+    if (!strcmp(real, "/"))
+        return 0; /* the host itself */
+    int64_t fd = host(openat, AT_FDCWD, real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return (int)fd;
+    root_fd = fd_own((int)fd);
+    strcpy(root_path, real);
+    root_len = strlen(root_path);
+    if (host(getcwd, start, sizeof start) > 0 && start[0] == '/' && start[1] &&
+        !has_prefix(start, root_path, root_len))
+        host_trees[ARRAY_LEN(host_trees) - 1] = start;
+    return 0;
+}
+
+void path_to_guest(const char *host, char out[PATH_MAX])
+{
+    if (root_len && has_prefix(host, root_path, root_len)) {
+        host += root_len;
+        if (!*host)
+            host = "/";
+    }
+    size_t n = strlen(host);
+    n = n < PATH_MAX ? n : PATH_MAX - 1;
+    memmove(out, host, n);
+    out[n] = 0;
+}
+
+/* The guest path of a directory descriptor, "" for "/"; -errno if it has none. */
+static int dirfd_path(int dirfd, char out[PATH_MAX])
+{
+    char host[PATH_MAX];
+    if (dirfd == AT_FDCWD) {
+        int64_t n = host(getcwd, host, sizeof host);
+        if (n < 0)
+            return (int)n;
+    } else {
+        char link[40];
+        proc_fd_path(dirfd, link);
+        int64_t n = host(readlinkat, AT_FDCWD, link, host, sizeof host - 1);
+        if (n < 0)
+            return n == -ENOENT ? -EBADF : (int)n;
+        host[n] = 0;
+    }
+    if (host[0] != '/')
+        return -ENOENT;
+    path_to_guest(host, out);
+    if (!out[1])
+        out[0] = 0;
+    return 0;
+}
+
+/* Puts text before what is left to walk. */
+static bool walk_prepend(struct walk *w, const char *text, size_t n)
+{
+    if ((size_t)(w->rest - w->room) < n + 1)
+        return false;
+    *--w->rest = '/';
+    w->rest -= n;
+    memcpy(w->rest, text, n);
+    return true;
+}
+
+/* readlink of guest path `at` on one side: length, or -errno (-EINVAL: exists and is no link). */
+static int64_t read_link(const char *at, bool in_root, char *link)
+{
+    if (!in_root)
+        return host(readlinkat, AT_FDCWD, at[0] ? at : "/", link, PATH_MAX - 1);
+    return host(readlinkat, root_fd, at[0] ? at + 1 : ".", link, PATH_MAX - 1);
+}
+
+/* Finds out on which side guest path w->at lies, and reads it if it is a link; -ENOENT if it is
+ * nowhere. parent_in_root: its directory is in the root. */
+static int64_t walk_look(struct walk *w, bool parent_in_root, char *link)
+{
+    if (root_len && parent_in_root && !in_host_tree(w->at)) {
+        w->in_root = true;
+        int64_t n = read_link(w->at, true, link);
+        if (n != -ENOENT || root_only(w->at))
+            return n;
+    }
+    w->in_root = false;
+    return read_link(w->at, false, link);
+}
+
+/* Side of the directory w->at. */
+static void walk_side(struct walk *w)
+{
+    w->in_root = root_len && !in_host_tree(w->at) &&
+                 (!w->at[0] || host(faccessat, root_fd, w->at + 1, F_OK) == 0);
+}
+
+static int walk_dotdot(struct walk *w)
+{
+    char link[PATH_MAX];
+    if (w->len + 3 > sizeof w->at)
+        return -ENAMETOOLONG;
+    strcpy(w->at + w->len, "/."); /* ENOTDIR from this if it is none */
+    int64_t n = read_link(w->at, w->in_root, link);
+    w->at[w->len] = 0;
+    if (n != -EINVAL)
+        return n < 0 ? (int)n : -ENOTDIR;
+    char *slash = strrchr(w->at, '/');
+    w->len = slash ? (size_t)(slash - w->at) : 0;
+    w->at[w->len] = 0;
+    walk_side(w);
+    return 0;
+}
+
+/* Follows the link at w->at, whose text is link[0..n); parent: length of its directory's path.
+ * Returns 1 if it is to be left to the host's kernel. */
+static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool last)
+{
+    if (++w->links > MAX_LINKS)
+        return -ELOOP;
+    link[n] = 0;
+    if (!w->in_root && !strncmp(w->at, "/proc/", 6)) {
+        switch (proc_link(w->t, w->at, link)) {
+        case PROC_LINK_PLAIN:
+            break;
+        case PROC_LINK_GUEST: /* `link` is now what the guest is to see */
+            break;
+        case PROC_LINK_MAGIC: /* may name what has no path: only the kernel can follow it */
+            if (last || link[0] != '/')
+                return 1;
+            path_to_guest(link, link);
+        }
+        n = strlen(link);
+    } else if (root_len && link[0] == '/') {
+        path_to_guest(link, link);
+        n = strlen(link);
+    }
+    if (!n)
+        return -ENOENT;
+    if (!walk_prepend(w, link, n))
+        return -ENAMETOOLONG;
+    w->len = link[0] == '/' ? 0 : parent;
+    w->at[w->len] = 0;
+    if (!w->len)
+        w->in_root = root_len > 0;
+    else
+        walk_side(w);
+    return 0;
+}
+
+/* One component from w->rest, which is not empty and does not start with '/'.  0, 1: stop here, or
+ * -errno. */
+static int walk_step(struct walk *w)
+{
+    char *end = strchrnul(w->rest, '/'), link[PATH_MAX];
+    size_t n = (size_t)(end - w->rest), parent = w->len;
+    char *name = w->rest;
+    bool slash = *end == '/';
+    while (*end == '/')
+        end++;
+    bool last = !*end;
+    w->rest = end;
+    w->slash = last && slash;
+    w->dot = last && n == 1 && name[0] == '.';
+    if (n == 1 && name[0] == '.') {
+        return 0;
+    }
+    if (n == 2 && name[0] == '.' && name[1] == '.')
+        return walk_dotdot(w);
+    if (n > NAME_MAX || w->len + n + 2 > sizeof w->at)
+        return -ENAMETOOLONG;
+    bool parent_in_root = w->in_root;
+    w->at[w->len] = '/';
+    memcpy(w->at + w->len + 1, name, n);
+    w->len += n + 1;
+    w->at[w->len] = 0;
+    int64_t r = walk_look(w, parent_in_root, link);
+    if (r == -EINVAL)
+        return 0;
+    if (r == -ENOENT && last) {
+        w->in_root = parent_in_root && !in_host_tree(w->at);
+        w->missing = true;
+        return 1;
+    }
+    if (r < 0)
+        return (int)r;
+    if (last && !slash && (w->flags & PATH_NOFOLLOW))
+        return 1;
+    return walk_follow(w, link, (size_t)r, parent, last);
+}
+
+/* Composes the host path of where the walk ended. */
+static int walk_result(const struct walk *w, char out[PATH_MAX])
+{
+    size_t n = w->in_root ? root_len : 0, tail = strlen(w->rest);
+    if (n + w->len + tail + 4 > PATH_MAX)
+        return -ENAMETOOLONG;
+    memcpy(out, root_path, n);
+    memcpy(out + n, w->at, w->len + 1);
+    n += w->len;
+    if (!n)
+        out[n++] = '/';
+    if (tail) { /* the kernel is to go on from a link it alone can follow */
+        out[n++] = '/';
+        memcpy(out + n, w->rest, tail);
+        n += tail;
+    } else if (w->dot || w->slash) {
+        if (out[n - 1] != '/')
+            out[n++] = '/';
+        if (w->dot)
+            out[n++] = '.';
+    }
+    out[n] = 0;
+    return 0;
+}
+
+static int walk_run(struct walk *w, const char *guest, char out[PATH_MAX])
+{
+    w->rest = w->room + sizeof w->room - 1;
+    *w->rest = 0;
+    size_t n = strlen(guest);
+    if (n >= PATH_MAX)
+        return -ENAMETOOLONG;
+    w->rest -= n;
+    memcpy(w->rest, guest, n);
+    for (;;) {
+        while (*w->rest == '/')
+            w->rest++;
+        if (!*w->rest)
+            break;
+        int r = walk_step(w);
+        if (r < 0)
+            return r;
+        if (r == 1)
+            break;
+    }
+    return walk_result(w, out);
+}
+
+static bool single_thread(const struct thread *t)
+{
+    return t && t->process && t->process->threads && !t->process->threads->next;
+}
+
+static bool has_dotdot(const char *path)
+{
+    for (const char *p = path; (p = strstr(p, "..")); p += 2)
+        if ((p == path || p[-1] == '/') && (!p[2] || p[2] == '/'))
+            return true;
+    return false;
+}
+
+/* True if an absolute path is canonical but for a slash at its end: in_host_tree can judge it. */
+static bool is_canonical(const char *path)
+{
+    for (const char *p = path; *p;) {
+        const char *name = ++p;
+        p = strchrnul(p, '/');
+        size_t n = (size_t)(p - name);
+        if ((!n && *p) || (n == 1 && name[0] == '.') || (n == 2 && !memcmp(name, "..", 2)))
+            return false;
+    }
+    return true;
+}
+
+/* 0 if path from dirfd exists and there is no symlink in it (or, with PATH_NOFOLLOW, but the last);
+ * -errno. */
+static int64_t probe(int dirfd, const char *path, unsigned flags)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | (flags & PATH_NOFOLLOW ? O_NOFOLLOW : 0),
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    int64_t fd = host(openat2, dirfd, path, &how, sizeof how);
+    if (fd == -ENOSYS || fd == -EPERM)
+        no_openat2 = true; /* an old kernel, or a filter of a container from that time */
+    if (fd >= 0)
+        host(close, fd);
+    return fd < 0 ? fd : 0;
+}
+
+/* The absolute path by one probe for each side; false if a walk is needed. */
+static bool translate_quick(const char *guest, unsigned flags, char out[PATH_MAX])
+{
+    size_t n = strlen(guest);
+    if (no_openat2 || root_len + n + 1 > PATH_MAX || !is_canonical(guest))
+        return false;
+    if (!strncmp(guest, "/proc", 5))
+        return false;
+    int64_t r = -ENOENT;
+    if (!in_host_tree(guest)) {
+        const char *rel = guest;
+        while (*rel == '/')
+            rel++;
+        r = probe(root_fd, *rel ? rel : ".", flags);
+        if (r == 0) {
+            memcpy(out, root_path, root_len);
+            memcpy(out + root_len, guest, n + 1);
+            return true;
+        }
+        if (root_only(guest))
+            return false;
+    }
+    if (r == -ENOENT && probe(AT_FDCWD, guest, flags) == 0) {
+        memcpy(out, guest, n + 1);
+        return true;
+    }
+    return false;
+}
+
+int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t flags)
+{
+    struct open_how how = {.flags = flags & 0x7fffff, .resolve = RESOLVE_NO_SYMLINKS};
+    int64_t fd = -ENOENT;
+
+    if (!root_len || no_openat2 || (flags & (O_CREAT | O_TMPFILE)) || !*guest || proc_path(guest))
+        return PATH_NOT_QUICK;
+    if (*guest != '/') {
+        if (has_dotdot(guest))
+            return PATH_NOT_QUICK;
+        /* The name of a file that proc_open replaces may be relative to /proc. */
+        if (!strchr(guest, '/') && proc_name(guest))
+            return PATH_NOT_QUICK;
+        fd = sys_blocking(t, SYS_openat2, (uint64_t)dirfd, (uint64_t)guest, (uint64_t)&how,
+                          sizeof how, 0, 0);
+    } else {
+        if (has_prefix(guest, root_path, root_len) || !is_canonical(guest))
+            return PATH_NOT_QUICK;
+        if (!in_host_tree(guest)) {
+            const char *rel = guest;
+            while (*rel == '/')
+                rel++;
+            fd = sys_blocking(t, SYS_openat2, (uint64_t)root_fd, (uint64_t)(*rel ? rel : "."),
+                              (uint64_t)&how, sizeof how, 0, 0);
+        }
+        if (fd == -ENOENT && !root_only(guest))
+            fd = sys_blocking(t, SYS_openat2, (uint64_t)AT_FDCWD, (uint64_t)guest, (uint64_t)&how,
+                              sizeof how, 0, 0);
+    }
+    if (fd == -ENOSYS || fd == -EPERM)
+        no_openat2 = true;
+    return fd >= 0 || fd == SYS_ERESTART || fd == -EINTR ? fd : PATH_NOT_QUICK;
+}
+
+/* A path relative to dirfd. Left as it is if no symlink and no ".." is in it and it exists. */
+static int translate_relative(struct walk *w, int dirfd, const char *guest, char out[PATH_MAX])
+{
+    bool dots = has_dotdot(guest);
+    if (!dots) {
+        int64_t r;
+        char link[PATH_MAX];
+        if (!strchr(guest, '/')) {
+            r = host(readlinkat, dirfd, guest, link, sizeof link);
+            if (r > 0 && (w->flags & PATH_NOFOLLOW))
+                r = -EINVAL;
+        } else {
+            r = !no_openat2 && single_thread(w->t) ? probe(dirfd, guest, w->flags) : -ELOOP;
+            r = r == 0 ? -EINVAL : r;
+        }
+        if (r == -EINVAL || r == -ENOTDIR || r == -EACCES || r == -EBADF) {
+            strcpy(out, guest);
+            return 0;
+        }
+    }
+    int r = dirfd_path(dirfd, w->at);
+    if (r < 0) { /* deleted, or outside of what we can see: the kernel knows best */
+        strcpy(out, guest);
+        return 0;
+    }
+    w->len = strlen(w->at);
+    char *deleted = strstr(w->at, " (deleted)");
+    if (deleted && !deleted[10]) {
+        strcpy(out, guest);
+        return 0;
+    }
+    walk_side(w);
+    return walk_run(w, guest, out);
+}
+
+int path_translate(struct thread *t, int dirfd, const char *guest, unsigned flags,
+                   char out[PATH_MAX])
+{
+    char stripped[PATH_MAX];
+
+    if (strlen(guest) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    if (!root_len && !proc_path(guest)) {
+        strcpy(out, guest);
+        return 0;
+    }
+    if (!*guest) {
+        *out = 0;
+        return 0;
+    }
+    struct walk w; /* large: only what is read is set */
+    w.t = t;
+    w.flags = flags;
+    w.links = 0;
+    w.in_root = w.missing = w.slash = w.dot = false;
+    w.len = 0;
+    w.at[0] = 0;
+    if (*guest != '/') {
+        if (root_len)
+            return translate_relative(&w, dirfd, guest, out);
+        strcpy(out, guest);
+        return 0;
+    }
+    if (root_len && has_prefix(guest, root_path, root_len)) {
+        path_to_guest(guest, stripped);
+        guest = stripped;
+    }
+    if (root_len && single_thread(t) && translate_quick(guest, flags, out))
+        return 0;
+    w.in_root = root_len > 0;
+    return walk_run(&w, guest, out);
+}
