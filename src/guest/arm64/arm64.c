@@ -8,7 +8,7 @@
 #include "arm64_isa.h"
 #include "guest/arm64/lift.h"
 #include "guest/arm64/text.h"
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,18 +49,30 @@ static void reset(struct cpu *cpu)
     s->excl_addr = ~0ull;
 }
 
+/* Once a program uses address tags, all its threads are translated to mask them off. */
+static atomic_bool tags_seen;
+
 static uint32_t mode_of(const struct cpu *cpu)
 {
     uint32_t fpcr = ((const struct arm64_state *)(const void *)cpu->state)->fpcr;
     return (fpcr >> 22 & 3) | (fpcr & 1u << 24 ? ARM64_MODE_FZ : 0) | (fpcr & 1u << 25 ? ARM64_MODE_DN : 0) |
            (fpcr & 1u << 19 ? ARM64_MODE_FZ16 : 0) | (fpcr & 1u << 26 ? ARM64_MODE_AHP : 0) |
-           (cpu->mode & ARM64_MODE_TBI);
+           (atomic_load_explicit(&tags_seen, memory_order_relaxed) ? ARM64_MODE_TBI : 0);
 }
 
-static struct fp_env fp_env_of(uint32_t mode)
+/* An address with a tag in bits 63..56 (bit 55 is 0 for EL0) was used: from now on tags are masked off. */
+static bool retry_fault(struct cpu *cpu, uint64_t address)
+{
+    if (address >> 56 == 0 || (address >> 55 & 1) || (cpu->mode & ARM64_MODE_TBI))
+        return false;
+    atomic_store(&tags_seen, true);
+    return true;
+}
+
+static void fp_env_of(uint32_t mode, struct fp_env *env)
 {
     bool fz = (mode & ARM64_MODE_FZ) != 0;
-    return (struct fp_env){
+    *env = (struct fp_env){
         .round = (uint8_t)(mode & ARM64_MODE_RMODE), /* RN RP RM RZ are in enum fp_round's order */
         .nan_rule = FP_NAN_ARM,
         .default_nan = (mode & ARM64_MODE_DN) != 0,
@@ -105,7 +117,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
     struct code_window window = {.rq = rq};
     struct arm64_lift l = {.u = u, .rq = rq, .pc = rq->pc};
     u->pc = rq->pc;
-    u->fp = fp_env_of(rq->mode);
+    fp_env_of(rq->mode, &u->fp);
     if (rq->pc & 3) {
         ir_exit(u, IR_EXIT_ALIGN, rq->pc, ir_const_pc(u, rq->pc));
         return;
@@ -226,6 +238,8 @@ const struct guest guest_arm64 = {
     .helper_count = ARM64_HELPER_COUNT,
     .reset = reset,
     .mode = mode_of,
+    .fp_env = fp_env_of,
+    .retry_fault = retry_fault,
     .translate = translate,
     .flags_dead = flags_dead,
     .disassemble = disassemble,

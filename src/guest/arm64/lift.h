@@ -53,6 +53,14 @@ static inline void arm64_set_xsp(struct arm64_lift *l, uint32_t n, ir_ref v)
 static inline ir_ref arm64_flags(struct arm64_lift *l) { return ir_get(l->u, IR_FLAGS, ARM64_NZCV); }
 static inline void arm64_set_flags(struct arm64_lift *l, ir_ref f) { ir_set(l->u, ARM64_NZCV, f); }
 enum ir_cc arm64_cc(uint32_t cond);
+/* The flags of a logical result: N, Z; C = V = 0. */
+static inline void arm64_set_flags_logic(struct arm64_lift *l, ir_ref v)
+{
+    ir_ref f = ir_flags(l->u, IR_FLAGS_LOGIC, v, IR_NONE, IR_NONE);
+    arm64_set_flags(l, ir_flags(l->u, IR_FLAGS_CMC, f, IR_NONE, IR_NONE));
+}
+/* An i32 with NZCV in bits 31..28 as the 32 bits of a flags value (for FLAGS_PACK). */
+ir_ref arm64_nzcv_to_bits(struct arm64_lift *l, ir_ref v);
 ir_ref arm64_condition(struct arm64_lift *l, uint32_t cond);
 /* A constant flags value from NZCV in bits 3..0. */
 ir_ref arm64_flags_const(struct arm64_lift *l, uint32_t nzcv);

@@ -16,6 +16,20 @@ uint32_t arm64_expr_bitmask_ok(uint32_t n, uint32_t imms, uint32_t sf)
     return (imms & levels) != levels;
 }
 
+uint64_t arm64_bitmask(uint32_t sf, uint32_t n, uint32_t immr, uint32_t imms)
+{
+    unsigned length = 31 - (unsigned)__builtin_clz(n << 6 | (~imms & 0x3f)), size = 1u << length;
+    unsigned ones = (imms & (size - 1)) + 1, rotate = immr & (size - 1);
+    uint64_t v = ~0ull >> (64 - ones);
+    if (rotate)
+        v = v >> rotate | v << (size - rotate);
+    if (size < 64)
+        v &= (1ull << size) - 1;
+    for (; size < 64; size *= 2)
+        v |= v << size;
+    return sf ? v : v & 0xffffffffu;
+}
+
 /* The manual's MoveWidePreferred(). */
 uint32_t arm64_expr_move_wide_preferred(uint32_t sf, uint32_t n, uint32_t imms, uint32_t immr)
 {

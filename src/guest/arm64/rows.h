@@ -55,6 +55,9 @@ struct arm64_text;
 void arm64_lift_row(unsigned row, struct arm64_lift *l, uint32_t word);
 void arm64_print_row(unsigned row, struct arm64_text *t, uint32_t word);
 
+/* The value of a logical immediate (bitmask_ok holds). */
+uint64_t arm64_bitmask(uint32_t sf, uint32_t n, uint32_t immr, uint32_t imms);
+
 /* Functions in table expressions. */
 uint32_t arm64_expr_bitmask_ok(uint32_t n, uint32_t imms, uint32_t sf);
 uint32_t arm64_expr_move_wide_preferred(uint32_t sf, uint32_t n, uint32_t imms, uint32_t immr);

@@ -56,6 +56,12 @@ static inline uint32_t arm64_nzcv_put(uint32_t pstate)
 #define ARM64_MODE_AHP 0x20u
 #define ARM64_MODE_TBI 0x40u /* mask address tags: set for the process once a tagged address was seen */
 
+/* What is implemented of FPCR (RMode, FZ, FZ16, DN, AHP; no trapping), and FPSR's cumulative bits (at the
+ * places of FP_*) and QC. */
+#define ARM64_FPCR_BITS 0x07c80000u
+#define ARM64_FPSR_FLAGS 0x9fu
+#define ARM64_FPSR_QC 0x08000000u
+
 /* FPSR with its cumulative bits gathered from everywhere (the cpu is not running), and set. */
 uint32_t arm64_fpsr_get(struct cpu *cpu);
 void arm64_fpsr_set(struct cpu *cpu, uint32_t fpsr);
@@ -67,3 +73,8 @@ uint64_t arm64_hwcap(void);
 uint64_t arm64_hwcap2(void);
 /* MRS of an ID register as Linux shows it to EL0; encoding op0:op1:CRn:CRm:op2. */
 uint64_t arm64_id_register(unsigned encoding);
+
+/* Where the Linux layer put the vdso: only there is HLT #0xde00 + n a call of a helper. n 0: clock_gettime,
+ * X0 clock id -> X0 0 (or 1: make the system call), X2 seconds, X3 nanoseconds; n 1: the same for
+ * CLOCK_REALTIME whatever X0; n 2: clock_getres.  Before any translation. */
+void arm64_set_vdso_range(uint64_t start, uint64_t end);
