@@ -1,6 +1,7 @@
 /* The code of the interpreter: what units are lowered to.  Position-independent but for guest PCs: an
  * operation names its handler by number, and cells by their index in the frame. */
 #pragma once
+#include "guest/guest.h"
 #include "host/host.h"
 #include <setjmp.h>
 

@@ -166,6 +166,8 @@ static const struct ir_inst *const_b(const struct ir_unit *u, const struct ir_in
 static uint64_t type_mask(enum ir_type t)
 {
     unsigned size = ir_type_size(t);
+    if (t == IR_I1)
+        return 1;
     return size >= 8 ? ~0ull : (1ull << 8 * size) - 1;
 }
 

@@ -11,19 +11,19 @@
 
 /* Instrumented code must not judge the guest's accesses, nor call out of the section for them. */
 #if defined(__clang__)
-#define GUEST_CODE __attribute__((section("interp_guest"), noinline, no_sanitize("address", "undefined", "thread")))
+#define GUEST_CODE __attribute__((section("interp_access"), noinline, no_sanitize("address", "undefined", "thread")))
 #else
 #define GUEST_CODE \
-    __attribute__((section("interp_guest"), noinline, no_sanitize_address, no_sanitize_undefined, no_sanitize_thread))
+    __attribute__((section("interp_access"), noinline, no_sanitize_address, no_sanitize_undefined, no_sanitize_thread))
 #endif
 #define ALWAYS_INLINE __attribute__((always_inline)) inline
 
-extern const char __start_interp_guest[] __attribute__((visibility("hidden")));
-extern const char __stop_interp_guest[] __attribute__((visibility("hidden")));
+extern const char __start_interp_access[] __attribute__((visibility("hidden")));
+extern const char __stop_interp_access[] __attribute__((visibility("hidden")));
 
 bool interp_accesses_at(uintptr_t pc)
 {
-    return pc >= (uintptr_t)__start_interp_guest && pc < (uintptr_t)__stop_interp_guest;
+    return pc >= (uintptr_t)__start_interp_access && pc < (uintptr_t)__stop_interp_access;
 }
 
 #if defined(__SIZEOF_INT128__)

@@ -2,6 +2,7 @@
  * cpu with the slots of a made-up guest, memory with guard pages, and a fault handler.  One process
  * has one harness. */
 #pragma once
+#include "guest/guest.h"
 #include "host/host.h"
 
 /* The made-up guest: many slots of every type. */

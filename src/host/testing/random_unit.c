@@ -75,6 +75,8 @@ static ir_ref argument(struct maker *m, enum ir_type t);
 static ir_ref condition(struct maker *m)
 {
     static const uint8_t codes[] = {IR_CC_E, IR_CC_NE, IR_CC_B, IR_CC_AE, IR_CC_BE, IR_CC_A, IR_CC_L, IR_CC_GE, IR_CC_LE, IR_CC_G};
+    if (random_chance(&m->r, 4))
+        return ir_const(m->u, IR_I1, random_below(&m->r, 2));
     if (random_chance(&m->r, 40))
         return ir_cond(m->u, random_below(&m->r, 16), argument(m, IR_FLAGS));
     enum ir_type t = random_chance(&m->r, 80) ? IR_I32 + random_below(&m->r, 2) : IR_I8 + random_below(&m->r, 2);
@@ -261,12 +263,8 @@ static void step_atomic(struct maker *m)
     bool check = random_chance(r, 30);
     ir_ref b = argument(m, t), c = cas ? argument(m, t) : IR_NONE;
     struct place p = place(m, ir_type_size(t), false, !check);
-    if (cas) { /* no displacement there */
-        p.base = ir_bin_imm(m->u, IR_ADD, p.base, (uint64_t)p.disp);
-        p.disp = 0;
-        if (random_chance(r, 50)) /* likely to succeed */
-            b = ir_load(m->u, IR_LOAD, t, t, p.base, IR_NONE, 0, 0);
-    }
+    if (cas && random_chance(r, 50)) /* likely to succeed */
+        b = ir_load(m->u, IR_LOAD, t, t, p.base, IR_NONE, p.disp, 0);
     unsigned attr = check ? IR_MEM_ALIGNED : 0;
     if (!cas)
         attr |= random_below(r, IR_RMW_AND + 1);

@@ -111,6 +111,10 @@ static bool shape_convert(struct shape *s, struct random *r)
             s->type = pick_type(r, LFLOAT | 1u << IR_V64);
             return args(s, s->type == IR_F16 || s->type == IR_F32 ? PICK(r, IR_V64, IR_V128) : IR_V128, IR_VOID, IR_VOID);
         }
+        if (random_chance(r, 15)) {
+            s->type = IR_I1;
+            return args(s, pick_type(r, LINT), IR_VOID, IR_VOID);
+        }
         from = pick_type(r, L16 | L32 | L64);
         do
             s->type = pick_type(r, LINT);
@@ -129,14 +133,14 @@ static bool shape_scalar(struct shape *s, struct random *r)
 {
     unsigned w;
     switch (s->op) {
-    case IR_AND: case IR_OR: case IR_XOR:
+    case IR_AND: case IR_OR: case IR_XOR: case IR_ANDN:
         s->type = pick_type(r, LINT | 1u << IR_I1);
         return same(s, 2);
     case IR_NOT:
         s->type = pick_type(r, LINT | 1u << IR_I1);
         return same(s, 1);
     case IR_ADD: case IR_SUB: case IR_MUL: case IR_MULHU: case IR_MULHS: case IR_UDIV: case IR_SDIV: case IR_UREM:
-    case IR_SREM: case IR_ANDN: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR:
+    case IR_SREM: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR:
         return integer(s, r, 2);
     case IR_NEG: case IR_CLZ: case IR_CTZ: case IR_POPCNT: case IR_BSWAP: case IR_BITREV:
         return integer(s, r, 1);
@@ -159,7 +163,7 @@ static bool shape_scalar(struct shape *s, struct random *r)
     case IR_CMP:
         s->type = IR_I1;
         s->attr = PICK(r, IR_CC_E, IR_CC_NE, IR_CC_B, IR_CC_AE, IR_CC_BE, IR_CC_A, IR_CC_L, IR_CC_GE, IR_CC_LE, IR_CC_G);
-        s->args[0] = pick_type(r, LINT);
+        s->args[0] = pick_type(r, s->attr <= IR_CC_NE && s->attr >= IR_CC_E ? LINT | 1u << IR_I1 : LINT);
         return args(s, s->args[0], s->args[0], IR_VOID);
     case IR_CRC32:
         s->type = IR_I32;

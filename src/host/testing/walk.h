@@ -1,5 +1,6 @@
 /* The reference: a unit run one instruction at a time with ir_eval, on copies of state and memory. */
 #pragma once
+#include "guest/guest.h"
 #include "host/host.h"
 
 struct walk {
