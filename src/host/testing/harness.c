@@ -149,8 +149,6 @@ struct harness *harness_open(const struct host *host)
     memset(cpu, 0, sizeof *cpu);
     cpu->guest = &test_guest;
     cpu->jumps = malloc(sizeof *cpu->jumps << CPU_JUMP_BITS);
-    for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        cpu->jumps[i] = (struct cpu_jump){.pc = ~0ull};
     the.cpu = cpu;
     struct host_buffer stubs = {.rw = the.rw, .exec_delta = the.exec_delta, .size = STUB_SIZE};
     if (!host->init(&test_guest, &stubs) || !host->cpu_init(cpu))
@@ -179,8 +177,9 @@ void harness_reset(struct harness *h)
     for (unsigned i = 0; i < h->unit_count; i++)
         free((void *)(uintptr_t)h->units[i].map);
     h->unit_count = 0;
+    /* Empty entries hold a PC that belongs elsewhere, so that not even a jump to ~0 finds one. */
     for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        h->cpu->jumps[i] = (struct cpu_jump){.pc = ~0ull};
+        h->cpu->jumps[i] = (struct cpu_jump){.pc = i == 0 ? ~0ull : 0};
     if (h->host->forget_returns != NULL)
         h->host->forget_returns(h->cpu);
 }

@@ -313,10 +313,12 @@ static void step_control(struct maker *m)
             step(m);
         m->pool_count = 0;
         ir_label(m->u, label);
+        insn(m); /* which instruction this is must not depend on the way here */
     } else {
         ir_lset(m->u, m->counter, ir_const(m->u, IR_I64, 2 + random_below(&m->r, 3)));
         m->pool_count = 0;
         ir_label(m->u, label);
+        insn(m); /* which instruction this is must not depend on the way here */
         while (n-- != 0)
             step(m);
         ir_ref left = ir_bin_imm(m->u, IR_SUB, ir_lget(m->u, m->counter), 1);
