@@ -9,7 +9,7 @@
  *
  * QEMU 11.1 agrees with the manual, and with us, in every case: nothing is excused. */
 #include "fp/fp.h"
-#include "operands.h"
+#include "fp/operands.h"
 #include "wire.h"
 #include <getopt.h>
 #include <inttypes.h>
