@@ -116,14 +116,19 @@ static void *must_map(size_t size, int prot, int flags, int fd)
     return p;
 }
 
+void harness_catch_faults(void)
+{
+    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigaction(SIGSEGV, &sa, NULL);
+    sigaction(SIGBUS, &sa, NULL);
+}
+
 static void catch_faults(void)
 {
     stack_t stack = {.ss_size = 64 << 10};
     stack.ss_sp = must_map(stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     sigaltstack(&stack, NULL);
-    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    sigaction(SIGSEGV, &sa, NULL);
-    sigaction(SIGBUS, &sa, NULL);
+    harness_catch_faults();
 }
 
 struct harness *harness_open(const struct host *host)

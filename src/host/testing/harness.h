@@ -63,6 +63,8 @@ struct test_code {
 
 /* NULL: this host cannot run here. Opening twice gives the same harness. */
 struct harness *harness_open(const struct host *host);
+/* Takes the signals of faults again, after somebody else (cmocka, for each test) did. */
+void harness_catch_faults(void);
 void harness_close(struct harness *h);
 /* Forgets all units compiled so far. */
 void harness_reset(struct harness *h);
