@@ -83,3 +83,11 @@ void arm64_fmt_fimm(struct arm64_text *t, uint32_t imm8)
 
     arm64_text_printf(t, "#%s%u.%08u", imm8 & 0x80 ? "-" : "", (unsigned)(v / 128), (unsigned)(v % 128 * 100000000 / 128));
 }
+/* What a post-indexed structure access adds to its base. */
+void arm64_fmt_post(struct arm64_text *t, uint32_t m, uint32_t bytes)
+{
+    if (m == 31)
+        arm64_text_number(t, bytes);
+    else
+        arm64_text_printf(t, "x%u", m);
+}
