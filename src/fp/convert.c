@@ -63,6 +63,8 @@ static fp_u128 to_magnitude(const struct fp_num *a, int scale, enum fp_round r, 
     fp_u128 whole = exp < 0 ? 0 : a->sig >> (63 - exp);
     fp_u128 rest = exp < -1 ? 1 : (fp_u128)a->sig << (65 + exp); /* exp -1: top bit is a half */
     *inexact = rest != 0;
+    if (r == FP_ROUND_ODD)
+        return whole | *inexact;
     return whole + fp_rounds_up(r, a->sign, whole & 1, rest);
 }
 

@@ -14,8 +14,9 @@ static unsigned rsqrt_estimate(unsigned a)
 {
     a = a < 256 ? 2 * a + 1 : ((a & ~1u) + 1) * 2;
     unsigned b = 512;
-    while ((uint64_t)a * (b + 1) * (b + 1) < 1u << 28)
-        b++;
+    for (unsigned bit = 256; bit; bit /= 2) /* the largest b < 1024 for which the condition holds */
+        if (a * (b + bit) * (b + bit) < 1u << 28)
+            b += bit;
     return (b + 1) / 2;
 }
 

@@ -86,7 +86,8 @@ static const struct functions formats[] = {FUNCTIONS(16), FUNCTIONS(32), FUNCTIO
 /* By the size of a number in bytes. */
 static const struct functions *functions_of(unsigned size)
 {
-    return &formats[size == 2 ? 0 : size == 4 ? 1 : 2];
+    assert(size == 2 || size == 4 || size == 8);
+    return &formats[size >> 2];
 }
 static enum ir_type format_of(unsigned size)
 {

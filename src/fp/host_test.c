@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include "fp/fp.h"
 #include "fp/operands.h"
+#include <cpuid.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +144,11 @@ static uint32_t fp_flags_of(uint32_t mxcsr)
 
 static bool available(enum feature f)
 {
-    return f == BASE || (f == FMA ? __builtin_cpu_supports("fma") : __builtin_cpu_supports("f16c"));
+    unsigned a, b, c = 0, d;
+    if (f == BASE)
+        return true;
+    __get_cpuid(1, &a, &b, &c, &d);
+    return __builtin_cpu_supports("avx") && c & (f == FMA ? bit_FMA : bit_F16C);
 }
 
 static unsigned long run_one(const struct host_case *c, struct random *rng, bool first_only)
