@@ -64,6 +64,54 @@ uint32_t arm64_row_random(unsigned row, uint64_t *rng)
     return 0;
 }
 
+/* The value of a field; -1 if the row has none of that name. */
+static int field_value(unsigned row, uint32_t word, const char *name)
+{
+    const struct arm64_row_field *f = arm64_row_field(row, name);
+    return f ? (int)bits_get(word, f->pos, f->width) : -1;
+}
+
+static uint32_t field_put(unsigned row, uint32_t word, const char *name, unsigned value)
+{
+    const struct arm64_row_field *f = arm64_row_field(row, name);
+    if (!f)
+        return word;
+    uint32_t mask = (uint32_t)((1ull << f->width) - 1) << f->pos;
+    return (word & ~mask) | (value << f->pos & mask);
+}
+
+bool arm64_row_predictable(unsigned row, uint32_t word)
+{
+    static const char *const names[] = {"Rt", "Rt2", "Rs", "Rn"};
+    if (!(arm64_row_info[row].attrs & ARM64_ATTR_unpredictable))
+        return true;
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        int v = field_value(row, word, names[i]);
+        for (unsigned j = 0; v >= 0 && j < i; j++) {
+            if (field_value(row, word, names[j]) == v)
+                return false;
+        }
+    }
+    return true;
+}
+
+uint32_t arm64_row_random_memory(unsigned row, uint64_t *rng, unsigned base, unsigned index)
+{
+    static const char *const names[] = {"Rt", "Rt2", "Rs", "Rd"};
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        uint32_t w = arm64_row_random(row, rng);
+        w = field_put(row, field_put(row, w, "Rn", base), "Rm", index);
+        bool good = arm64_decode(w) == row && arm64_row_predictable(row, w);
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+            int v = field_value(row, w, names[i]);
+            good = good && (v < 0 || v == 31 || ((unsigned)v != base && (unsigned)v != index));
+        }
+        if (good)
+            return w;
+    }
+    return 0;
+}
+
 const struct arm64_row_field *arm64_row_field(unsigned row, const char *name)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];

@@ -42,6 +42,12 @@ unsigned arm64_decode(uint32_t word);
 /* A random word of that row (its `when` holds, no other row takes it); *rng is any nonzero state and is
  * advanced.  0 if none was found. */
 uint32_t arm64_row_random(unsigned row, uint64_t *rng);
+/* The same for a test that must know what memory is touched: fields Rn and Rm, if the row has them, are set to
+ * `base` and `index`, no other general register of the instruction is one of them, and nothing in it is left
+ * open by the manual (the same register loaded twice, or loaded and written back).  0 if none was found. */
+uint32_t arm64_row_random_memory(unsigned row, uint64_t *rng, unsigned base, unsigned index);
+/* False if the manual leaves open what the word does (constrained unpredictable: register overlap). */
+bool arm64_row_predictable(unsigned row, uint32_t word);
 /* Position and width of a field by name; NULL if the row has none. */
 const struct arm64_row_field *arm64_row_field(unsigned row, const char *name);
 /* The row's number, or 0. */
