@@ -154,12 +154,13 @@ static int dirfd_path(int dirfd, char out[PATH_MAX])
     return 0;
 }
 
-/* Puts text before what is left to walk. */
-static bool walk_prepend(struct walk *w, const char *text, size_t n)
+/* Puts text before what is left to walk; slash: a slash followed, even if nothing else does. */
+static bool walk_prepend(struct walk *w, const char *text, size_t n, bool slash)
 {
     if ((size_t)(w->rest - w->room) < n + 1)
         return false;
-    *--w->rest = '/';
+    if (slash || *w->rest)
+        *--w->rest = '/';
     w->rest -= n;
     memcpy(w->rest, text, n);
     return true;
@@ -213,7 +214,7 @@ static int walk_dotdot(struct walk *w)
 
 /* Follows the link at w->at, whose text is link[0..n); parent: length of its directory's path.
  * Returns 1 if it is to be left to the host's kernel. */
-static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool last)
+static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool last, bool slash)
 {
     if (++w->links > MAX_LINKS)
         return -ELOOP;
@@ -236,7 +237,7 @@ static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool
     }
     if (!n)
         return -ENOENT;
-    if (!walk_prepend(w, link, n))
+    if (!walk_prepend(w, link, n, slash))
         return -ENAMETOOLONG;
     w->len = link[0] == '/' ? 0 : parent;
     w->at[w->len] = 0;
@@ -285,7 +286,7 @@ static int walk_step(struct walk *w)
         return (int)r;
     if (last && !slash && (w->flags & PATH_NOFOLLOW))
         return 1;
-    return walk_follow(w, link, (size_t)r, parent, last);
+    return walk_follow(w, link, (size_t)r, parent, last, slash);
 }
 
 /* Composes the host path of where the walk ended. */
@@ -341,25 +342,33 @@ static bool single_thread(const struct thread *t)
     return t && t->process && t->process->threads && !t->process->threads->next;
 }
 
-static bool has_dotdot(const char *path)
-{
-    for (const char *p = path; (p = strstr(p, "..")); p += 2)
-        if ((p == path || p[-1] == '/') && (!p[2] || p[2] == '/'))
-            return true;
-    return false;
-}
-
-/* True if an absolute path is canonical but for a slash at its end: in_host_tree can judge it. */
+/* True if a path is canonical but for a slash at its end, so that a comparison of texts can judge
+ * it. */
 static bool is_canonical(const char *path)
 {
     for (const char *p = path; *p;) {
-        const char *name = ++p;
+        const char *name = *p == '/' ? ++p : p;
         p = strchrnul(p, '/');
         size_t n = (size_t)(p - name);
         if ((!n && *p) || (n == 1 && name[0] == '.') || (n == 2 && !memcmp(name, "..", 2)))
             return false;
     }
     return true;
+}
+
+/* True if a canonical relative path may lead from a directory of the root into a host tree: then it
+ * begins with a component of one. */
+static bool may_enter_host_tree(const char *path)
+{
+    size_t n = (size_t)(strchrnul(path, '/') - path);
+    for (unsigned i = 0; i < ARRAY_LEN(host_trees); i++)
+        for (const char *p = host_trees[i]; p && *p;) {
+            const char *end = strchrnul(++p, '/');
+            if ((size_t)(end - p) == n && !memcmp(p, path, n))
+                return true;
+            p = end;
+        }
+    return false;
 }
 
 /* 0 if path from dirfd exists and there is no symlink in it (or, with PATH_NOFOLLOW, but the last);
@@ -393,6 +402,8 @@ static bool translate_quick(const char *guest, unsigned flags, char out[PATH_MAX
         if (r == 0) {
             memcpy(out, root_path, root_len);
             memcpy(out + root_len, guest, n + 1);
+            if (!*rel)
+                out[root_len] = 0;
             return true;
         }
         if (root_only(guest))
@@ -413,7 +424,7 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
     if (!root_len || no_openat2 || (flags & (O_CREAT | O_TMPFILE)) || !*guest || proc_path(guest))
         return PATH_NOT_QUICK;
     if (*guest != '/') {
-        if (has_dotdot(guest))
+        if (!is_canonical(guest) || may_enter_host_tree(guest))
             return PATH_NOT_QUICK;
         /* The name of a file that proc_open replaces may be relative to /proc. */
         if (!strchr(guest, '/') && proc_name(guest))
@@ -439,11 +450,11 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
     return fd >= 0 || fd == SYS_ERESTART || fd == -EINTR ? fd : PATH_NOT_QUICK;
 }
 
-/* A path relative to dirfd. Left as it is if no symlink and no ".." is in it and it exists. */
+/* A path relative to dirfd. Left as it is if it exists, has no symlink and no "..", and stays on
+ * its side. */
 static int translate_relative(struct walk *w, int dirfd, const char *guest, char out[PATH_MAX])
 {
-    bool dots = has_dotdot(guest);
-    if (!dots) {
+    if (is_canonical(guest) && !may_enter_host_tree(guest)) {
         int64_t r;
         char link[PATH_MAX];
         if (!strchr(guest, '/')) {
