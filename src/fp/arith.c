@@ -1,9 +1,10 @@
-/* Arithmetic: add, subtract, multiply, divide, square root, fused multiply-add, Arm's step functions
- * built from it, minimum, maximum, comparison.  Each function is Arm's of the same name (FPAdd,
- * FPMulAdd, FPRecipStepFused, ...) or, where env.nan_rule says so, the x86 instruction.
+/* Arithmetic: add, subtract, multiply, divide, square root, fused multiply-add, Arm's step
+ * functions built from it, minimum, maximum, comparison.  Each function is Arm's of the same name
+ * (FPAdd, FPMulAdd, FPRecipStepFused, ...) or, where env.nan_rule says so, the x86 instruction.
  *
- * x86's FMA instructions prefer the NaN of the first factor, then of the second, then of the addend; the
- * first factor is operand 1 in the 132 forms, operand 2 in the 213 and 231 forms (measured). */
+ * x86's FMA instructions prefer the NaN of the first factor, then of the second, then of the
+ * addend; the first factor is operand 1 in the 132 forms, operand 2 in the 213 and 231 forms
+ * (measured). */
 #include "fp/core.h"
 
 FP_INLINE uint64_t fp_pack_sum(const struct fp_format *f, struct fp_sum sum, struct fp_status *s)
@@ -13,7 +14,8 @@ FP_INLINE uint64_t fp_pack_sum(const struct fp_format *f, struct fp_sum sum, str
     return fp_normalize_pack(f, sum.sign, sum.exp, sum.sig, (enum fp_round)s->env.round, s);
 }
 
-FP_INLINE uint64_t add(const struct fp_format *f, uint64_t va, uint64_t vb, bool subtract, struct fp_status *s)
+FP_INLINE uint64_t add(const struct fp_format *f, uint64_t va, uint64_t vb, bool subtract,
+                       struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s);
     if (UNLIKELY(fp_is_nan(&a) || fp_is_nan(&b)))
@@ -26,10 +28,13 @@ FP_INLINE uint64_t add(const struct fp_format *f, uint64_t va, uint64_t vb, bool
         return fp_infinity(f, a.cls == FP_INFINITY ? a.sign : b.sign);
     if (a.cls == FP_ZERO_NUM && b.cls == FP_ZERO_NUM)
         return fp_zero(f, a.sign == b.sign ? a.sign : fp_zero_sign(s));
-    return fp_pack_sum(f, fp_sum_exact(a.sign, a.exp, (fp_u128)a.sig << 62, b.sign, b.exp, (fp_u128)b.sig << 62), s);
+    return fp_pack_sum(
+        f, fp_sum_exact(a.sign, a.exp, (fp_u128)a.sig << 62, b.sign, b.exp, (fp_u128)b.sig << 62),
+        s);
 }
 
-FP_INLINE uint64_t mul(const struct fp_format *f, uint64_t va, uint64_t vb, bool extended, struct fp_status *s)
+FP_INLINE uint64_t mul(const struct fp_format *f, uint64_t va, uint64_t vb, bool extended,
+                       struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s);
     bool sign = a.sign ^ b.sign;
@@ -44,7 +49,8 @@ FP_INLINE uint64_t mul(const struct fp_format *f, uint64_t va, uint64_t vb, bool
         return fp_infinity(f, sign);
     if (zero)
         return fp_zero(f, sign);
-    return fp_normalize_pack(f, sign, a.exp + b.exp + 1, (fp_u128)a.sig * b.sig, (enum fp_round)s->env.round, s);
+    return fp_normalize_pack(f, sign, a.exp + b.exp + 1, (fp_u128)a.sig * b.sig,
+                             (enum fp_round)s->env.round, s);
 }
 
 FP_INLINE uint64_t divide(const struct fp_format *f, uint64_t va, uint64_t vb, struct fp_status *s)
@@ -72,7 +78,8 @@ FP_INLINE uint64_t divide(const struct fp_format *f, uint64_t va, uint64_t vb, s
     uint64_t rest = (uint64_t)(dividend - (fp_u128)quotient * b.sig);
     bool half = rest >= b.sig - rest;
     bool sticky = rest && rest != b.sig - rest;
-    return fp_round_pack(f, sign, a.exp - b.exp - below, (fp_u128)quotient << 64 | (uint64_t)half << 63 | sticky,
+    return fp_round_pack(f, sign, a.exp - b.exp - below,
+                         (fp_u128)quotient << 64 | (uint64_t)half << 63 | sticky,
                          (enum fp_round)s->env.round, s);
 }
 
@@ -123,7 +130,8 @@ FP_INLINE uint64_t root(const struct fp_format *f, uint64_t va, struct fp_status
     uint64_t r = root64((fp_u128)a.sig << (63 + odd), &rest);
     /* (r + 1/2)^2 = r^2 + r + 1/4, so the rest is never exactly a half */
     uint64_t low = rest > r ? 1ull << 63 | 1 : rest != 0;
-    return fp_round_pack(f, false, (a.exp - odd) / 2, (fp_u128)r << 64 | low, (enum fp_round)s->env.round, s);
+    return fp_round_pack(f, false, (a.exp - odd) / 2, (fp_u128)r << 64 | low,
+                         (enum fp_round)s->env.round, s);
 }
 
 /* The exact product of finite numbers other than zero as an operand of fp_sum_exact: for formats up
@@ -137,10 +145,11 @@ FP_INLINE fp_u128 product(const struct fp_num *a, const struct fp_num *b, int *e
 }
 
 /* a + b * c of unpacked numbers, a in format f; b and c may come from another (FMLAL). */
-FP_INLINE uint64_t fma_num(const struct fp_format *f, const struct fp_num *a, const struct fp_num *b,
-                           const struct fp_num *c, struct fp_status *s)
+FP_INLINE uint64_t fma_num(const struct fp_format *f, const struct fp_num *a,
+                           const struct fp_num *b, const struct fp_num *c, struct fp_status *s)
 {
-    bool invalid = (b->cls == FP_INFINITY && c->cls == FP_ZERO_NUM) || (b->cls == FP_ZERO_NUM && c->cls == FP_INFINITY);
+    bool invalid = (b->cls == FP_INFINITY && c->cls == FP_ZERO_NUM) ||
+                   (b->cls == FP_ZERO_NUM && c->cls == FP_INFINITY);
     if (UNLIKELY(fp_is_nan(a) || fp_is_nan(b) || fp_is_nan(c))) {
         if (fp_is_x86(s))
             return fp_nan3(f, b, c, a, s);
@@ -162,20 +171,22 @@ FP_INLINE uint64_t fma_num(const struct fp_format *f, const struct fp_num *a, co
     fp_u128 p = zero ? 0 : product(b, c, &exp);
     return fp_pack_sum(f, fp_sum_exact(a->sign, a->exp, (fp_u128)a->sig << 62, sign, exp, p), s);
 }
-FP_INLINE uint64_t fused(const struct fp_format *f, uint64_t va, uint64_t vb, uint64_t vc, struct fp_status *s)
+FP_INLINE uint64_t fused(const struct fp_format *f, uint64_t va, uint64_t vb, uint64_t vc,
+                         struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s), c = fp_unpack(f, vc, s);
     return fma_num(f, &a, &b, &c, s);
 }
 uint64_t fp_fma_half(uint64_t acc, uint64_t va, uint64_t vb, struct fp_status *s)
 {
-    struct fp_num a = fp_unpack(&fp_f32, acc, s), b = fp_unpack(&fp_f16, va, s), c = fp_unpack(&fp_f16, vb, s);
+    struct fp_num a = fp_unpack(&fp_f32, acc, s), b = fp_unpack(&fp_f16, va, s),
+                  c = fp_unpack(&fp_f16, vb, s);
     return fma_num(&fp_f32, &a, &b, &c, s);
 }
 
 /* (addend - a * b) / 2^halve, rounded once; if a * b is 0 * infinity, addend / 2^halve. */
-FP_INLINE uint64_t step(const struct fp_format *f, uint64_t va, uint64_t vb, unsigned addend, int halve,
-                        struct fp_status *s)
+FP_INLINE uint64_t step(const struct fp_format *f, uint64_t va, uint64_t vb, unsigned addend,
+                        int halve, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va ^ fp_sign_bit(f), s), b = fp_unpack(f, vb, s);
     if (UNLIKELY(fp_is_nan(&a) || fp_is_nan(&b)))
@@ -187,7 +198,8 @@ FP_INLINE uint64_t step(const struct fp_format *f, uint64_t va, uint64_t vb, uns
         return fp_infinity(f, a.sign ^ b.sign);
     int exp = 0;
     fp_u128 p = zero ? 0 : product(&a, &b, &exp);
-    struct fp_sum sum = fp_sum_exact(false, start.exp, (fp_u128)start.sig << 62, a.sign ^ b.sign, exp, p);
+    struct fp_sum sum =
+        fp_sum_exact(false, start.exp, (fp_u128)start.sig << 62, a.sign ^ b.sign, exp, p);
     sum.exp -= halve;
     return fp_pack_sum(f, sum, s);
 }
@@ -209,8 +221,8 @@ FP_INLINE enum fp_order order(const struct fp_num *a, const struct fp_num *b)
     return larger != a->sign ? FP_GREATER : FP_LESS;
 }
 
-FP_INLINE enum fp_order compare(const struct fp_format *f, uint64_t va, uint64_t vb, bool signalling,
-                                struct fp_status *s)
+FP_INLINE enum fp_order compare(const struct fp_format *f, uint64_t va, uint64_t vb,
+                                bool signalling, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s);
     if (UNLIKELY(fp_is_nan(&a) || fp_is_nan(&b))) {
@@ -223,8 +235,8 @@ FP_INLINE enum fp_order compare(const struct fp_format *f, uint64_t va, uint64_t
 }
 
 /* The smaller (want FP_LESS) or larger (FP_GREATER). */
-FP_INLINE uint64_t choose(const struct fp_format *f, struct fp_num *a, struct fp_num *b, uint64_t va, uint64_t vb,
-                          enum fp_order want, struct fp_status *s)
+FP_INLINE uint64_t choose(const struct fp_format *f, struct fp_num *a, struct fp_num *b,
+                          uint64_t va, uint64_t vb, enum fp_order want, struct fp_status *s)
 {
     if (UNLIKELY(fp_is_nan(a) || fp_is_nan(b)))
         return fp_nan2(f, a, b, s);
@@ -243,8 +255,8 @@ FP_INLINE uint64_t min_max(const struct fp_format *f, uint64_t va, uint64_t vb, 
     return choose(f, &a, &b, va, vb, want, s);
 }
 /* IEEE minNum, maxNum: a quiet NaN counts as an infinity that loses. */
-FP_INLINE uint64_t min_max_num(const struct fp_format *f, uint64_t va, uint64_t vb, enum fp_order want,
-                               struct fp_status *s)
+FP_INLINE uint64_t min_max_num(const struct fp_format *f, uint64_t va, uint64_t vb,
+                               enum fp_order want, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s);
     bool sign = want == FP_GREATER;
@@ -257,8 +269,8 @@ FP_INLINE uint64_t min_max_num(const struct fp_format *f, uint64_t va, uint64_t 
     }
     return choose(f, &a, &b, va, vb, want, s);
 }
-FP_INLINE uint64_t min_max_x86(const struct fp_format *f, uint64_t va, uint64_t vb, enum fp_order want,
-                               struct fp_status *s)
+FP_INLINE uint64_t min_max_x86(const struct fp_format *f, uint64_t va, uint64_t vb,
+                               enum fp_order want, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, va, s), b = fp_unpack(f, vb, s);
     bool first = false;
@@ -275,7 +287,8 @@ FP_INLINE uint64_t min_max_x86(const struct fp_format *f, uint64_t va, uint64_t 
 
 /* One copy of each algorithm for each format, and the public functions. */
 #define NOINLINE static __attribute__((noinline))
-#define ARGS2 uint64_t a, uint64_t b, struct fp_status *s
+#define ARGS2    uint64_t a, uint64_t b, struct fp_status *s
+/* clang-format off */
 #define INSTANCE(n)                                                                                \
     NOINLINE uint64_t add##n(uint64_t a, uint64_t b, bool subtract, struct fp_status *s)           \
     {                                                                                              \
@@ -312,6 +325,7 @@ FP_INLINE uint64_t min_max_x86(const struct fp_format *f, uint64_t va, uint64_t 
     {                                                                                              \
         return compare(&fp_f##n, a, b, signalling, s);                                             \
     }
+/* clang-format on */
 
 INSTANCE(16)
 INSTANCE(32)

@@ -1,6 +1,7 @@
 /* The arithmetic of Arm's BFDOT and BFMMLA without FEAT_EBF16: BFMul, BFAdd, BFRound.  It has no
  * environment: denormals count as zero on the way in and out, NaNs become the default NaN, rounding
- * is to odd, overflow gives infinity, no flag is raised.  Each addition and multiplication rounds. */
+ * is to odd, overflow gives infinity, no flag is raised.  Each addition and multiplication rounds.
+ */
 #include "fp/core.h"
 
 #define BF_NAN 0x7fc00000u
@@ -47,7 +48,8 @@ static uint32_t bf_add(uint32_t va, uint32_t vb)
         return (uint32_t)fp_infinity(&fp_f32, a.cls == FP_INFINITY ? a.sign : b.sign);
     if (a.cls == FP_ZERO_NUM && b.cls == FP_ZERO_NUM)
         return (uint32_t)fp_zero(&fp_f32, a.sign && b.sign);
-    struct fp_sum sum = fp_sum_exact(a.sign, a.exp, (fp_u128)a.sig << 62, b.sign, b.exp, (fp_u128)b.sig << 62);
+    struct fp_sum sum =
+        fp_sum_exact(a.sign, a.exp, (fp_u128)a.sig << 62, b.sign, b.exp, (fp_u128)b.sig << 62);
     return sum.sig ? bf_round(sum.sign, sum.exp, sum.sig) : 0;
 }
 

@@ -2,8 +2,8 @@
  * FPConvert, FPConvertBF, FPToFixed, FPToFixedJS, FixedToFP, FPRoundInt, FPRoundIntN. */
 #include "fp/core.h"
 
-static uint64_t convert(const struct fp_format *to, const struct fp_format *from, uint64_t v, enum fp_round r,
-                        struct fp_status *s)
+static uint64_t convert(const struct fp_format *to, const struct fp_format *from, uint64_t v,
+                        enum fp_round r, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(from, v, s);
     if (fp_is_nan(&a)) {
@@ -38,9 +38,11 @@ static const struct fp_format *conversion_format(enum ir_type t, const struct fp
     }
 }
 
-uint64_t fp_convert(enum ir_type to, enum ir_type from, uint64_t a, enum fp_round round, struct fp_status *s)
+uint64_t fp_convert(enum ir_type to, enum ir_type from, uint64_t a, enum fp_round round,
+                    struct fp_status *s)
 {
-    return convert(conversion_format(to, s), conversion_format(from, s), a, fp_rounding(round, s), s);
+    return convert(conversion_format(to, s), conversion_format(from, s), a, fp_rounding(round, s),
+                   s);
 }
 
 uint64_t fp_to_bfloat(uint64_t a, struct fp_status *s)
@@ -68,8 +70,8 @@ static fp_u128 to_magnitude(const struct fp_num *a, int scale, enum fp_round r, 
     return whole + fp_rounds_up(r, a->sign, whole & 1, rest);
 }
 
-FP_INLINE uint64_t to_int(const struct fp_format *f, uint64_t v, enum fp_round round, unsigned size, bool is_signed,
-                          unsigned fraction, struct fp_status *s)
+FP_INLINE uint64_t to_int(const struct fp_format *f, uint64_t v, enum fp_round round, unsigned size,
+                          bool is_signed, unsigned fraction, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, v, s);
     uint64_t mask = ~0ull >> (64 - size);
@@ -120,8 +122,8 @@ uint32_t fp_to_int_js(uint64_t v, bool *exact, struct fp_status *s)
     return a.sign ? 0 - low : low;
 }
 
-FP_INLINE uint64_t from_int(const struct fp_format *f, uint64_t v, bool is_signed, unsigned fraction,
-                            struct fp_status *s)
+FP_INLINE uint64_t from_int(const struct fp_format *f, uint64_t v, bool is_signed,
+                            unsigned fraction, struct fp_status *s)
 {
     bool sign = is_signed && v >> 63;
     if (!v)
@@ -132,14 +134,16 @@ FP_INLINE uint64_t from_int(const struct fp_format *f, uint64_t v, bool is_signe
 
 /* An integer's magnitude, back in format f that it came from; rounding cannot be needed, unless it
  * grew beyond the largest finite number. */
-FP_INLINE uint64_t from_magnitude(const struct fp_format *f, bool sign, fp_u128 magnitude, struct fp_status *s)
+FP_INLINE uint64_t from_magnitude(const struct fp_format *f, bool sign, fp_u128 magnitude,
+                                  struct fp_status *s)
 {
     if (!magnitude)
         return fp_zero(f, sign);
     return fp_normalize_pack(f, sign, 127, magnitude, FP_ROUND_ZERO, s);
 }
 
-FP_INLINE uint64_t round_integral(const struct fp_format *f, uint64_t v, enum fp_round round, bool exact, struct fp_status *s)
+FP_INLINE uint64_t round_integral(const struct fp_format *f, uint64_t v, enum fp_round round,
+                                  bool exact, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, v, s);
     if (fp_is_nan(&a))
@@ -157,8 +161,8 @@ FP_INLINE uint64_t round_integral(const struct fp_format *f, uint64_t v, enum fp
     return from_magnitude(f, a.sign, magnitude, s);
 }
 
-FP_INLINE uint64_t rint_sized(const struct fp_format *f, uint64_t v, enum fp_round round, unsigned size,
-                              struct fp_status *s)
+FP_INLINE uint64_t rint_sized(const struct fp_format *f, uint64_t v, enum fp_round round,
+                              unsigned size, struct fp_status *s)
 {
     struct fp_num a = fp_unpack(f, v, s);
     bool inexact = false;
@@ -186,9 +190,10 @@ FP_INLINE uint64_t rint_sized(const struct fp_format *f, uint64_t v, enum fp_rou
     }                                                                                              \
     uint64_t fp##n##_rint(uint64_t a, enum fp_round round, bool exact, struct fp_status *s)        \
     {                                                                                              \
-        return round_integral(&fp_f##n, a, round, exact, s);                                                 \
+        return round_integral(&fp_f##n, a, round, exact, s);                                       \
     }                                                                                              \
-    uint64_t fp##n##_rint_sized(uint64_t a, enum fp_round round, unsigned size, struct fp_status *s) \
+    uint64_t fp##n##_rint_sized(uint64_t a, enum fp_round round, unsigned size,                    \
+                                struct fp_status *s)                                               \
     {                                                                                              \
         return rint_sized(&fp_f##n, a, round, size, s);                                            \
     }

@@ -4,8 +4,8 @@
  * Everything is inline and takes the format as a pointer to a constant, so that the compiler makes
  * one specialised copy per format where it matters. The pseudocode followed is Arm's
  * shared/functions/float (FPUnpackBase, FPRoundBase, FPProcessNaN), with x86's differences where
- * env.nan_rule is FP_NAN_X86: denormal operands raise FP_DENORMAL when used rather than when flushed,
- * and a flushed result is also inexact.
+ * env.nan_rule is FP_NAN_X86: denormal operands raise FP_DENORMAL when used rather than when
+ * flushed, and a flushed result is also inexact.
  *
  * A finite number other than zero is sig * 2^(exp - 63) with bit 63 of sig set, which also fits the
  * 80-bit format; results come as sig * 2^(exp - 127) with bit 127 set and the lowest bit sticky. */
@@ -30,13 +30,19 @@ struct fp_format {
     bool alt; /* Arm's alternative half: no infinities, no NaNs */
 };
 
-static const struct fp_format fp_f16 = {.bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_HALF};
-static const struct fp_format fp_f32 = {.bits = 32, .frac = 23, .emin = -126, .flush = FP_FLUSH_ENV};
-static const struct fp_format fp_f64 = {.bits = 64, .frac = 52, .emin = -1022, .flush = FP_FLUSH_ENV};
+static const struct fp_format fp_f16 = {
+    .bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_HALF};
+static const struct fp_format fp_f32 = {
+    .bits = 32, .frac = 23, .emin = -126, .flush = FP_FLUSH_ENV};
+static const struct fp_format fp_f64 = {
+    .bits = 64, .frac = 52, .emin = -1022, .flush = FP_FLUSH_ENV};
 /* Halves as conversions see them, and bfloat16. */
-static const struct fp_format fp_f16_cv = {.bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_NEVER};
-static const struct fp_format fp_f16_alt = {.bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_NEVER, .alt = true};
-static const struct fp_format fp_bf16 = {.bits = 16, .frac = 7, .emin = -126, .flush = FP_FLUSH_ENV};
+static const struct fp_format fp_f16_cv = {
+    .bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_NEVER};
+static const struct fp_format fp_f16_alt = {
+    .bits = 16, .frac = 10, .emin = -14, .flush = FP_FLUSH_NEVER, .alt = true};
+static const struct fp_format fp_bf16 = {
+    .bits = 16, .frac = 7, .emin = -126, .flush = FP_FLUSH_ENV};
 
 enum fp_class { FP_ZERO_NUM, FP_FINITE, FP_INFINITY, FP_QUIET, FP_SIGNALLING };
 
@@ -141,7 +147,8 @@ FP_INLINE uint64_t fp_invalid(const struct fp_format *f, struct fp_status *s)
     return fp_default_nan(f, s);
 }
 /* The NaN n as a result in format f (quiet, its payload cut or extended); raises nothing. */
-FP_INLINE uint64_t fp_pack_nan(const struct fp_format *f, const struct fp_num *n, const struct fp_status *s)
+FP_INLINE uint64_t fp_pack_nan(const struct fp_format *f, const struct fp_num *n,
+                               const struct fp_status *s)
 {
     if (s->env.default_nan || s->env.nan_rule == FP_NAN_CANONICAL)
         return fp_default_nan(f, s);
@@ -155,8 +162,8 @@ FP_INLINE uint64_t fp_nan1(const struct fp_format *f, const struct fp_num *a, st
     return fp_pack_nan(f, a, s);
 }
 /* The result of an operation of which at least one operand is a NaN, in order of precedence. */
-FP_INLINE uint64_t fp_nan2(const struct fp_format *f, const struct fp_num *a, const struct fp_num *b,
-                           struct fp_status *s)
+FP_INLINE uint64_t fp_nan2(const struct fp_format *f, const struct fp_num *a,
+                           const struct fp_num *b, struct fp_status *s)
 {
     bool signals = a->cls == FP_SIGNALLING || b->cls == FP_SIGNALLING;
     if (signals)
@@ -165,8 +172,8 @@ FP_INLINE uint64_t fp_nan2(const struct fp_format *f, const struct fp_num *a, co
         return fp_pack_nan(f, a->cls == FP_SIGNALLING ? a : b, s);
     return fp_pack_nan(f, fp_is_nan(a) ? a : b, s);
 }
-FP_INLINE uint64_t fp_nan3(const struct fp_format *f, const struct fp_num *a, const struct fp_num *b,
-                           const struct fp_num *c, struct fp_status *s)
+FP_INLINE uint64_t fp_nan3(const struct fp_format *f, const struct fp_num *a,
+                           const struct fp_num *b, const struct fp_num *c, struct fp_status *s)
 {
     if (a->cls == FP_SIGNALLING || (fp_is_nan(a) && fp_is_x86(s))) {
         if (b->cls == FP_SIGNALLING || c->cls == FP_SIGNALLING)
@@ -193,7 +200,8 @@ FP_INLINE unsigned fp_clz128(fp_u128 v)
     return (unsigned)(high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)v));
 }
 
-/* Is a magnitude to be rounded up?  `rest` is what was cut off, in units of 2^-128 of the last place. */
+/* Is a magnitude to be rounded up?  `rest` is what was cut off, in units of 2^-128 of the last
+ * place. */
 FP_INLINE bool fp_rounds_up(enum fp_round r, bool sign, bool odd, fp_u128 rest)
 {
     const fp_u128 half = (fp_u128)1 << 127;
@@ -215,7 +223,8 @@ FP_INLINE bool fp_rounds_up(enum fp_round r, bool sign, bool odd, fp_u128 rest)
 }
 
 /* An infinite or largest finite result, as the rounding mode has it. */
-FP_INLINE uint64_t fp_overflow(const struct fp_format *f, bool sign, enum fp_round r, struct fp_status *s)
+FP_INLINE uint64_t fp_overflow(const struct fp_format *f, bool sign, enum fp_round r,
+                               struct fp_status *s)
 {
     bool to_infinity = r == FP_ROUND_NEAREST || r == FP_ROUND_TIES_AWAY ||
                        r == (sign ? FP_ROUND_DOWN : FP_ROUND_UP);
@@ -229,11 +238,12 @@ FP_INLINE uint64_t fp_overflow(const struct fp_format *f, bool sign, enum fp_rou
 
 /* (-1)^sign * sig * 2^(exp - 127) in format f; sig's top bit is set, its lowest is sticky.
  * FPRoundBase. */
-FP_INLINE uint64_t fp_round_pack(const struct fp_format *f, bool sign, int exp, fp_u128 sig, enum fp_round r,
-                                 struct fp_status *s)
+FP_INLINE uint64_t fp_round_pack(const struct fp_format *f, bool sign, int exp, fp_u128 sig,
+                                 enum fp_round r, struct fp_status *s)
 {
     const unsigned drop = 127 - f->frac;
-    uint64_t field = 0; /* the exponent field, less one if normal: the integer bit makes up for it */
+    uint64_t field =
+        0; /* the exponent field, less one if normal: the integer bit makes up for it */
     bool tiny = false;
     if (UNLIKELY(exp < f->emin)) {
         bool flush = (f->flush == FP_FLUSH_ENV && s->env.flush_outputs) ||
@@ -265,22 +275,25 @@ FP_INLINE uint64_t fp_round_pack(const struct fp_format *f, bool sign, int exp, 
 }
 
 /* The same for any sig but zero, whose top bit need not be set. */
-FP_INLINE uint64_t fp_normalize_pack(const struct fp_format *f, bool sign, int exp, fp_u128 sig, enum fp_round r,
-                                     struct fp_status *s)
+FP_INLINE uint64_t fp_normalize_pack(const struct fp_format *f, bool sign, int exp, fp_u128 sig,
+                                     enum fp_round r, struct fp_status *s)
 {
     unsigned shift = fp_clz128(sig);
     return fp_round_pack(f, sign, exp - (int)shift, sig << shift, r, s);
 }
 
-/* The exact a + b of finite numbers, not both zero (sig 0: cancelled): sig * 2^(exp - 127), sticky. */
+/* The exact a + b of finite numbers, not both zero (sig 0: cancelled): sig * 2^(exp - 127), sticky.
+ */
 struct fp_sum {
     bool sign;
     int exp;
     fp_u128 sig;
 };
 /* The operands' significands have bit 125 set (or are 0) and stand for sig * 2^(exp - 125); two of
- * the bits below the format's precision must be free for the subtraction of a sticky bit to be right. */
-FP_INLINE struct fp_sum fp_sum_exact(bool sign_a, int exp_a, fp_u128 a, bool sign_b, int exp_b, fp_u128 b)
+ * the bits below the format's precision must be free for the subtraction of a sticky bit to be
+ * right. */
+FP_INLINE struct fp_sum fp_sum_exact(bool sign_a, int exp_a, fp_u128 a, bool sign_b, int exp_b,
+                                     fp_u128 b)
 {
     if (!a)
         exp_a = exp_b;

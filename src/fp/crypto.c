@@ -1,5 +1,6 @@
-/* ir_eval_crypto: the cryptography section of ops.def, as Arm's instructions define it (AESE, AESMC,
- * SHA1C, SHA256H, SHA512H, ... in the chapter on Advanced SIMD instructions).  Not constant-time. */
+/* ir_eval_crypto: the cryptography section of ops.def, as Arm's instructions define it (AESE,
+ * AESMC, SHA1C, SHA256H, SHA512H, ... in the chapter on Advanced SIMD instructions).  Not
+ * constant-time. */
 #include "fp/fp.h"
 
 static uint8_t gf_double(uint8_t x)
@@ -52,7 +53,8 @@ static const uint8_t sbox_inverse[256] = {
 };
 
 /* Byte i of a state is row i % 4, column i / 4; row r is turned left by r (encryption) or right. */
-static void aes_round(const union ir_value *d, const union ir_value *n, bool decrypt, union ir_value *out)
+static void aes_round(const union ir_value *d, const union ir_value *n, bool decrypt,
+                      union ir_value *out)
 {
     for (unsigned i = 0; i < 16; i++) {
         unsigned row = i % 4, column = i / 4;
@@ -73,15 +75,17 @@ static void aes_mix(const union ir_value *n, bool decrypt, union ir_value *out)
     }
 }
 
+/* clang-format off */
 static uint32_t rol32(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
 static uint32_t ror32(uint32_t x, unsigned n) { return rol32(x, 32 - n); }
 static uint64_t ror64(uint64_t x, unsigned n) { return x >> n | x << (64 - n); }
 static uint64_t choose(uint64_t x, uint64_t y, uint64_t z) { return ((y ^ z) & x) ^ z; }
 static uint64_t majority(uint64_t x, uint64_t y, uint64_t z) { return (x & y) | ((x | y) & z); }
+/* clang-format on */
 
 /* Four rounds; only element 0 of n counts. */
-static void sha1_hash(unsigned kind, const union ir_value *d, const union ir_value *n, const union ir_value *m,
-                      union ir_value *out)
+static void sha1_hash(unsigned kind, const union ir_value *d, const union ir_value *n,
+                      const union ir_value *m, union ir_value *out)
 {
     uint32_t x[4] = {d->u32[0], d->u32[1], d->u32[2], d->u32[3]}, y = n->u32[0];
     for (unsigned e = 0; e < 4; e++) {
@@ -99,8 +103,8 @@ static void sha1_hash(unsigned kind, const union ir_value *d, const union ir_val
         out->u32[e] = x[e];
 }
 
-static void sha1(unsigned kind, const union ir_value *d, const union ir_value *n, const union ir_value *m,
-                 union ir_value *out)
+static void sha1(unsigned kind, const union ir_value *d, const union ir_value *n,
+                 const union ir_value *m, union ir_value *out)
 {
     switch (kind) {
     case IR_SHA1_H:
@@ -138,8 +142,8 @@ static void sha256_hash(uint32_t x[4], uint32_t y[4], const union ir_value *w)
     }
 }
 
-static void sha256(unsigned kind, const union ir_value *d, const union ir_value *n, const union ir_value *m,
-                   union ir_value *out)
+static void sha256(unsigned kind, const union ir_value *d, const union ir_value *n,
+                   const union ir_value *m, union ir_value *out)
 {
     uint32_t x[4], y[4], t[4];
     switch (kind) {
@@ -168,12 +172,15 @@ static void sha256(unsigned kind, const union ir_value *d, const union ir_value 
     }
 }
 
+/* clang-format off */
 static uint64_t sha512_sum0(uint64_t x) { return ror64(x, 28) ^ ror64(x, 34) ^ ror64(x, 39); }
 static uint64_t sha512_sum1(uint64_t x) { return ror64(x, 14) ^ ror64(x, 18) ^ ror64(x, 41); }
 static uint64_t sha512_sigma0(uint64_t x) { return ror64(x, 1) ^ ror64(x, 8) ^ x >> 7; }
 static uint64_t sha512_sigma1(uint64_t x) { return ror64(x, 19) ^ ror64(x, 61) ^ x >> 6; }
+/* clang-format on */
 
-static void sha512(unsigned kind, const uint64_t *d, const uint64_t *n, const uint64_t *m, uint64_t *out)
+static void sha512(unsigned kind, const uint64_t *d, const uint64_t *n, const uint64_t *m,
+                   uint64_t *out)
 {
     switch (kind) {
     case IR_SHA2_H:
@@ -194,9 +201,10 @@ static void sha512(unsigned kind, const uint64_t *d, const uint64_t *n, const ui
     }
 }
 
-void ir_eval_crypto(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr, enum ir_type arg_type,
-                    uint64_t imm, const union ir_value *a, const union ir_value *b, const union ir_value *c,
-                    union ir_value *out, struct fp_status *fp)
+void ir_eval_crypto(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr,
+                    enum ir_type arg_type, uint64_t imm, const union ir_value *a,
+                    const union ir_value *b, const union ir_value *c, union ir_value *out,
+                    struct fp_status *fp)
 {
     union ir_value result = {0}; /* out may be an argument */
     switch (op) {

@@ -67,7 +67,8 @@ FP_INLINE uint64_t rsqrte(const struct fp_format *f, uint64_t v, struct fp_statu
     /* a = m * 4^half, m in [0.25, 1) */
     bool odd = a.exp & 1; /* then the leading bit of sig is worth 1/2, else 1/4 */
     int half = (a.exp + 2 - odd) / 2;
-    uint64_t estimate = (uint64_t)rsqrt_estimate((unsigned)(a.sig >> (odd ? 55 : 56))) << (f->frac - 8);
+    uint64_t estimate = (uint64_t)rsqrt_estimate((unsigned)(a.sig >> (odd ? 55 : 56)))
+                        << (f->frac - 8);
     return fp_power(f, false, -half) | (estimate & ((1ull << f->frac) - 1));
 }
 
@@ -92,10 +93,12 @@ uint32_t fp_unsigned_rsqrte(uint32_t a)
     return a >> 30 ? rsqrt_estimate(a >> 23) << 23 : ~0u;
 }
 
+/* clang-format off */
 #define INSTANCE(n)                                                                                \
     uint64_t fp##n##_recpe(uint64_t a, struct fp_status *s) { return recpe(&fp_f##n, a, s); }      \
     uint64_t fp##n##_rsqrte(uint64_t a, struct fp_status *s) { return rsqrte(&fp_f##n, a, s); }    \
     uint64_t fp##n##_recpx(uint64_t a, struct fp_status *s) { return recpx(&fp_f##n, a, s); }
+/* clang-format on */
 
 INSTANCE(16)
 INSTANCE(32)

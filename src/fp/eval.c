@@ -15,8 +15,9 @@ struct operation {
 static unsigned size_of(enum ir_type t)
 {
     static const uint8_t sizes[IR_TYPE_COUNT] = {
-        [IR_I1] = 1,  [IR_I8] = 1,   [IR_I16] = 2,  [IR_I32] = 4,   [IR_I64] = 8,   [IR_F16] = 2,   [IR_F32] = 4,
-        [IR_F64] = 8, [IR_F80] = 16, [IR_V64] = 8,  [IR_V128] = 16, [IR_V256] = 32, [IR_FLAGS] = 4,
+        [IR_I1] = 1,    [IR_I8] = 1,    [IR_I16] = 2,   [IR_I32] = 4,  [IR_I64] = 8,
+        [IR_F16] = 2,   [IR_F32] = 4,   [IR_F64] = 8,   [IR_F80] = 16, [IR_V64] = 8,
+        [IR_V128] = 16, [IR_V256] = 32, [IR_FLAGS] = 4,
     };
     return sizes[t];
 }
@@ -62,13 +63,14 @@ typedef uint64_t unary_fn(uint64_t a, struct fp_status *s);
 typedef uint64_t binary_fn(uint64_t a, uint64_t b, struct fp_status *s);
 struct functions {
     unary_fn *sqrt, *recpe, *rsqrte, *recpx;
-    binary_fn *add, *sub, *mul, *mulx, *div, *abd, *min, *max, *minnm, *maxnm, *min_x86, *max_x86, *recps, *rsqrts;
+    binary_fn *add, *sub, *mul, *mulx, *div, *abd, *min, *max, *minnm, *maxnm, *min_x86, *max_x86,
+        *recps, *rsqrts;
     uint64_t (*fma)(uint64_t a, uint64_t b, uint64_t c, struct fp_status *s);
     enum fp_order (*compare)(uint64_t a, uint64_t b, bool signalling, struct fp_status *s);
     uint64_t (*rint)(uint64_t a, enum fp_round round, bool exact, struct fp_status *s);
     uint64_t (*rint_sized)(uint64_t a, enum fp_round round, unsigned size, struct fp_status *s);
-    uint64_t (*to_int)(uint64_t a, enum fp_round round, unsigned size, bool is_signed, unsigned fraction,
-                       struct fp_status *s);
+    uint64_t (*to_int)(uint64_t a, enum fp_round round, unsigned size, bool is_signed,
+                       unsigned fraction, struct fp_status *s);
     uint64_t (*from_int)(uint64_t v, bool is_signed, unsigned fraction, struct fp_status *s);
 };
 #define F(n, name) .name = fp##n##_##name
@@ -153,7 +155,8 @@ static unary_fn *unary_function(enum ir_op op, const struct functions *f)
 }
 
 /* All ones or zero. */
-static uint64_t compare_lane(const struct operation *o, const struct functions *f, uint64_t a, uint64_t b)
+static uint64_t compare_lane(const struct operation *o, const struct functions *f, uint64_t a,
+                             uint64_t b)
 {
     enum fp_order r = f->compare(a, b, o->attr != IR_CC_E, o->fp);
     bool holds = (r == FP_EQUAL && o->attr != IR_CC_A) || (r == FP_GREATER && o->attr != IR_CC_E);
@@ -161,7 +164,8 @@ static uint64_t compare_lane(const struct operation *o, const struct functions *
 }
 
 /* An operation whose lanes do not know of each other. */
-static uint64_t eval_lane(const struct operation *o, const struct functions *f, unsigned size, unsigned i)
+static uint64_t eval_lane(const struct operation *o, const struct functions *f, unsigned size,
+                          unsigned i)
 {
     uint64_t a = get(o->a, size, i);
     enum fp_round round = (enum fp_round)(o->attr & 0x7f);
@@ -213,8 +217,8 @@ static void eval_pairwise(const struct operation *o, union ir_value *out)
 
 /* The manual's Reduce(): the upper half first, then the lower, then both results. The order of the
  * two halves shows in no result, that of the operands does. */
-static uint64_t reduce(const union ir_value *v, unsigned size, unsigned first, unsigned lanes, binary_fn *fn,
-                       struct fp_status *s)
+static uint64_t reduce(const union ir_value *v, unsigned size, unsigned first, unsigned lanes,
+                       binary_fn *fn, struct fp_status *s)
 {
     if (lanes == 1)
         return get(v, size, first);
@@ -234,7 +238,8 @@ static void eval_reduce(const struct operation *o, union ir_value *out)
 static void eval_convert(const struct operation *o, union ir_value *out)
 {
     bool vector = is_vector(o->type);
-    unsigned to = size_of(vector ? o->lane : o->type), from = is_vector(o->arg_type) ? to : size_of(o->arg_type);
+    unsigned to = size_of(vector ? o->lane : o->type),
+             from = is_vector(o->arg_type) ? to : size_of(o->arg_type);
     enum fp_round round = (enum fp_round)(o->attr & 0x7f);
     if (o->op == IR_BFCVT) {
         to = 2;
@@ -250,7 +255,8 @@ static void eval_convert(const struct operation *o, union ir_value *out)
         } else if (o->op == IR_FCVT) {
             r = fp_convert(format_of(to), format_of(from), a, round, o->fp);
         } else if (o->op == IR_FTOI) {
-            r = functions_of(from)->to_int(a, round, 8 * to, o->attr & IR_FTOI_SIGNED, (unsigned)o->imm, o->fp);
+            r = functions_of(from)->to_int(a, round, 8 * to, o->attr & IR_FTOI_SIGNED,
+                                           (unsigned)o->imm, o->fp);
         } else {
             if (o->attr & 1)
                 a = (uint64_t)sign_extend(a, 8 * from);
@@ -280,7 +286,8 @@ static uint32_t eval_flags(const struct operation *o)
         [FP_UNORDERED] = IR_FLAG_Z | IR_FLAG_P | IR_FLAG_C,
     };
     unsigned size = size_of(o->arg_type);
-    enum fp_order r = functions_of(size)->compare(get(o->a, size, 0), get(o->b, size, 0), o->attr & 1, o->fp);
+    enum fp_order r =
+        functions_of(size)->compare(get(o->a, size, 0), get(o->b, size, 0), o->attr & 1, o->fp);
     return (o->op == IR_FLAGS_FCMP ? arm : x86)[r];
 }
 
@@ -316,10 +323,12 @@ static void eval_widening_fma(const struct operation *o, union ir_value *out)
         uint64_t r;
         if (o->op == IR_FMLAL) {
             unsigned from = i + (o->imm & 1 ? lanes : 0);
-            r = fp_fma_half(o->a->u32[i], o->b->u16[from] ^ (o->imm & 2 ? 0x8000u : 0), o->c->u16[from], o->fp);
+            r = fp_fma_half(o->a->u32[i], o->b->u16[from] ^ (o->imm & 2 ? 0x8000u : 0),
+                            o->c->u16[from], o->fp);
         } else {
             unsigned from = 2 * i + (o->imm & 1);
-            r = fp32_fma(o->a->u32[i], (uint64_t)o->b->u16[from] << 16, (uint64_t)o->c->u16[from] << 16, o->fp);
+            r = fp32_fma(o->a->u32[i], (uint64_t)o->b->u16[from] << 16,
+                         (uint64_t)o->c->u16[from] << 16, o->fp);
         }
         put(out, 4, i, r);
     }
@@ -334,14 +343,16 @@ static void eval_bfloat_dot(const struct operation *o, union ir_value *out)
             out->u32[i] = fp_bfloat_dot(acc, b[2 * i], c[2 * i], b[2 * i + 1], c[2 * i + 1]);
             continue;
         }
-        const uint16_t *row = b + 8 * (i / 4) + 4 * (i / 2 % 2), *column = c + 8 * (i / 4) + 4 * (i % 2);
+        const uint16_t *row = b + 8 * (i / 4) + 4 * (i / 2 % 2),
+                       *column = c + 8 * (i / 4) + 4 * (i % 2);
         acc = fp_bfloat_dot(acc, row[0], column[0], row[1], column[1]);
         out->u32[i] = fp_bfloat_dot(acc, row[2], column[2], row[3], column[3]);
     }
 }
 
-void ir_eval_fp(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr, enum ir_type arg_type, uint64_t imm,
-                const union ir_value *a, const union ir_value *b, const union ir_value *c, union ir_value *out,
+void ir_eval_fp(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr,
+                enum ir_type arg_type, uint64_t imm, const union ir_value *a,
+                const union ir_value *b, const union ir_value *c, union ir_value *out,
                 struct fp_status *fp)
 {
     const struct operation o = {

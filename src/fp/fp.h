@@ -22,8 +22,8 @@
     FP_FUNCTION2(bits, maxnm)                                                                      \
     FP_FUNCTION2(bits, min_x86) /* MINPS: b unless a < b */                                        \
     FP_FUNCTION2(bits, max_x86)                                                                    \
-    FP_FUNCTION2(bits, recps)   /* Arm FRECPS */                                                   \
-    FP_FUNCTION2(bits, rsqrts)  /* Arm FRSQRTS */                                                  \
+    FP_FUNCTION2(bits, recps)  /* Arm FRECPS */                                                    \
+    FP_FUNCTION2(bits, rsqrts) /* Arm FRSQRTS */                                                   \
     FP_FUNCTION1(bits, sqrt)                                                                       \
     FP_FUNCTION1(bits, recpe)  /* Arm FRECPE */                                                    \
     FP_FUNCTION1(bits, rsqrte) /* Arm FRSQRTE */                                                   \
@@ -31,7 +31,8 @@
     /* a + b * c, rounded once */                                                                  \
     uint64_t fp##bits##_fma(uint64_t a, uint64_t b, uint64_t c, struct fp_status *s);              \
     /* `signalling`: quiet NaNs raise FP_INVALID too */                                            \
-    enum fp_order fp##bits##_compare(uint64_t a, uint64_t b, bool signalling, struct fp_status *s); \
+    enum fp_order fp##bits##_compare(uint64_t a, uint64_t b, bool signalling,                      \
+                                     struct fp_status *s);                                         \
     /* to integral in the same format; `exact`: raise FP_INEXACT */                                \
     uint64_t fp##bits##_rint(uint64_t a, enum fp_round round, bool exact, struct fp_status *s);    \
     /* Arm FRINT32/FRINT64: size 32 or 64 bits; out of range: the most negative integer */         \
@@ -41,10 +42,12 @@
     uint64_t fp##bits##_to_int(uint64_t a, enum fp_round round, unsigned size, bool is_signed,     \
                                unsigned fraction, struct fp_status *s);                            \
     /* v / 2^fraction; v is already extended to 64 bits */                                         \
-    uint64_t fp##bits##_from_int(uint64_t v, bool is_signed, unsigned fraction, struct fp_status *s);
+    uint64_t fp##bits##_from_int(uint64_t v, bool is_signed, unsigned fraction,                    \
+                                 struct fp_status *s);
 
 #define FP_FUNCTION1(bits, name) uint64_t fp##bits##_##name(uint64_t a, struct fp_status *s);
-#define FP_FUNCTION2(bits, name) uint64_t fp##bits##_##name(uint64_t a, uint64_t b, struct fp_status *s);
+#define FP_FUNCTION2(bits, name)                                                                   \
+    uint64_t fp##bits##_##name(uint64_t a, uint64_t b, struct fp_status *s);
 
 enum fp_order { FP_LESS, FP_EQUAL, FP_GREATER, FP_UNORDERED };
 
@@ -55,14 +58,15 @@ FP_FUNCTIONS(64)
 #undef FP_FUNCTION1
 #undef FP_FUNCTION2
 
-/* From one format to another: IR_F16, IR_F32 or IR_F64, different ones. env.alt_half says which f16;
- * flush_half has no say in conversions.  FP_ROUND_CURRENT means env.round here and above. */
-uint64_t fp_convert(enum ir_type to, enum ir_type from, uint64_t a, enum fp_round round, struct fp_status *s);
+/* From one format to another: IR_F16, IR_F32 or IR_F64, different ones. env.alt_half says which
+ * f16; flush_half has no say in conversions.  FP_ROUND_CURRENT means env.round here and above. */
+uint64_t fp_convert(enum ir_type to, enum ir_type from, uint64_t a, enum fp_round round,
+                    struct fp_status *s);
 
 /* f32 to the bits of a bfloat16 (Arm BFCVT). */
 uint64_t fp_to_bfloat(uint64_t a, struct fp_status *s);
-/* Arm BFDOT's lane without FEAT_EBF16: acc + (a0*b0 + a1*b1), every step rounded to odd; acc an f32,
- * the others bfloat16. No environment, no flags. */
+/* Arm BFDOT's lane without FEAT_EBF16: acc + (a0*b0 + a1*b1), every step rounded to odd; acc an
+ * f32, the others bfloat16. No environment, no flags. */
 uint32_t fp_bfloat_dot(uint32_t acc, uint16_t a0, uint16_t b0, uint16_t a1, uint16_t b1);
 
 /* Arm FMLAL's lane: f32 acc + f16 a * f16 b, rounded once. */

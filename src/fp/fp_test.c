@@ -8,9 +8,11 @@
 #include <cmocka.h>
 #include "fp/fp.h"
 
-static union ir_value crypto(enum ir_op op, unsigned attr, union ir_value a, union ir_value b, union ir_value c)
+static union ir_value crypto(enum ir_op op, unsigned attr, union ir_value a, union ir_value b,
+                             union ir_value c)
 {
-    ir_eval_crypto(op, IR_V128, IR_I8, attr, IR_V128, 0, &a, &b, &c, &a, NULL); /* result over an argument */
+    ir_eval_crypto(op, IR_V128, IR_I8, attr, IR_V128, 0, &a, &b, &c, &a,
+                   NULL); /* result over an argument */
     return a;
 }
 
@@ -30,9 +32,12 @@ static union ir_value add_words(union ir_value a, union ir_value b)
 static void test_aes(void **state)
 {
     const union ir_value zero = {{0}};
-    const union ir_value key = {.u8 = {0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c}};
-    const union ir_value text = {.u8 = {0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34}};
-    const uint8_t mixed[16] = {0x04, 0x66, 0x81, 0xe5, 0xe0, 0xcb, 0x19, 0x9a, 0x48, 0xf8, 0xd3, 0x7a, 0x28, 0x06, 0x26, 0x4c};
+    const union ir_value key = {.u8 = {0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7,
+                                       0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c}};
+    const union ir_value text = {.u8 = {0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31,
+                                        0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34}};
+    const uint8_t mixed[16] = {0x04, 0x66, 0x81, 0xe5, 0xe0, 0xcb, 0x19, 0x9a,
+                               0x48, 0xf8, 0xd3, 0x7a, 0x28, 0x06, 0x26, 0x4c};
 
     union ir_value s = crypto(IR_AESE, 0, text, key, zero);
     union ir_value m = crypto(IR_AESMC, 0, s, zero, zero);
@@ -50,15 +55,18 @@ static void test_sha1(void **state)
 {
     static const uint32_t k[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
     static const unsigned kinds[] = {IR_SHA1_C, IR_SHA1_P, IR_SHA1_M, IR_SHA1_P};
-    union ir_value w[20] = {words(0x61626380, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 24)};
+    union ir_value w[20] = {words(0x61626380, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 0),
+                            words(0, 0, 0, 24)};
     const union ir_value start = words(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476);
     union ir_value abcd = start, e = words(0xc3d2e1f0, 0, 0, 0);
 
     for (unsigned i = 4; i < 20; i++)
-        w[i] = crypto(IR_SHA1, IR_SHA1_SU1, crypto(IR_SHA1, IR_SHA1_SU0, w[i - 4], w[i - 3], w[i - 2]), w[i - 1], w[i]);
+        w[i] = crypto(IR_SHA1, IR_SHA1_SU1,
+                      crypto(IR_SHA1, IR_SHA1_SU0, w[i - 4], w[i - 3], w[i - 2]), w[i - 1], w[i]);
     for (unsigned i = 0; i < 20; i++) {
         union ir_value next = crypto(IR_SHA1, IR_SHA1_H, e, abcd, e);
-        abcd = crypto(IR_SHA1, kinds[i / 5], abcd, e, add_words(w[i], words(k[i / 5], k[i / 5], k[i / 5], k[i / 5])));
+        abcd = crypto(IR_SHA1, kinds[i / 5], abcd, e,
+                      add_words(w[i], words(k[i / 5], k[i / 5], k[i / 5], k[i / 5])));
         e = next;
     }
     abcd = add_words(abcd, start);
@@ -90,7 +98,8 @@ static void sha256_constants(uint32_t k[64])
 
 static void test_sha256(void **state)
 {
-    union ir_value w[16] = {words(0x61626380, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 24)};
+    union ir_value w[16] = {words(0x61626380, 0, 0, 0), words(0, 0, 0, 0), words(0, 0, 0, 0),
+                            words(0, 0, 0, 24)};
     const union ir_value first = words(0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a);
     const union ir_value second = words(0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19);
     union ir_value abcd = first, efgh = second;
@@ -99,24 +108,27 @@ static void test_sha256(void **state)
     sha256_constants(k);
     assert_int_equal(k[0], 0x428a2f98);
     for (unsigned i = 4; i < 16; i++)
-        w[i] = crypto(IR_SHA256, IR_SHA2_SU1, crypto(IR_SHA256, IR_SHA2_SU0, w[i - 4], w[i - 3], w[i]), w[i - 2], w[i - 1]);
+        w[i] = crypto(IR_SHA256, IR_SHA2_SU1,
+                      crypto(IR_SHA256, IR_SHA2_SU0, w[i - 4], w[i - 3], w[i]), w[i - 2], w[i - 1]);
     for (unsigned i = 0; i < 16; i++) {
-        union ir_value kw = add_words(w[i], words(k[4 * i], k[4 * i + 1], k[4 * i + 2], k[4 * i + 3]));
+        union ir_value kw =
+            add_words(w[i], words(k[4 * i], k[4 * i + 1], k[4 * i + 2], k[4 * i + 3]));
         union ir_value old = abcd;
         abcd = crypto(IR_SHA256, IR_SHA2_H, abcd, efgh, kw);
         efgh = crypto(IR_SHA256, IR_SHA2_H2, efgh, old, kw);
     }
     abcd = add_words(abcd, first);
     efgh = add_words(efgh, second);
-    const uint32_t digest[] = {0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223, 0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad};
+    const uint32_t digest[] = {0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
+                               0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad};
     assert_memory_equal(abcd.u32, digest, 16);
     assert_memory_equal(efgh.u32, digest + 4, 16);
 }
 
-#define QNAN 0x7fc12345u
-#define SNAN 0x7f812345u
-#define INF 0x7f800000u
-#define ONE 0x3f800000u
+#define QNAN     0x7fc12345u
+#define SNAN     0x7f812345u
+#define INF      0x7f800000u
+#define ONE      0x3f800000u
 #define NEGATIVE 0x80000000u
 
 static struct fp_status arm(struct fp_env env)
@@ -187,7 +199,8 @@ static void test_conversions(void **state)
     EXPECT(fp_to_int_js(1ull << 63, &exact, &s), 0, 0);
     assert_false(exact);
     EXPECT(fp_convert(IR_F32, IR_F64, 0x3ff0000000000001, FP_ROUND_ODD, &s), ONE | 1, FP_INEXACT);
-    EXPECT(fp64_rint_sized(0x41dfffffffe00000, FP_ROUND_UP, 32, &s), 0xc1e0000000000000, FP_INVALID);
+    EXPECT(fp64_rint_sized(0x41dfffffffe00000, FP_ROUND_UP, 32, &s), 0xc1e0000000000000,
+           FP_INVALID);
     EXPECT(fp32_rint(0xbf000000, FP_ROUND_NEAREST, true, &s), NEGATIVE, FP_INEXACT);
     EXPECT(fp_to_bfloat(0x3f808000, &s), 0x3f80, FP_INEXACT);
 }
@@ -221,8 +234,9 @@ static void test_bfloat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aes),      cmocka_unit_test(test_sha1),        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_nans),     cmocka_unit_test(test_flushing),    cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_aes),       cmocka_unit_test(test_sha1),
+        cmocka_unit_test(test_sha256),    cmocka_unit_test(test_nans),
+        cmocka_unit_test(test_flushing),  cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_estimates), cmocka_unit_test(test_bfloat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,8 @@
 static unsigned long test_count = 100000;
 
 #define MXCSR_MASKED 0x1f80u
-#define MXCSR_DAZ 0x40u
-#define MXCSR_FTZ 0x8000u
+#define MXCSR_DAZ    0x40u
+#define MXCSR_FTZ    0x8000u
 
 typedef uint64_t host_fn(uint64_t a, uint64_t b, uint64_t c, uint32_t *mxcsr);
 
@@ -29,8 +29,8 @@ typedef uint64_t host_fn(uint64_t a, uint64_t b, uint64_t c, uint32_t *mxcsr);
         uint64_t r = a;                                                                            \
         uint32_t normal = MXCSR_MASKED;                                                            \
         __asm__ volatile("movq %[a], %%xmm0\n\tmovq %[b], %%xmm1\n\tmovq %[c], %%xmm2\n\t"         \
-                         "ldmxcsr %[csr]\n\t" insn "\n\tstmxcsr %[csr]\n\tldmxcsr %[normal]\n\t"   \
-                         out                                                                       \
+                         "ldmxcsr %[csr]\n\t" insn                                                 \
+                         "\n\tstmxcsr %[csr]\n\tldmxcsr %[normal]\n\t" out                         \
                          : [r] "+" constraint(r), [csr] "+m"(*mxcsr)                               \
                          : [a] "r"(a), [b] "r"(b), [c] "r"(c), [normal] "m"(normal)                \
                          : "xmm0", "xmm1", "xmm2", "cc");                                          \
@@ -41,10 +41,9 @@ typedef uint64_t host_fn(uint64_t a, uint64_t b, uint64_t c, uint32_t *mxcsr);
 /* The flags as LAHF has them. */
 #define TO_FLAGS(name, insn) HOST(name, "a", "", insn "\n\tlahf\n\tmovzbl %%ah, %%eax")
 
-#define BOTH(x)                                                                                    \
-    x(add) x(sub) x(mul) x(div) x(min) x(max) x(sqrt)
-#define SS(n) TO_XMM(n##_ss, #n "ss %%xmm1, %%xmm0")
-#define SD(n) TO_XMM(n##_sd, #n "sd %%xmm1, %%xmm0")
+#define BOTH(x) x(add) x(sub) x(mul) x(div) x(min) x(max) x(sqrt)
+#define SS(n)   TO_XMM(n##_ss, #n "ss %%xmm1, %%xmm0")
+#define SD(n)   TO_XMM(n##_sd, #n "sd %%xmm1, %%xmm0")
 BOTH(SS)
 BOTH(SD)
 TO_XMM(cmpeq_ss, "cmpeqss %%xmm1, %%xmm0")
@@ -89,6 +88,7 @@ struct host_case {
     unsigned attr;
 };
 
+/* clang-format off */
 #define ROW(name, ...) {#name, host_##name, __VA_ARGS__},
 #define ARITH(name, op, attr)                                                                      \
     ROW(name##_ss, PLAIN, BASE, 's', op, IR_F32, IR_F32, attr)                                     \
@@ -122,6 +122,7 @@ static const struct host_case cases[] = {
 static const struct host_case roots[] = {
     ARITH(sqrt, IR_FSQRT, 0)
 };
+/* clang-format on */
 
 static uint64_t width_mask(enum ir_type t)
 {
@@ -138,8 +139,9 @@ static uint64_t width_mask(enum ir_type t)
 
 static uint32_t fp_flags_of(uint32_t mxcsr)
 {
-    return (mxcsr & 1 ? FP_INVALID : 0) | (mxcsr & 2 ? FP_DENORMAL : 0) | (mxcsr & 4 ? FP_DIVZERO : 0) |
-           (mxcsr & 8 ? FP_OVERFLOW : 0) | (mxcsr & 16 ? FP_UNDERFLOW : 0) | (mxcsr & 32 ? FP_INEXACT : 0);
+    return (mxcsr & 1 ? FP_INVALID : 0) | (mxcsr & 2 ? FP_DENORMAL : 0) |
+           (mxcsr & 4 ? FP_DIVZERO : 0) | (mxcsr & 8 ? FP_OVERFLOW : 0) |
+           (mxcsr & 16 ? FP_UNDERFLOW : 0) | (mxcsr & 32 ? FP_INEXACT : 0);
 }
 
 static bool available(enum feature f)
@@ -158,16 +160,20 @@ static unsigned long run_one(const struct host_case *c, struct random *rng, bool
     for (unsigned i = 0; i < 3; i++)
         operand_fill(rng, c->kind, v[i], v[i ? i - 1 : 0]);
     unsigned mode = random_below(rng, 16);
-    uint32_t mxcsr = MXCSR_MASKED | (mode & 3) << 13 | (mode & 4 ? MXCSR_DAZ : 0) | (mode & 8 ? MXCSR_FTZ : 0);
-    struct fp_status status = {
-        .env = {.round = rounds[mode & 3], .nan_rule = FP_NAN_X86, .flush_inputs = mode & 4, .flush_outputs = mode & 8}};
+    uint32_t mxcsr =
+        MXCSR_MASKED | (mode & 3) << 13 | (mode & 4 ? MXCSR_DAZ : 0) | (mode & 8 ? MXCSR_FTZ : 0);
+    struct fp_status status = {.env = {.round = rounds[mode & 3],
+                                       .nan_rule = FP_NAN_X86,
+                                       .flush_inputs = mode & 4,
+                                       .flush_outputs = mode & 8}};
     if (c->feature == F16C) /* these are vector instructions: the other lanes shall be quiet */
         v[0][0] &= width_mask(c->arg_type);
     union ir_value a = {{v[0][0]}}, b = {{v[1][0]}}, d = {{v[2][0]}}, out;
 
     ir_eval_fp(c->op, c->type, c->type, c->attr, c->arg_type, 0, &a, &b, &d, &out, &status);
     uint32_t csr = mxcsr;
-    uint64_t theirs = first_only ? c->fn(0, a.u64[0], 0, &csr) : c->fn(a.u64[0], b.u64[0], d.u64[0], &csr);
+    uint64_t theirs =
+        first_only ? c->fn(0, a.u64[0], 0, &csr) : c->fn(a.u64[0], b.u64[0], d.u64[0], &csr);
     uint64_t ours = out.u64[0];
     if (c->shape == LAHF) {
         ours = ours >> 8;
@@ -178,9 +184,10 @@ static unsigned long run_one(const struct host_case *c, struct random *rng, bool
     theirs &= width_mask(c->type);
     if (ours == theirs && status.flags == fp_flags_of(csr))
         return 0;
-    print_error("%s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " mxcsr %04x: ours %016" PRIx64 " flags %02x, host %016" PRIx64
-                " flags %02x\n",
-                c->name, a.u64[0], b.u64[0], d.u64[0], mxcsr, ours, status.flags, theirs, fp_flags_of(csr));
+    print_error("%s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " mxcsr %04x: ours %016" PRIx64
+                " flags %02x, host %016" PRIx64 " flags %02x\n",
+                c->name, a.u64[0], b.u64[0], d.u64[0], mxcsr, ours, status.flags, theirs,
+                fp_flags_of(csr));
     return 1;
 }
 

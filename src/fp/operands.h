@@ -41,7 +41,8 @@ static inline uint64_t operand_fraction(struct random *r, unsigned frac)
     }
 }
 
-/* One number with `exp` bits of exponent and `frac` of fraction; `other` is one it may lie close to. */
+/* One number with `exp` bits of exponent and `frac` of fraction; `other` is one it may lie close
+ * to. */
 static inline uint64_t operand_float(struct random *r, unsigned exp, unsigned frac, uint64_t other)
 {
     uint64_t max = (1ull << exp) - 1, bias = max >> 1, field;
@@ -70,7 +71,8 @@ static inline uint64_t operand_float(struct random *r, unsigned exp, unsigned fr
         field = (other >> frac & max) + random_below(r, 2 * frac + 8) - frac - 4;
         break;
     case 7: /* products and quotients around the ends of the range */
-        field = (random_next(r) & 1 ? bias : 3 * bias) - (other >> frac & max) + random_below(r, 8) - 4;
+        field =
+            (random_next(r) & 1 ? bias : 3 * bias) - (other >> frac & max) + random_below(r, 8) - 4;
         break;
     case 8:
         field = (other >> frac & max) - bias + random_below(r, 8) - 4;

@@ -1,11 +1,12 @@
-/* Compares src/fp with an Arm64 processor: random operands and FPCR for every row of cases.def go to
- * the program of arm64.c (usually under qemu-aarch64) and to ir_eval_fp, ir_eval_crypto; results and
- * cumulative flags must agree.
+/* Compares src/fp with an Arm64 processor: random operands and FPCR for every row of cases.def go
+ * to the program of arm64.c (usually under qemu-aarch64) and to ir_eval_fp, ir_eval_crypto; results
+ * and cumulative flags must agree.
  *
  *   fp-oracle [-n COUNT] [-s SEED] [-c SUBSTRING] PROGRAM
  *
- * COUNT is the number of tests per case; -c restricts to cases whose names contain SUBSTRING.  PROGRAM
- * is run by $DEMOTIC_QEMU, or else qemu-aarch64 from the path; if there is none the exit status is 77.
+ * COUNT is the number of tests per case; -c restricts to cases whose names contain SUBSTRING.
+ * PROGRAM is run by $DEMOTIC_QEMU, or else qemu-aarch64 from the path; if there is none the exit
+ * status is 77.
  *
  * QEMU 11.1 agrees with the manual, and with us, in every case: nothing is excused. */
 #include "fp/fp.h"
@@ -40,12 +41,12 @@ static const struct test_case cases[] = {
 #undef CASE
 };
 
-#define FPCR_AHP 0x4000000u
-#define FPCR_DN 0x2000000u
-#define FPCR_FZ 0x1000000u
+#define FPCR_AHP         0x4000000u
+#define FPCR_DN          0x2000000u
+#define FPCR_FZ          0x1000000u
 #define FPCR_RMODE_SHIFT 22
-#define FPCR_FZ16 0x80000u
-#define FPSR_MASK (FP_INVALID | FP_DIVZERO | FP_OVERFLOW | FP_UNDERFLOW | FP_INEXACT | FP_DENORMAL)
+#define FPCR_FZ16        0x80000u
+#define FPSR_MASK        (FP_INVALID | FP_DIVZERO | FP_OVERFLOW | FP_UNDERFLOW | FP_INEXACT | FP_DENORMAL)
 
 static struct fp_env env_of(uint32_t fpcr)
 {
@@ -77,7 +78,8 @@ static struct wire_result evaluate(const struct test_case *c, const struct wire_
         memcpy(&args[i], t->v[c->args[i] - '0'], 16);
     memset(&out, 0xaa, sizeof(out));
     (c->op >= IR_AESE && c->op <= IR_SHA512 ? ir_eval_crypto : ir_eval_fp)(
-        c->op, c->type, c->lane, c->attr, c->arg_type, c->imm, &args[0], &args[1], &args[2], &out, &status);
+        c->op, c->type, c->lane, c->attr, c->arg_type, c->imm, &args[0], &args[1], &args[2], &out,
+        &status);
     struct wire_result r = {.fpsr = status.flags};
     if (c->result == V)
         memcpy(r.v0, out.u64, 16);
@@ -88,7 +90,8 @@ static struct wire_result evaluate(const struct test_case *c, const struct wire_
     return r;
 }
 
-static bool same(const struct test_case *c, const struct wire_result *a, const struct wire_result *b)
+static bool same(const struct test_case *c, const struct wire_result *a,
+                 const struct wire_result *b)
 {
     if ((a->fpsr & FPSR_MASK) != (b->fpsr & FPSR_MASK))
         return false;
@@ -114,12 +117,12 @@ static void print_result(const char *who, const struct test_case *c, const struc
     printf(" fpsr %02x\n", r->fpsr & FPSR_MASK);
 }
 
-static void print_failure(const struct test_case *c, const struct wire_test *t, const struct wire_result *ours,
-                          const struct wire_result *theirs)
+static void print_failure(const struct test_case *c, const struct wire_test *t,
+                          const struct wire_result *ours, const struct wire_result *theirs)
 {
     printf("%s: fpcr %08x%s%s%s%s rmode %u\n", c->name, t->fpcr, t->fpcr & FPCR_FZ ? " FZ" : "",
-           t->fpcr & FPCR_FZ16 ? " FZ16" : "", t->fpcr & FPCR_DN ? " DN" : "", t->fpcr & FPCR_AHP ? " AHP" : "",
-           t->fpcr >> FPCR_RMODE_SHIFT & 3);
+           t->fpcr & FPCR_FZ16 ? " FZ16" : "", t->fpcr & FPCR_DN ? " DN" : "",
+           t->fpcr & FPCR_AHP ? " AHP" : "", t->fpcr >> FPCR_RMODE_SHIFT & 3);
     for (unsigned i = 0; i < 3; i++)
         if (c->kinds[i] != '-')
             printf("  v%u     %016" PRIx64 "'%016" PRIx64 "\n", i, t->v[i][1], t->v[i][0]);
@@ -164,7 +167,8 @@ static void oracle_ask(struct oracle *o, const struct wire_test *tests, struct w
         int status = 0;
         waitpid(o->pid, &status, 0);
         bool missing = WIFEXITED(status) && WEXITSTATUS(status) == 127;
-        fprintf(stderr, "fp-oracle: %s\n", missing ? "no qemu-aarch64" : "the Arm64 program died (no Armv8.6?)");
+        fprintf(stderr, "fp-oracle: %s\n",
+                missing ? "no qemu-aarch64" : "the Arm64 program died (no Armv8.6?)");
         exit(missing ? 77 : 1);
     }
 }
@@ -173,15 +177,17 @@ static void make_test(struct random *rng, const struct test_case *c, struct wire
 {
     *t = (struct wire_test){.number = (uint32_t)(c - cases)};
     uint64_t bits = random_next(rng);
-    t->fpcr = (uint32_t)(bits & 3) << FPCR_RMODE_SHIFT | (bits & 0x70 ? 0 : FPCR_AHP) | (bits & 0x300 ? 0 : FPCR_DN) |
-              (bits & 0x1000 ? 0 : FPCR_FZ) | (bits & 0x10000 ? 0 : FPCR_FZ16);
+    t->fpcr = (uint32_t)(bits & 3) << FPCR_RMODE_SHIFT | (bits & 0x70 ? 0 : FPCR_AHP) |
+              (bits & 0x300 ? 0 : FPCR_DN) | (bits & 0x1000 ? 0 : FPCR_FZ) |
+              (bits & 0x10000 ? 0 : FPCR_FZ16);
     if (!strncmp(c->name, "fcvt_", 5)) /* where AHP matters */
         t->fpcr ^= bits & 0x20000 ? FPCR_AHP : 0;
     for (unsigned i = 0; i < 3; i++)
         operand_fill(rng, c->kinds[i], t->v[i], i ? t->v[i - 1] : t->v[0]);
 }
 
-static unsigned long run_case(struct oracle *o, const struct test_case *c, unsigned long count, struct random *rng)
+static unsigned long run_case(struct oracle *o, const struct test_case *c, unsigned long count,
+                              struct random *rng)
 {
     static struct wire_test tests[WIRE_BATCH];
     static struct wire_result theirs[WIRE_BATCH];
@@ -201,7 +207,7 @@ static unsigned long run_case(struct oracle *o, const struct test_case *c, unsig
 
 int main(int argc, char **argv)
 {
-    unsigned long count = 32768, failures = 0, ran = 0;
+    unsigned long count = 16384, failures = 0, ran = 0;
     const char *only = "";
     struct random rng = {1};
     for (int option; (option = getopt(argc, argv, "n:s:c:")) != -1;) {
