@@ -11,10 +11,14 @@ struct opt_config {
     unsigned flags_slot;
 };
 
-void opt_fold(struct ir_unit *u);                                  /* constants, copies, identities, common loads of slots */
-void opt_state(struct ir_unit *u, const struct opt_config *config); /* GETs served by earlier SETs; dead SETs, dead flags */
-void opt_fuse(struct ir_unit *u);                                  /* addresses into loads and stores, compares into branches */
-void opt_dead(struct ir_unit *u);                                  /* unused pure values */
+/* GETs served by earlier SETs and GETs; dead SETs, dead flags. */
+void opt_state(struct ir_unit *u, const struct opt_config *config);
+/* Constants, copies, identities, common subexpressions.  Renumbers: the unit is written anew without NOPs. */
+void opt_fold(struct ir_unit *u);
+/* Addresses into loads and stores, flags with one reader into compares. */
+void opt_fuse(struct ir_unit *u);
+/* Unused pure values become NOPs. */
+void opt_dead(struct ir_unit *u);
 
 /* All of them. */
 void opt_run(struct ir_unit *u, const struct opt_config *config);
