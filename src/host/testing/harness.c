@@ -167,6 +167,7 @@ void harness_close(struct harness *h)
 {
     if (h->host == NULL)
         return;
+    harness_reset(h);
     h->host->cpu_exit(h->cpu);
     free(h->cpu->jumps);
     free(h->cpu);
