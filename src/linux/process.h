@@ -50,9 +50,12 @@ struct process {
     struct signal_action actions[SIGNAL_COUNT]; /* [signal - 1] */
     struct thread *threads;                     /* list by next */
     int pid;
+    int leader_status;                          /* of exit by the first thread, while others go on */
     const struct abi *abi;
     struct engine *engine;
     const struct process_config *config;
+    void (*on_step)(struct cpu *cpu);       /* process_start's */
+    void (*on_exit)(struct engine *engine);
 
     const char *exe_guest; /* path of the program as the guest knows it, absolute (/proc/self/exe) */
     const char *exe_host;  /* the same file on the host */
@@ -71,7 +74,7 @@ struct process {
 
 /* A signal that reached the host handler and waits for the run loop to deliver it. */
 struct signal_record {
-    volatile bool present;
+    volatile uint32_t present;
     siginfo_t info;
 };
 
@@ -89,9 +92,9 @@ struct thread {
     struct signal_record deferred[5]; /* synchronous signals sent with kill while the guest blocks them */
     uint64_t altstack_sp, altstack_size;
     uint32_t altstack_flags; /* SS_* as the guest gave them */
-    bool in_syscall;         /* the last event was a system call that may be restarted */
-    int64_t syscall_result;  /* before it became -EINTR or a restart */
-    uint64_t syscall_nr, syscall_arg0;
+    int restart;             /* SYS_ERESTART … of the system call just left, 0: none; see signals.c */
+    uint64_t fault_address;  /* of the last fault, as the kernel keeps it for signal frames */
+    uint64_t fault_code;     /* 0: none yet */
 
     uint64_t clear_child_tid; /* zeroed and woken at exit, 0: none */
     uint64_t robust_head;     /* set_robust_list's */
@@ -100,7 +103,7 @@ struct thread {
     bool exiting;             /* leave the run loop */
     int exit_status;
     void *host_altstack;      /* where host handlers run */
-    void *run_exit;           /* jmp_buf of the run loop */
+    void *exec_buffer;        /* an execve's, to be freed by the parent of a vfork child */
 };
 
 /* The thread that runs this code; NULL in a host thread that runs no guest. Async-signal-safe. */
@@ -122,6 +125,10 @@ struct process_start {
     const struct process_config *config;
     const char *path; /* as the guest would write it */
     char **argv, **envp;
+    /* After an execve, which has looked already: the file to load (NULL: path is to be looked at), a descriptor
+     * for it or -1, and the guest's name of it. */
+    const char *exec_host, *exec_guest;
+    int exec_fd;
     /* What the command line wants to be told of (src/debug); all may be NULL. */
     void (*on_unit)(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size);
     void *on_unit_ctx;

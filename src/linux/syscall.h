@@ -16,9 +16,11 @@ int64_t sys_dispatch(struct thread *t, uint64_t nr, const uint64_t a[6]);
 #define SYS_NO_RESULT INT64_MIN
 /* Interrupted before anything was done: restarted or EINTR according to SA_RESTART. */
 #define SYS_ERESTART (-512)
+/* Not even started: made again whatever the handler's flags. */
+#define SYS_ERESTARTNOINTR (-513)
 
 /* A blocking host system call made so that a guest signal is never lost: if one is pending for this thread on
- * entry, or comes before the kernel has started, returns SYS_ERESTART without calling. Otherwise the
+ * entry, or comes before the kernel has started, returns SYS_ERESTARTNOINTR without calling. Otherwise the
  * kernel's result (-EINTR turns into SYS_ERESTART where the kernel would restart). */
 int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5);

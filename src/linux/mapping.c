@@ -1,0 +1,455 @@
+/* mmap and its family (mm/mmap.c, mm/mremap.c of the kernel, whose error codes these are).
+ *
+ * The host's kernel maps, at the address the guest sees; the record of areas follows, both under one lock.
+ * What differs from passing through: nothing becomes executable on the host; changes of executable bytes are
+ * told to the engine; and Demotic's own memory, which lies in the same address space, must not be touched by a
+ * guest that maps, unmaps or advises over it.  Own memory is what the host has mapped and the record has not:
+ *   - a fixed mapping first takes the holes of the record in its range with MAP_FIXED_NOREPLACE, and fails with
+ *     ENOMEM if that fails;
+ *   - munmap, mprotect, madvise and mremap touch only what is in the record.
+ *
+ * Limitation: mlockall locks Demotic's memory too. */
+#include "linux/mapping.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/stat.h>
+
+#include "engine/engine.h"
+#include "linux/hostcall.h"
+#include "linux/path.h"
+#include "linux/process.h"
+#include "linux/sysrow.h"
+#include "memory/memory.h"
+
+#ifndef PROT_SEM
+#define PROT_SEM 0x8
+#endif
+#define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t brk_start, brk_now;
+
+void mapping_fork_prepare(void) { pthread_mutex_lock(&lock); }
+void mapping_fork_done(bool child) { pthread_mutex_unlock(&lock); }
+
+static uint64_t pages(uint64_t size) { return align_up(size, MEMORY_PAGE); }
+
+/* True if [start, start + size) lies in the guest's address space. */
+static bool in_space(uint64_t start, uint64_t size)
+{
+    return size <= MEMORY_END && start <= MEMORY_END - size;
+}
+
+/* What the host is to allow for the guest's rights. */
+static int host_prot(int prot)
+{
+    if (prot & PROT_EXEC) /* execute-only code is readable on processors without EPAN */
+        prot |= PROT_READ;
+    return prot & (PROT_READ | PROT_WRITE);
+}
+
+/* What the guest asks for, with READ_IMPLIES_EXEC. */
+static int effective_prot(const struct thread *t, int prot)
+{
+    if ((prot & PROT_READ) && (t->process->personality & READ_IMPLIES_EXEC))
+        prot |= PROT_EXEC;
+    return prot & PROT_KNOWN;
+}
+
+/* After a change to [start, end) that had executable bytes: their translations go. After, so that no
+ * other thread translates the old bytes anew in between. */
+static void forget_code(struct thread *t, bool had_code, uint64_t start, uint64_t end)
+{
+    if (had_code)
+        engine_invalidate(t->process->engine, start, end - start);
+}
+
+/* Calls fn for each piece of [start, end) that the record has. */
+static int64_t each_piece(uint64_t start, uint64_t end,
+                          int64_t (*fn)(uint64_t start, uint64_t end, uint64_t arg), uint64_t arg)
+{
+    struct memory_area area;
+
+    while (start < end && memory_area_at(start, &area) && area.start < end) {
+        uint64_t from = area.start > start ? area.start : start;
+        uint64_t to = area.end < end ? area.end : end;
+        int64_t ret = fn(from, to, arg);
+
+        if (ret)
+            return ret;
+        start = to;
+    }
+    return 0;
+}
+
+/* True if the record covers all of [start, end). */
+static bool covered(uint64_t start, uint64_t end) { return memory_allows(start, end, 0); }
+
+static int64_t piece_unmap(uint64_t start, uint64_t end, uint64_t arg)
+{
+    return host(munmap, start, end - start);
+}
+
+static int64_t unmap_range(struct thread *t, uint64_t start, uint64_t end)
+{
+    bool code = memory_any_exec(start, end);
+    int64_t ret = each_piece(start, end, piece_unmap, 0);
+
+    memory_note_unmap(start, end);
+    forget_code(t, code, start, end);
+    return ret;
+}
+
+/* Takes [start, end) on the host where the record has nothing there; false if Demotic's own memory is in
+ * the way (what was taken is given back). */
+static bool claim_holes(uint64_t start, uint64_t end)
+{
+    uint64_t at = start;
+    struct memory_area area;
+
+    while (at < end) {
+        bool any = memory_area_at(at, &area) && area.start < end;
+        uint64_t hole_end = any ? area.start : end;
+
+        if (hole_end > at) {
+            int64_t ret = host(mmap, at, hole_end - at, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+            if (ret != (int64_t)at)
+                break;
+        }
+        at = any ? area.end : end;
+    }
+    if (at >= end)
+        return true;
+    for (uint64_t undo = start; undo < at;) {
+        bool any = memory_area_at(undo, &area) && area.start < at;
+        uint64_t hole_end = any ? area.start : at;
+
+        if (hole_end > undo)
+            host(munmap, undo, hole_end - undo);
+        undo = any ? area.end : at;
+    }
+    return false;
+}
+
+/* Gives back the holes taken by claim_holes when the mapping failed. */
+static void release_holes(uint64_t start, uint64_t end)
+{
+    struct memory_area area;
+
+    while (start < end) {
+        bool any = memory_area_at(start, &area) && area.start < end;
+        uint64_t hole_end = any ? area.start : end;
+
+        if (hole_end > start)
+            host(munmap, start, hole_end - start);
+        start = any ? area.end : end;
+    }
+}
+
+/* The path a descriptor was opened by, as the guest knows it. */
+static const char *name_of(int fd)
+{
+    char link[32], path[PATH_MAX], guest[PATH_MAX];
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    int64_t n = host(readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
+
+    if (n <= 0)
+        return NULL;
+    path[n] = 0;
+    path_to_guest(path, guest);
+    return memory_intern(guest);
+}
+
+static void note_map(uint64_t start, uint64_t size, int prot, int flags, int fd, uint64_t offset)
+{
+    struct memory_area area = {
+        .start = start,
+        .end = start + size,
+        .prot = prot,
+        .flags = (flags & MAP_TYPE) == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED,
+    };
+    struct stat st;
+
+    area.flags |= flags & MAP_GROWSDOWN;
+    if (!(flags & MAP_ANONYMOUS) && !fstat(fd, &st)) {
+        area.offset = offset;
+        area.dev = st.st_dev;
+        area.inode = st.st_ino;
+        area.name = name_of(fd);
+    }
+    memory_note_map(&area);
+}
+
+static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int flags, int fd,
+                   uint64_t offset)
+{
+    bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+
+    if (fixed && !(flags & MAP_FIXED_NOREPLACE)) {
+        if (!claim_holes(addr, addr + size))
+            return -ENOMEM;
+    }
+    if (!fixed && addr && !in_space(align_down(addr, MEMORY_PAGE), size))
+        addr = 0;
+    int64_t ret = host(mmap, addr, size, host_prot(prot), flags, fd, offset);
+
+    if (ret < 0 && ret > -4096) {
+        if (fixed && !(flags & MAP_FIXED_NOREPLACE))
+            release_holes(addr, addr + size);
+        return ret;
+    }
+    bool code = memory_any_exec((uint64_t)ret, (uint64_t)ret + size);
+
+    note_map((uint64_t)ret, size, prot, flags, fd, offset);
+    forget_code(t, code, (uint64_t)ret, (uint64_t)ret + size);
+    return ret;
+}
+
+int64_t sys_mmap(struct thread *t, const uint64_t a[6])
+{
+    uint64_t addr = a[0], size = pages(a[1]), offset = a[5];
+    int flags = (int)a[3], fd = (int)a[4];
+    int prot = effective_prot(t, (int)a[2]);
+
+    if (offset % MEMORY_PAGE)
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS)) {
+        int64_t ok = host(fcntl, fd, F_GETFD);
+
+        if (ok < 0)
+            return ok;
+    }
+    if (!a[1])
+        return -EINVAL;
+    if (!size || size > MEMORY_END)
+        return -ENOMEM;
+    flags &= ~(MAP_32BIT | MAP_DENYWRITE | MAP_EXECUTABLE); /* MAP_32BIT is x86's own */
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        if (addr % MEMORY_PAGE)
+            return -EINVAL;
+        if (!in_space(addr, size))
+            return -ENOMEM;
+    }
+    pthread_mutex_lock(&lock);
+    int64_t ret = map(t, addr, size, prot, flags, fd, offset);
+
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+int64_t sys_munmap(struct thread *t, const uint64_t a[6])
+{
+    uint64_t start = a[0], size = pages(a[1]);
+
+    if (start % MEMORY_PAGE || !a[1] || !size || !in_space(start, size))
+        return -EINVAL;
+    pthread_mutex_lock(&lock);
+    int64_t ret = unmap_range(t, start, start + size);
+
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+static int64_t piece_protect(uint64_t start, uint64_t end, uint64_t prot)
+{
+    int64_t ret = host(mprotect, start, end - start, host_prot((int)prot));
+
+    if (!ret)
+        memory_note_protect(start, end, (int)prot);
+    return ret;
+}
+
+/* The prefix of [start, end) before the first hole. */
+static uint64_t covered_end(uint64_t start, uint64_t end)
+{
+    struct memory_area area;
+
+    while (start < end && memory_area_at(start, &area) && area.start <= start)
+        start = area.end;
+    return start < end ? start : end;
+}
+
+int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
+{
+    uint64_t start = a[0], size = pages(a[1]);
+    int prot = (int)a[2];
+
+    if ((prot & GROWS) == GROWS || start % MEMORY_PAGE)
+        return -EINVAL;
+    if (!a[1])
+        return 0;
+    if (!size || start + size < start)
+        return -ENOMEM;
+    if (prot & ~(PROT_KNOWN | PROT_SEM | GROWS))
+        return -EINVAL;
+    prot = effective_prot(t, prot);
+    if (!in_space(start, size))
+        return -ENOMEM;
+    pthread_mutex_lock(&lock);
+    uint64_t end = covered_end(start, start + size);
+    bool code = !(prot & PROT_EXEC) && memory_any_exec(start, end);
+    int64_t ret = 0;
+
+    if (end > start)
+        ret = each_piece(start, end, piece_protect, (uint64_t)prot);
+    forget_code(t, code, start, end);
+    pthread_mutex_unlock(&lock);
+    return ret ? ret : end < start + size ? -ENOMEM : 0;
+}
+
+/* Notes that what was at [old, old + old_size) is now at [new, new + new_size). */
+static void note_move(struct thread *t, const struct memory_area *area, uint64_t old, uint64_t old_size,
+                      uint64_t new, uint64_t new_size, bool keep)
+{
+    struct memory_area moved = *area;
+
+    if (area->inode || (area->flags & MAP_SHARED))
+        moved.offset += old - area->start;
+    moved.start = new;
+    moved.end = new + new_size;
+    if (!keep)
+        memory_note_unmap(old, old + old_size);
+    memory_note_map(&moved);
+    if ((moved.prot & PROT_EXEC) && new != old)
+        engine_invalidate(t->process->engine, old, old_size);
+}
+
+static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, int flags,
+                     uint64_t new)
+{
+    struct memory_area area;
+
+    if (!memory_area_at(old, &area) || area.start > old)
+        return -EFAULT;
+    if (flags & MREMAP_FIXED) {
+        /* The kernel wants one area here; the target's old contents go, our own memory must not. */
+        if (old_size && !covered(old, old + old_size))
+            return -EFAULT;
+        if (!claim_holes(new, new + new_size))
+            return -ENOMEM;
+    } else if (new_size < old_size) {
+        /* The tail is unmapped whatever it is made of. */
+        if (!covered(old, old + new_size))
+            return -EFAULT;
+        unmap_range(t, old + new_size, old + old_size);
+        return (int64_t)old;
+    } else if (old_size > area.end - old) {
+        return -EFAULT;
+    }
+    int64_t ret = host(mremap, old, old_size, new_size, flags, new);
+
+    if (ret < 0 && ret > -4096) {
+        if (flags & MREMAP_FIXED)
+            release_holes(new, new + new_size);
+        return ret;
+    }
+    bool code = memory_any_exec((uint64_t)ret, (uint64_t)ret + new_size);
+
+    note_move(t, &area, old, old_size, (uint64_t)ret, new_size,
+              !old_size || ((flags & MREMAP_DONTUNMAP) && (uint64_t)ret != old));
+    forget_code(t, code, (uint64_t)ret, (uint64_t)ret + new_size);
+    return ret;
+}
+
+int64_t sys_mremap(struct thread *t, const uint64_t a[6])
+{
+    uint64_t old = a[0], old_size = pages(a[1]), new_size = pages(a[2]), new = a[4];
+    int flags = (int)a[3];
+
+    if (flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP))
+        return -EINVAL;
+    if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
+        return -EINVAL;
+    if ((flags & MREMAP_DONTUNMAP) && old_size != new_size)
+        return -EINVAL;
+    if (old % MEMORY_PAGE || !new_size)
+        return -EINVAL;
+    if (!in_space(old, old_size))
+        return -EFAULT;
+    if (new_size > MEMORY_END)
+        return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
+    if (flags & MREMAP_FIXED) {
+        if (new % MEMORY_PAGE || !in_space(new, new_size))
+            return -EINVAL;
+        if (new < old + old_size && old < new + new_size)
+            return -EINVAL;
+    }
+    pthread_mutex_lock(&lock);
+    int64_t ret = remap(t, old, old_size, new_size, flags, new);
+
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+static int64_t piece_advise(uint64_t start, uint64_t end, uint64_t advice)
+{
+    return host(madvise, start, end - start, (int)advice);
+}
+
+int64_t sys_madvise(struct thread *t, const uint64_t a[6])
+{
+    uint64_t start = a[0], size = pages(a[1]);
+    int advice = (int)a[2];
+
+    if (start % MEMORY_PAGE || (a[1] && !size) || start + size < start)
+        return -EINVAL;
+    if (!size) /* the kernel still checks the advice */
+        return host(madvise, 0, 0, advice);
+    if (!in_space(start, size))
+        return -ENOMEM;
+    pthread_mutex_lock(&lock);
+    bool code = (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE) &&
+                memory_any_exec(start, start + size);
+    int64_t ret = each_piece(start, start + size, piece_advise, (uint64_t)advice);
+
+    if (!ret && !covered(start, start + size))
+        ret = -ENOMEM;
+    forget_code(t, code, start, start + size);
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+void mapping_set_brk(uint64_t start) { brk_start = brk_now = pages(start); }
+
+/* Grows or shrinks the heap; keeps the old end when that fails, as the kernel does. */
+static void change_brk(struct thread *t, uint64_t end)
+{
+    uint64_t from = pages(brk_now), to = pages(end);
+
+    if (to > from) {
+        struct memory_area area = {.start = from,
+                                   .end = to,
+                                   .prot = effective_prot(t, PROT_READ | PROT_WRITE),
+                                   .flags = MAP_PRIVATE,
+                                   .name = memory_intern("[heap]")};
+
+        if (host(mmap, from, to - from, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (int64_t)from)
+            return;
+        memory_note_map(&area);
+    } else if (to < from) {
+        unmap_range(t, to, from);
+    }
+    brk_now = end;
+}
+
+int64_t sys_brk(struct thread *t, const uint64_t a[6])
+{
+    pthread_mutex_lock(&lock);
+    if (a[0] >= brk_start && a[0] < MEMORY_END)
+        change_brk(t, a[0]);
+    int64_t ret = (int64_t)brk_now;
+
+    pthread_mutex_unlock(&lock);
+    return ret;
+}

@@ -1,0 +1,208 @@
+/* System calls about processes: waiting, limits, prctl, personality, namespaces. */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <linux/ptrace.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "linux/hostcall.h"
+#include "linux/process.h"
+#include "linux/sysrow.h"
+#include "memory/memory.h"
+#include "support/log.h"
+
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+
+int64_t sys_wait4(struct thread *t, const uint64_t a[6])
+{
+    return sys_blocking(t, SYS_wait4, a[0], a[1], a[2], a[3], 0, 0);
+}
+
+int64_t sys_waitid(struct thread *t, const uint64_t a[6])
+{
+    return sys_blocking(t, SYS_waitid, a[0], a[1], a[2], a[3], a[4], 0);
+}
+
+/* The address-space limits are the guest's to set and read, but would hit Demotic's own memory: they
+ * are kept here, not enforced. */
+static struct rlimit kept[2];
+static bool kept_set[2];
+
+static int kept_index(uint64_t resource)
+{
+    return resource == RLIMIT_AS ? 0 : resource == RLIMIT_DATA ? 1 : -1;
+}
+
+int64_t sys_prlimit64(struct thread *t, const uint64_t a[6])
+{
+    int kept_at = kept_index((uint32_t)a[1]);
+    struct rlimit new, old;
+
+    if (kept_at < 0 || ((int)a[0] && (int)a[0] != t->process->pid))
+        return host(prlimit64, a[0], a[1], a[2], a[3]);
+    int64_t ret = host(prlimit64, 0, a[1], 0, &old);
+
+    if (ret)
+        return ret;
+    if (kept_set[kept_at])
+        old = kept[kept_at];
+    if (a[2]) {
+        if (!memory_read(&new, a[2], sizeof(new)))
+            return -EFAULT;
+        if (new.rlim_cur > new.rlim_max)
+            return -EINVAL;
+        if (new.rlim_max > old.rlim_max)
+            return -EPERM;
+        kept[kept_at] = new;
+        kept_set[kept_at] = true;
+    }
+    if (a[3] && !memory_write(a[3], &old, sizeof(old)))
+        return -EFAULT;
+    return 0;
+}
+
+int64_t sys_getrlimit(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {0, a[0], 0, a[1]};
+
+    return a[1] ? sys_prlimit64(t, args) : -EFAULT;
+}
+
+int64_t sys_setrlimit(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {0, a[0], a[1], 0};
+
+    return a[1] ? sys_prlimit64(t, args) : -EFAULT;
+}
+
+int64_t sys_personality(struct thread *t, const uint64_t a[6])
+{
+    uint32_t new = (uint32_t)a[0], old = t->process->personality;
+
+    if (new != 0xffffffff) {
+        /* Demotic's own mappings are to stay without the right to execute. */
+        int64_t ret = host(personality, new & ~(uint32_t)READ_IMPLIES_EXEC);
+
+        if (ret < 0)
+            return ret;
+        t->process->personality = new;
+    }
+    return old;
+}
+
+int64_t sys_unshare(struct thread *t, const uint64_t a[6]) { return host(unshare, a[0]); }
+
+int64_t sys_setns(struct thread *t, const uint64_t a[6]) { return host(setns, a[0], a[1]); }
+
+int64_t sys_membarrier(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t rseq = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+
+    if (a[0] & rseq)
+        return -EINVAL; /* there is no rseq */
+    int64_t ret = host(membarrier, a[0], a[1], a[2]);
+
+    return (int)a[0] == MEMBARRIER_CMD_QUERY && ret > 0 ? (int64_t)((uint64_t)ret & ~rseq) : ret;
+}
+
+int64_t sys_ptrace(struct thread *t, const uint64_t a[6])
+{
+    /* A tracer would see Demotic's registers. */
+    log_once((uintptr_t)sys_ptrace, "ptrace is not supported; the program gets EPERM");
+    return -EPERM;
+}
+
+static int64_t name_areas(const uint64_t a[6])
+{
+    char name[96] = "[anon:";
+    int64_t ret = host(prctl, a[0], a[1], a[2], a[3], a[4]);
+
+    /* The host may have been built without it; the record is ours. */
+    if (ret && ret != -EINVAL)
+        return ret;
+    if (a[2] % MEMORY_PAGE || !memory_allows(a[2], align_up(a[2] + a[3], MEMORY_PAGE), 0))
+        return ret ? ret : -ENOMEM;
+    if (a[4]) {
+        ssize_t n = memory_read_string(name + 6, a[4], 80);
+
+        if (n < 0)
+            return n == -1 ? -EFAULT : -EINVAL;
+        for (const char *p = name + 6; *p; p++)
+            if (*p < 0x20 || *p > 0x7e || strchr("[]\\$`", *p))
+                return -EINVAL;
+        strcat(name, "]");
+    }
+    memory_note_name(a[2], align_up(a[2] + a[3], MEMORY_PAGE), a[4] ? memory_intern(name) : NULL);
+    return 0;
+}
+
+int64_t sys_prctl(struct thread *t, const uint64_t a[6])
+{
+    const struct process *p = t->process;
+
+    switch ((int)a[0]) {
+    case PR_SET_PDEATHSIG:
+    case PR_GET_PDEATHSIG:
+    case PR_GET_DUMPABLE:
+    case PR_SET_DUMPABLE:
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
+    case PR_GET_TIMING:
+    case PR_SET_TIMING:
+    case PR_SET_NAME:
+    case PR_GET_NAME:
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_SET_TIMERSLACK:
+    case PR_GET_TIMERSLACK:
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE:
+    case PR_MCE_KILL:
+    case PR_MCE_KILL_GET:
+    case PR_SET_CHILD_SUBREAPER:
+    case PR_GET_CHILD_SUBREAPER:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_SET_THP_DISABLE:
+    case PR_GET_THP_DISABLE:
+    case PR_CAP_AMBIENT:
+    case PR_SET_IO_FLUSHER:
+    case PR_GET_IO_FLUSHER:
+    case PR_SET_PTRACER:
+    case PR_SET_MEMORY_MERGE:
+    case PR_GET_MEMORY_MERGE:
+        return host(prctl, a[0], a[1], a[2], a[3], a[4]);
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_GET_TID_ADDRESS:
+        return memory_write(a[1], &t->clear_child_tid, 8) ? 0 : -EFAULT;
+    case PR_SET_MM:
+        return -EPERM;
+    case PR_SET_VMA:
+        return a[1] == PR_SET_VMA_ANON_NAME ? name_areas(a) : -EINVAL;
+    case PR_GET_AUXV: {
+        uint64_t size = p->auxv_count * sizeof(p->auxv[0]);
+
+        if (a[3] || a[4])
+            return -EINVAL;
+        return memory_write(a[1], p->auxv, a[2] < size ? a[2] : size) ? (int64_t)size : -EFAULT;
+    }
+    default:
+        /* Another processor's, or what would need ours to obey: seccomp filters, tagged addresses, dispatch. */
+        return -EINVAL;
+    }
+}

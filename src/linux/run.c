@@ -1,0 +1,116 @@
+/* The run loop of a guest thread: what makes it leave the engine, and what becomes of it. */
+#include "linux/signals.h"
+#include "linux/threads.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include "engine/engine.h"
+#include "linux/syscall.h"
+#include "memory/memory.h"
+
+static bool mapped(uint64_t address)
+{
+    struct memory_area area;
+
+    return memory_area_at(address, &area) && area.start <= address;
+}
+
+static void system_call(struct thread *t)
+{
+    const struct abi *abi = t->process->abi;
+    uint64_t args[6], nr = abi->syscall_get(t->cpu, args);
+    int64_t ret = sys_dispatch(t, nr, args);
+
+    if (t->mask_saved && ret != -EINTR) {
+        /* The kernel has put the mask back; after EINTR the handler is to run with the temporary one. */
+        t->mask_saved = false;
+        t->mask = t->saved_mask;
+    }
+    switch (ret) {
+    case SYS_NO_RESULT:
+        return;
+    case SYS_ERESTART:
+    case SYS_ERESTARTNOINTR:
+        t->restart = (int)ret;
+        abi->syscall_rewind(t->cpu);
+        return;
+    default:
+        abi->syscall_result(t->cpu, ret);
+    }
+}
+
+static void memory_fault(struct thread *t, bool fetch)
+{
+    const struct cpu_fault *f = &t->cpu->fault;
+    const struct abi *abi = t->process->abi;
+    uint64_t address = abi->untag(f->address);
+    bool is_mapped = mapped(address);
+
+    abi->fault(t, fetch ? ABI_FAULT_FETCH : f->write ? ABI_FAULT_WRITE : ABI_FAULT_READ,
+               is_mapped && f->signal != SIGBUS, address);
+    if (f->signal == SIGBUS)
+        signals_force(t, SIGBUS, f->code > 0 && f->code < SI_KERNEL ? f->code : BUS_ADRERR, address);
+    else
+        signals_force(t, SIGSEGV, is_mapped ? SEGV_ACCERR : SEGV_MAPERR, address);
+}
+
+static void handle(struct thread *t, enum cpu_event event)
+{
+    const struct abi *abi = t->process->abi;
+    uint64_t pc = abi->pc_get(t->cpu);
+
+    switch (event) {
+    case CPU_EVENT_SYSCALL:
+        system_call(t);
+        return;
+    case CPU_EVENT_FAULT:
+        memory_fault(t, false);
+        return;
+    case CPU_EVENT_FETCH:
+        memory_fault(t, true);
+        return;
+    case CPU_EVENT_UNDEFINED:
+        abi->fault(t, ABI_FAULT_INSTRUCTION, true, pc);
+        signals_force(t, SIGILL, ILL_ILLOPC, pc);
+        return;
+    case CPU_EVENT_BREAKPOINT:
+        abi->fault(t, ABI_FAULT_BREAKPOINT, true, pc);
+        signals_force(t, SIGTRAP, TRAP_BRKPT, pc);
+        return;
+    case CPU_EVENT_ALIGN: {
+        uint64_t address = t->cpu->exit_detail;
+
+        abi->fault(t, address == pc ? ABI_FAULT_PC_ALIGN : ABI_FAULT_DATA_ALIGN, true, address);
+        signals_force(t, SIGBUS, BUS_ADRALN, address);
+        return;
+    }
+    case CPU_EVENT_YIELD:
+        sched_yield();
+        return;
+    case CPU_EVENT_INTERRUPT:
+    case CPU_EVENT_STEP:
+        return;
+    }
+}
+
+void thread_run(struct thread *t)
+{
+    void (*on_step)(struct cpu *) = t->process->on_step;
+
+    while (!t->exiting) {
+        if (t->signal_pending || t->restart || t->mask_saved)
+            signals_deliver(t);
+        if (on_step)
+            on_step(t->cpu);
+        enum cpu_event event = engine_run(t->cpu, on_step ? 1 : 0);
+
+        if (UNLIKELY(t->signal_pending) && event != CPU_EVENT_INTERRUPT) {
+            /* The signal came first: the instruction is tried again after its handler. */
+            if (event == CPU_EVENT_SYSCALL)
+                t->process->abi->syscall_rewind(t->cpu);
+            continue;
+        }
+        handle(t, event);
+    }
+}

@@ -1,0 +1,648 @@
+/* Guest threads and processes: clone in all its forms, their ends, and the calls about their ids.
+ *
+ * - A thread (CLONE_THREAD) is a detached pthread: the C library's thread-local storage comes with it.
+ * - A process that shares memory until it executes (CLONE_VM, vfork) is a raw clone on a fresh C stack, run while
+ *   its parent sleeps in the kernel: it borrows the parent's thread-local storage.  Without CLONE_VFORK a
+ *   host thread of its own is made to lend it one, and does the sleeping.
+ * - Everything else is fork.  Plain ones go through the C library, which keeps malloc usable in the child; ones
+ *   with namespaces or other flags are raw, and rely on the process having one thread.
+ *
+ * The kernel walks the robust list and clears the thread id when a host thread ends; but that is after its
+ * memory may have been given back, so thread_end() does both itself.
+ *
+ * Limitations: CLONE_SIGHAND without CLONE_THREAD shares nothing but a copy of the handlers; threads always
+ * share descriptors and the current directory. */
+#include "linux/threads.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "engine/engine.h"
+#include "linux/hostcall.h"
+#include "linux/mapping.h"
+#include "linux/signals.h"
+#include "linux/sysrow.h"
+#include "memory/memory.h"
+
+#define HOST_STACK (512u << 10)
+#define HOST_GUARD (64u << 10)
+#define SIGSETXID 33
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+
+/* What clone and clone3 ask for. */
+struct clone_request {
+    uint64_t flags, pidfd, child_tid, parent_tid, stack, tls;
+    int exit_signal;
+    uint64_t set_tid, set_tid_size, cgroup;
+};
+
+struct thread *thread_create(struct process *p)
+{
+    struct thread *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->process = p;
+    t->altstack_flags = SS_DISABLE;
+    pthread_mutex_lock(&p->lock);
+    t->next = p->threads;
+    p->threads = t;
+    pthread_mutex_unlock(&p->lock);
+    return t;
+}
+
+void thread_destroy(struct thread *t)
+{
+    struct process *p = t->process;
+
+    pthread_mutex_lock(&p->lock);
+    for (struct thread **link = &p->threads; *link; link = &(*link)->next)
+        if (*link == t) {
+            *link = t->next;
+            break;
+        }
+    pthread_mutex_unlock(&p->lock);
+    if (t->cpu)
+        engine_cpu_destroy(t->cpu);
+    free(t->exec_buffer);
+    free(t);
+}
+
+void process_exit(struct process *p, int status)
+{
+    if (p->on_exit)
+        p->on_exit(p->engine);
+    for (;;)
+        host(exit_group, status);
+}
+
+/* ---- the end of a thread ------------------------------------------------------------------------ */
+
+/* One robust futex of a dead owner (handle_futex_death of the kernel). */
+static void robust_death(struct thread *t, uint64_t futex, bool pi, bool pending)
+{
+    uint32_t value;
+
+    if (futex % 4 || !memory_read(&value, futex, 4))
+        return;
+    if (pending && !pi && !value) {
+        host(futex, futex, FUTEX_WAKE, 1);
+        return;
+    }
+    while ((value & FUTEX_TID_MASK) == (uint32_t)t->tid) {
+        uint32_t dead = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+
+        /* Readable and the thread's own lock, so writable too; the kernel would have ignored it else. */
+        if (!memory_allows(align_down(futex, MEMORY_PAGE), align_down(futex, MEMORY_PAGE) + MEMORY_PAGE,
+                           PROT_WRITE))
+            return;
+        if (__atomic_compare_exchange_n((uint32_t *)futex, &value, dead, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+            if (!pi && (value & FUTEX_WAITERS))
+                host(futex, futex, FUTEX_WAKE, 1);
+            return;
+        }
+    }
+}
+
+static void robust_list(struct thread *t)
+{
+    struct {
+        uint64_t first;
+        int64_t offset;
+        uint64_t pending;
+    } head;
+    uint64_t entry, next, limit = 2048;
+
+    if (!t->robust_head || !memory_read(&head, t->robust_head, sizeof(head)))
+        return;
+    for (entry = head.first; limit-- && (entry & ~1ull) != t->robust_head; entry = next) {
+        bool more = memory_read(&next, entry & ~1ull, 8);
+
+        if ((entry & ~1ull) != (head.pending & ~1ull))
+            robust_death(t, (entry & ~1ull) + (uint64_t)head.offset, entry & 1, false);
+        if (!more)
+            break;
+    }
+    if (head.pending & ~1ull)
+        robust_death(t, (head.pending & ~1ull) + (uint64_t)head.offset, head.pending & 1, true);
+    host(set_robust_list, 0, sizeof(head));
+}
+
+void thread_end(struct thread *t)
+{
+    static const uint32_t zero;
+
+    robust_list(t);
+    if (t->clear_child_tid && memory_write(t->clear_child_tid, &zero, 4))
+        host(futex, t->clear_child_tid, FUTEX_WAKE, 1);
+    t->clear_child_tid = 0;
+}
+
+int64_t sys_exit(struct thread *t, const uint64_t a[6])
+{
+    struct process *p = t->process;
+    bool last;
+
+    signals_block();
+    signals_give_back(t);
+    t->exit_status = (int)(a[0] & 0xff);
+    if (t->vfork_child)
+        host(exit, t->exit_status);
+    if (t->tid == p->pid)
+        p->leader_status = t->exit_status;
+    pthread_mutex_lock(&p->lock);
+    t->exiting = last = true;
+    for (struct thread *other = p->threads; other; other = other->next)
+        last = last && other->exiting;
+    pthread_mutex_unlock(&p->lock);
+    if (last) {
+        thread_end(t);
+        process_exit(p, p->leader_status);
+    }
+    return SYS_NO_RESULT;
+}
+
+int64_t sys_exit_group(struct thread *t, const uint64_t a[6])
+{
+    if (t->vfork_child)
+        host(exit_group, (int)a[0]);
+    process_exit(t->process, (int)a[0]);
+}
+
+/* ---- threads ------------------------------------------------------------------------------------ */
+
+/* What a new host thread is told, and tells back. */
+struct birth {
+    struct thread *t;
+    const struct clone_request *rq;
+    volatile uint32_t tid; /* nonzero: running */
+};
+
+static void announce(struct birth *b, int tid)
+{
+    __atomic_store_n(&b->tid, (uint32_t)tid, __ATOMIC_SEQ_CST);
+    host(futex, &b->tid, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void await(struct birth *b)
+{
+    while (!__atomic_load_n(&b->tid, __ATOMIC_SEQ_CST))
+        host(futex, &b->tid, FUTEX_WAIT_PRIVATE, 0, 0);
+}
+
+static void *thread_main(void *arg)
+{
+    struct birth *b = arg;
+    struct thread *t = b->t;
+    const struct clone_request *rq = b->rq;
+    uint32_t tid = (uint32_t)host(gettid);
+
+    thread_set_current(t);
+    t->tid = (int)tid;
+    if (!signals_thread_start(t))
+        signals_die(SIGKILL);
+    /* The C library made a list of its own. */
+    host(set_robust_list, 0, 24);
+    if (rq->flags & CLONE_PARENT_SETTID)
+        memory_write(rq->parent_tid, &tid, 4);
+    if (rq->flags & CLONE_CHILD_SETTID)
+        memory_write(rq->child_tid, &tid, 4);
+    if (rq->flags & CLONE_CHILD_CLEARTID)
+        t->clear_child_tid = rq->child_tid;
+    announce(b, t->tid); /* b and rq are gone now */
+    signals_unblock(t);
+    thread_run(t);
+    signals_thread_end(t);
+    /* Before the guest is told: whoever waits for this thread may end the process. */
+    struct thread end = *t;
+
+    thread_set_current(NULL);
+    thread_destroy(t);
+    thread_end(&end);
+    return NULL;
+}
+
+/* pthread_create installs the C library's handler of signal 33 the first time: the guest's comes back. */
+static int create_host_thread(pthread_t *id, void *(*fn)(void *), void *arg)
+{
+    static bool done;
+    unsigned char action[32];
+    pthread_attr_t attr;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, HOST_STACK);
+    pthread_attr_setguardsize(&attr, MEMORY_PAGE);
+    if (!done)
+        host(rt_sigaction, SIGSETXID, 0, action, 8);
+    int error = pthread_create(id, &attr, fn, arg);
+
+    if (!done) {
+        host(rt_sigaction, SIGSETXID, action, 0, 8);
+        signals_block();
+        done = true;
+    }
+    pthread_attr_destroy(&attr);
+    return error;
+}
+
+/* A thread record that is a copy of t, to run the child. */
+static struct thread *child_thread(struct thread *t, struct process *p, const struct clone_request *rq)
+{
+    struct thread *child = thread_create(p);
+
+    if (!child)
+        return NULL;
+    child->mask = t->mask;
+    child->fault_address = t->fault_address;
+    child->fault_code = t->fault_code;
+    child->cpu = engine_cpu_clone(t->cpu, child);
+    if (!child->cpu) {
+        thread_destroy(child);
+        return NULL;
+    }
+    p->abi->child(child->cpu, rq->stack, rq->tls, rq->flags & CLONE_SETTLS);
+    return child;
+}
+
+static int64_t clone_thread(struct thread *t, const struct clone_request *rq)
+{
+    struct birth b = {.rq = rq};
+    pthread_t id;
+
+    if (!(rq->flags & CLONE_SIGHAND) || !(rq->flags & CLONE_VM))
+        return -EINVAL;
+    b.t = child_thread(t, t->process, rq);
+    if (!b.t)
+        return -ENOMEM;
+    signals_block();
+    int error = create_host_thread(&id, thread_main, &b);
+
+    if (!error)
+        await(&b);
+    else
+        thread_destroy(b.t);
+    signals_unblock(t);
+    return error ? -EAGAIN : (int64_t)b.tid;
+}
+
+/* ---- processes that share memory ---------------------------------------------------------------- */
+
+struct vfork {
+    struct thread *parent, *t;
+    struct process *p;
+    struct birth birth;
+    uint64_t host_flags;
+    const struct clone_request *rq;
+    int64_t result;
+    struct clone_request copy; /* of the request, for one that outlives the call */
+    int users;                 /* who still looks at this, when the child runs beside its parent */
+};
+
+/* Runs in the child, on its own stack and the parent's thread-local storage. */
+static int vfork_main(void *arg)
+{
+    struct vfork *v = arg;
+    struct thread *t = v->t;
+    uint32_t tid = (uint32_t)host(gettid);
+
+    thread_set_current(t);
+    t->tid = (int)tid;
+    v->p->pid = (int)tid;
+    if (v->rq->flags & CLONE_PARENT_SETTID)
+        memory_write(v->rq->parent_tid, &tid, 4);
+    if (v->rq->flags & CLONE_CHILD_SETTID)
+        memory_write(v->rq->child_tid, &tid, 4);
+    if (v->rq->flags & CLONE_CHILD_CLEARTID)
+        t->clear_child_tid = v->rq->child_tid;
+    if (v->rq->flags & CLONE_CLEAR_SIGHAND)
+        signals_clear(v->p);
+    announce(&v->birth, t->tid);
+    signals_unblock(t);
+    thread_run(t);
+    host(exit_group, t->exit_status);
+    return 0;
+}
+
+/* Makes the child and sleeps until it has executed or ended. */
+static void vfork_run(struct vfork *v)
+{
+    char *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    struct thread *self = thread_current();
+
+    if (stack == MAP_FAILED) {
+        v->result = -ENOMEM;
+        return;
+    }
+    mprotect(stack, HOST_GUARD, PROT_NONE);
+    int pid = clone(vfork_main, stack + HOST_STACK, (int)v->host_flags, v, (int *)v->rq->pidfd, NULL, NULL);
+
+    v->result = pid < 0 ? -errno : pid;
+    thread_set_current(self);
+    munmap(stack, HOST_STACK);
+    thread_destroy(v->t);
+    pthread_mutex_destroy(&v->p->lock);
+    free(v->p);
+}
+
+static void vfork_release(struct vfork *v)
+{
+    if (!__atomic_sub_fetch(&v->users, 1, __ATOMIC_SEQ_CST))
+        free(v);
+}
+
+/* Lends a host thread to a child that runs beside its parent. */
+static void *lend_main(void *arg)
+{
+    struct vfork *v = arg;
+    struct thread lender = {0};
+
+    if (signals_thread_start(&lender))
+        vfork_run(v);
+    else
+        v->result = -ENOMEM;
+    signals_thread_end(&lender);
+    if (v->result < 0)
+        announce(&v->birth, -1);
+    vfork_release(v);
+    return NULL;
+}
+
+static struct vfork *vfork_create(struct thread *t, const struct clone_request *rq)
+{
+    struct vfork *v = calloc(1, sizeof(*v));
+    struct process *p = malloc(sizeof(*p));
+
+    if (v && p) {
+        memcpy(p, t->process, sizeof(*p));
+        pthread_mutex_init(&p->lock, NULL);
+        p->threads = NULL;
+        v->p = p;
+        v->parent = t;
+        v->copy = *rq;
+        v->rq = &v->copy;
+        v->t = child_thread(t, p, rq);
+    }
+    if (!v || !p || !v->t) {
+        free(p);
+        free(v);
+        return NULL;
+    }
+    v->t->vfork_child = true;
+    v->t->altstack_sp = rq->flags & CLONE_VFORK ? t->altstack_sp : 0;
+    v->t->altstack_size = rq->flags & CLONE_VFORK ? t->altstack_size : 0;
+    v->t->altstack_flags = rq->flags & CLONE_VFORK ? t->altstack_flags : SS_DISABLE;
+    v->host_flags = (rq->flags & ~(uint64_t)(CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                                             CLONE_PARENT_SETTID | CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) |
+                    CLONE_VM | CLONE_VFORK | (unsigned)rq->exit_signal;
+    return v;
+}
+
+static int64_t clone_shared(struct thread *t, const struct clone_request *rq)
+{
+    struct vfork *v = vfork_create(t, rq);
+    int64_t result;
+
+    if (!v)
+        return -ENOMEM;
+    signals_block();
+    if (rq->flags & CLONE_VFORK) {
+        vfork_run(v);
+        result = v->result;
+        free(v);
+    } else {
+        pthread_t id;
+
+        v->users = 2;
+        if (create_host_thread(&id, lend_main, v)) {
+            result = -EAGAIN;
+            thread_destroy(v->t);
+            free(v->p);
+            free(v);
+        } else {
+            await(&v->birth);
+            result = (int32_t)v->birth.tid < 0 ? -EAGAIN : (int64_t)v->birth.tid;
+            vfork_release(v);
+        }
+    }
+    signals_unblock(t);
+    return result;
+}
+
+/* ---- fork ---------------------------------------------------------------------------------------- */
+
+/* In the child: the one thread there is. */
+static void fork_child(struct thread *t, const struct clone_request *rq)
+{
+    struct process *p = t->process;
+    uint32_t tid = (uint32_t)host(gettid);
+
+    t->tid = p->pid = (int)tid;
+    while (p->threads) { /* the others' records; their cpus went with engine_fork_child */
+        struct thread *other = p->threads;
+
+        p->threads = other->next;
+        if (other != t)
+            free(other);
+    }
+    t->next = NULL;
+    p->threads = t;
+    t->signal_pending = 0;
+    t->async.present = 0;
+    memset((void *)t->deferred, 0, sizeof(t->deferred));
+    t->restart = 0;
+    t->robust_head = 0;
+    t->clear_child_tid = rq->flags & CLONE_CHILD_CLEARTID ? rq->child_tid : 0;
+    if (rq->flags & CLONE_CHILD_SETTID)
+        memory_write(rq->child_tid, &tid, 4);
+    if (rq->flags & CLONE_CLEAR_SIGHAND)
+        signals_clear(p);
+    p->abi->child(t->cpu, rq->stack, rq->tls, rq->flags & CLONE_SETTLS);
+}
+
+/* Flags that the C library's fork cannot pass. */
+#define FORK_RAW                                                                                   \
+    ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_SETTLS |   \
+                CLONE_CLEAR_SIGHAND)
+
+static int64_t fork_host(const struct clone_request *rq)
+{
+    if (rq->exit_signal == SIGCHLD && !(rq->flags & FORK_RAW)) {
+        int pid = fork();
+
+        return pid < 0 ? -errno : pid;
+    }
+    uint64_t flags = rq->flags & ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                                             CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_CLEAR_SIGHAND);
+
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+            set_tid_size, cgroup;
+    } args = {flags, rq->pidfd, 0, 0, (uint64_t)rq->exit_signal, 0, 0, 0, rq->set_tid, rq->set_tid_size, rq->cgroup};
+
+    return host(clone3, &args, sizeof(args));
+}
+
+static int64_t clone_fork(struct thread *t, const struct clone_request *rq)
+{
+    struct process *p = t->process;
+
+    signals_block();
+    pthread_mutex_lock(&p->lock);
+    mapping_fork_prepare();
+    engine_fork_prepare(p->engine);
+    memory_fork_prepare();
+    int64_t pid = fork_host(rq);
+
+    memory_fork_done(!pid);
+    if (pid)
+        engine_fork_parent(p->engine);
+    else
+        engine_fork_child(p->engine, t->cpu);
+    mapping_fork_done(!pid);
+    pthread_mutex_unlock(&p->lock);
+    if (!pid) {
+        fork_child(t, rq);
+    } else if (pid > 0 && (rq->flags & CLONE_PARENT_SETTID)) {
+        uint32_t child = (uint32_t)pid;
+
+        memory_write(rq->parent_tid, &child, 4);
+    }
+    signals_unblock(t);
+    return pid;
+}
+
+/* ---- the calls ----------------------------------------------------------------------------------- */
+
+static int64_t do_clone(struct thread *t, const struct clone_request *rq)
+{
+    uint64_t flags = rq->flags;
+
+    /* What the kernel refuses, and the host would not see because it gets other flags. */
+    if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+        return -EINVAL;
+    if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((flags & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS))
+        return -EINVAL;
+    if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
+        return -EINVAL;
+    if (flags & CLONE_THREAD)
+        return clone_thread(t, rq);
+    if (flags & CLONE_VM)
+        return clone_shared(t, rq);
+    return clone_fork(t, rq);
+}
+
+int64_t sys_clone(struct thread *t, const uint64_t a[6])
+{
+    struct clone_request rq = {
+        .flags = (uint32_t)a[0] & ~(uint64_t)CSIGNAL,
+        .exit_signal = (int)(a[0] & CSIGNAL),
+        .stack = a[1],
+        .parent_tid = a[2],
+        .pidfd = a[2], /* the old call's third argument serves both */
+        .tls = a[3],
+        .child_tid = a[4],
+    };
+
+    if ((rq.flags & CLONE_PIDFD) && (rq.flags & CLONE_PARENT_SETTID))
+        return -EINVAL;
+    rq.flags &= ~(uint64_t)CLONE_DETACHED;
+    return do_clone(t, &rq);
+}
+
+int64_t sys_clone3(struct thread *t, const uint64_t a[6])
+{
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+            set_tid_size, cgroup;
+    } args = {0};
+
+    if (a[1] < 64)
+        return -EINVAL;
+    if (a[1] > MEMORY_PAGE)
+        return -E2BIG;
+    if (!memory_read(&args, a[0], a[1] < sizeof(args) ? a[1] : sizeof(args)))
+        return -EFAULT;
+    for (uint64_t i = sizeof(args); i < a[1]; i++) {
+        unsigned char extra;
+
+        if (!memory_read(&extra, a[0] + i, 1))
+            return -EFAULT;
+        if (extra)
+            return -E2BIG;
+    }
+    if (args.exit_signal & ~(uint64_t)CSIGNAL || (args.flags & (CSIGNAL | CLONE_DETACHED) & ~(uint64_t)CLONE_NEWTIME))
+        return -EINVAL;
+    if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
+        return -EINVAL;
+    if (!args.stack != !args.stack_size)
+        return -EINVAL;
+    struct clone_request rq = {
+        .flags = args.flags,
+        .pidfd = args.pidfd,
+        .child_tid = args.child_tid,
+        .parent_tid = args.parent_tid,
+        .stack = args.stack ? args.stack + args.stack_size : 0,
+        .tls = args.tls,
+        .exit_signal = (int)args.exit_signal,
+        .set_tid = args.set_tid,
+        .set_tid_size = args.set_tid_size,
+        .cgroup = args.cgroup,
+    };
+
+    return do_clone(t, &rq);
+}
+
+int64_t sys_set_tid_address(struct thread *t, const uint64_t a[6])
+{
+    t->clear_child_tid = a[0];
+    return t->tid;
+}
+
+int64_t sys_set_robust_list(struct thread *t, const uint64_t a[6])
+{
+    int64_t ret = host(set_robust_list, a[0], a[1]);
+
+    if (!ret) {
+        t->robust_head = a[0];
+        t->robust_size = a[1];
+    }
+    return ret;
+}
+
+int64_t sys_get_robust_list(struct thread *t, const uint64_t a[6])
+{
+    return host(get_robust_list, a[0], a[1], a[2]);
+}
+
+int64_t sys_futex(struct thread *t, const uint64_t a[6])
+{
+    switch ((int)a[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI:
+        return sys_blocking(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+    default:
+        return host(futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
+}
+
+int64_t sys_futex_waitv(struct thread *t, const uint64_t a[6])
+{
+    return sys_blocking(t, SYS_futex_waitv, a[0], a[1], a[2], a[3], a[4], 0);
+}
