@@ -1,7 +1,6 @@
-/* System calls about processes: waiting, limits, prctl, personality, namespaces. */
+/* System calls about processes: waiting, limits, prctl, personality. */
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <linux/ptrace.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -11,7 +10,6 @@
 #include "linux/process.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
-#include "support/log.h"
 
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
@@ -102,10 +100,6 @@ int64_t sys_personality(struct thread *t, const uint64_t a[6])
     return old;
 }
 
-int64_t sys_unshare(struct thread *t, const uint64_t a[6]) { return host(unshare, a[0]); }
-
-int64_t sys_setns(struct thread *t, const uint64_t a[6]) { return host(setns, a[0], a[1]); }
-
 int64_t sys_membarrier(struct thread *t, const uint64_t a[6])
 {
     const uint64_t rseq = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
@@ -115,13 +109,6 @@ int64_t sys_membarrier(struct thread *t, const uint64_t a[6])
     int64_t ret = host(membarrier, a[0], a[1], a[2]);
 
     return (int)a[0] == MEMBARRIER_CMD_QUERY && ret > 0 ? (int64_t)((uint64_t)ret & ~rseq) : ret;
-}
-
-int64_t sys_ptrace(struct thread *t, const uint64_t a[6])
-{
-    /* A tracer would see Demotic's registers. */
-    log_once((uintptr_t)sys_ptrace, "ptrace is not supported; the program gets EPERM");
-    return -EPERM;
 }
 
 static int64_t name_areas(const uint64_t a[6])
