@@ -21,6 +21,7 @@
 
 #define ROUND_WORDS 4
 #define STATES 32
+#define FPSR_BITS 0x0800009fu
 
 /* -- the other side -------------------------------------------------------------------------------- */
 
@@ -165,6 +166,7 @@ static bool place(struct wire_state *s, const struct ir_unit *u, unsigned row, u
     uint64_t *base = n == 31 ? &s->sp : &s->x[n];
     static struct walk w;
 
+    *base = 1ull << 32; /* far from both ends */
     walk_load(&w, s);
     walk_run(&w, u);
     if (!w.touched)
@@ -286,6 +288,8 @@ static void flush(struct arena *arena)
     if (!word_count)
         return;
     run_there(STATES);
+    for (unsigned i = 0; i < word_count * STATES; i++)
+        after[i].fpsr &= FPSR_BITS; /* others belong to the 32-bit architecture */
     for (unsigned i = 0; i < word_count; i++)
         check_word(i, arena);
     word_count = 0;
@@ -295,7 +299,7 @@ static bool wanted(unsigned row, const char *only)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
 
-    return (info->attrs & ARM64_ATTR_simd) && !(info->attrs & ARM64_ATTR_pc) && (!only || strstr(info->name, only));
+    return (info->attrs & ARM64_ATTR_simd) && !(info->attrs & (ARM64_ATTR_pc)) && (!only || strstr(info->name, only));
 }
 
 static int run_instructions(unsigned rounds, uint64_t rng, const char *only)
@@ -341,7 +345,10 @@ static uint32_t random_word(uint64_t *rng)
     uint32_t w = (uint32_t)inputs_next(rng);
 
     w |= 1u << 26 | 1u << 27;
-    return inputs_next(rng) % 4 ? w | 1u << 25 : w & ~(1u << 25);
+    if (inputs_next(rng) % 4)
+        return w | 1u << 25;
+    w &= ~(1u << 25);
+    return (w >> 5 & 31) == 30 ? w ^ 1u << 5 : w; /* X30 points to the code */
 }
 
 static int run_unallocated(uint64_t count, uint64_t rng)
@@ -362,7 +369,7 @@ static int run_unallocated(uint64_t count, uint64_t rng)
             bool theirs = after[i].signal == 4; /* SIGILL */
             if (theirs == (row == 0))
                 continue;
-            if (wrong++ < 100)
+            if (wrong++ < 100 || verbose)
                 printf("%08x %s, there it is %s\n", words[i], row ? arm64_row_info[row].name : "unallocated",
                        theirs ? "unallocated" : "allocated");
         }

@@ -93,6 +93,11 @@ void walk_run(struct walk *w, const struct ir_unit *u)
             access_memory(w, in, values, out);
             break;
         case IR_STORE: access_memory(w, in, values, NULL); break;
+        case IR_FPFLAGS_GET:
+            memset(out, 0, sizeof(*out));
+            out->u32[0] = fp.flags;
+            break;
+        case IR_FPFLAGS_SET: fp.flags = values[in->a].u32[0]; break;
         case IR_JUMP: goto done;
         case IR_EXIT:
             w->undefined = in->attr == IR_EXIT_UNDEFINED;
