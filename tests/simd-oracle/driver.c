@@ -12,7 +12,7 @@
 #include "walk.h"
 #include "guest/arm64/rows.h"
 #include "guest/guest.h"
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +34,7 @@ static void spawn(const char *program)
 
     if (!qemu || !*qemu)
         qemu = "qemu-aarch64";
+    signal(SIGPIPE, SIG_IGN);
     if (pipe(in) || pipe(out)) {
         perror("pipe");
         exit(1);
@@ -348,7 +349,9 @@ static uint32_t random_word(uint64_t *rng)
     if (inputs_next(rng) % 4)
         return w | 1u << 25;
     w &= ~(1u << 25);
-    return (w >> 5 & 31) == 30 ? w ^ 1u << 5 : w; /* X30 points to the code */
+    if ((w >> 5 & 31) == 30) /* X30 points to the code */
+        w ^= 1u << 5;
+    return (w >> 16 & 31) == 30 ? w ^ 1u << 16 : w;
 }
 
 static int run_unallocated(uint64_t count, uint64_t rng)
