@@ -1,13 +1,15 @@
 /* Random units on a host against the reference walk.
  *
  *     host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N]
- *               [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]
+ *               [--opt] [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]
  *
+ * --opt: the host gets the optimised unit, the reference the original.
  * one: units of one operation (all operations in turn, or --op), each with several inputs.  program: small
  * programs; a failing one is cut to its shortest failing length first.  A failure prints the seed that
  * reproduces it with --count 1, the unit, and what differs. */
 #include "host/testing/compare.h"
 #include "host/testing/random_unit.h"
+#include "opt/opt.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@
 struct fuzz {
     struct harness *h;
     struct random_unit options;
-    bool program, x86, keep_going, show;
+    bool program, optimise, x86, keep_going, show;
     enum ir_op op;
     unsigned inputs;
     struct arena arena;
@@ -25,6 +27,19 @@ struct fuzz {
     char *text; /* of the unit that failed */
 };
 
+static bool make_unit(struct fuzz *f, struct ir_unit *u, enum ir_op op, struct random *r)
+{
+    ir_unit_init(u, &f->arena, test_guest.slots, test_guest.slot_count);
+    u->pc = TEST_PC_BASE;
+    random_fp_env(r, &u->fp, f->x86);
+    if (f->program)
+        random_unit_program(u, &f->options);
+    else if (!random_unit_one(u, op, &f->options))
+        return false;
+    u->size = 4 * u->insn_count;
+    return true;
+}
+
 /* Makes, compiles and runs the unit of options.seed; false if it fails. *made: there is such a unit. */
 static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
 {
@@ -32,19 +47,23 @@ static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
     struct ir_unit u;
     static struct compare_input in;
     arena_reset(&f->arena);
-    ir_unit_init(&u, &f->arena, test_guest.slots, test_guest.slot_count);
-    u.pc = TEST_PC_BASE;
-    random_fp_env(&r, &u.fp, f->x86);
-    *made = true;
-    if (f->program)
-        random_unit_program(&u, &f->options);
-    else if (!random_unit_one(&u, op, &f->options))
-        return *made = false, true;
-    u.size = 4 * u.insn_count;
+    struct random fp = r;
+    *made = make_unit(f, &u, op, &fp);
+    if (!*made)
+        return true;
     f->text = ir_print(&u);
     if (f->show)
         printf("%s\n", f->text);
     const char *error = ir_verify(&u);
+    struct ir_unit original = u;
+    if (f->optimise && error == NULL) {
+        make_unit(f, &original, op, &r);
+        opt_run(&u, &(struct opt_config){.enabled = true, .flags_slot = TEST_FLAGS});
+        error = ir_verify(&u);
+        char *text = ir_print(&u), *both = arena_alloc(&f->arena, strlen(text) + strlen(f->text) + 32);
+        f->text = strcat(strcat(strcpy(both, f->text), "optimised:\n"), text);
+    }
+    r = fp;
     if (error != NULL) {
         snprintf(f->report, sizeof f->report, "  does not verify: %s\n", error);
         return false;
@@ -58,7 +77,7 @@ static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
     bool good = true;
     for (unsigned i = 0; i < f->inputs && good; i++) {
         compare_prepare(f->h, &in, &r);
-        good = compare_run(f->h, &u, &code, &in, f->report, sizeof f->report);
+        good = compare_run(f->h, &original, &code, &in, f->report, sizeof f->report);
     }
     if (!good)
         printf("fp: round %d nan %d dn %d fz %d%d fz16 %d ahp %d before %d\n", u.fp.round, u.fp.nan_rule, u.fp.default_nan,
@@ -123,7 +142,7 @@ static enum ir_op op_named(const char *name)
 static void usage(void)
 {
     fprintf(stderr, "usage: host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N]\n"
-                    "       [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]\n");
+                    "       [--opt] [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]\n");
     exit(2);
 }
 
@@ -138,6 +157,8 @@ int main(int argc, char **argv)
         const char *a = argv[i], *v = argv[i + 1];
         if (strcmp(a, "--x86") == 0)
             f.x86 = f.options.shape.x86 = true;
+        else if (strcmp(a, "--opt") == 0)
+            f.optimise = true;
         else if (strcmp(a, "--v256") == 0)
             f.options.shape.v256 = true;
         else if (strcmp(a, "--no-fp") == 0)
