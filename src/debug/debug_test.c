@@ -112,7 +112,10 @@ static void test_trace(void **unused)
 {
     struct cpu *cpu = aligned_alloc(64, align_up(sizeof *cpu, 64));
     memset(cpu, 0, sizeof *cpu);
-    assert_true(debug_trace_open("-", &guest_arm64));
+    const char *file = "-";
+    assert_true(debug_trace_open(&file, &guest_arm64));
+    assert_int_equal(file[0], '+');
+    assert_true(debug_trace_open(&file, &guest_arm64)); /* as after an execve */
     uint64_t *x0 = &CPU_SLOT(cpu, uint64_t, &guest_arm64.slots[0]);
     uint64_t *pc = &CPU_SLOT(cpu, uint64_t, &guest_arm64.slots[guest_arm64.pc_slot]);
     *x0 = 5;

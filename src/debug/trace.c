@@ -10,9 +10,11 @@
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,22 +37,36 @@ struct text {
     size_t n;
 };
 
-bool debug_trace_open(const char *file, const struct guest *guest)
+bool debug_trace_open(const char **file, const struct guest *guest)
 {
+    static char hand_on[PATH_MAX + 32];
+    const char *path = *file;
+    char absolute[PATH_MAX];
+    int flags = O_TRUNC;
     trace_guest = guest;
     first_process = getpid();
-    if (strcmp(file, "-") == 0)
-        return true;
-    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        log_warn("--trace=%s: %s", file, strerror(errno));
-        return false;
+    if (path[0] == '+') { /* a traced process executed this one */
+        char *end;
+        first_process = (pid_t)strtol(path + 1, &end, 10);
+        path = end + (*end == ':');
+        flags = 0;
     }
-    trace_fd = fcntl(fd, F_DUPFD_CLOEXEC, 900); /* out of the guest's way */
-    if (trace_fd < 0)
-        trace_fd = fd;
-    else
-        close(fd);
+    if (strcmp(path, "-") != 0) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+        if (fd < 0) {
+            log_warn("--trace=%s: %s", path, strerror(errno));
+            return false;
+        }
+        trace_fd = fcntl(fd, F_DUPFD_CLOEXEC, 900); /* out of the guest's way */
+        if (trace_fd < 0)
+            trace_fd = fd;
+        else
+            close(fd);
+        if (realpath(path, absolute) != NULL)
+            path = absolute;
+    }
+    snprintf(hand_on, sizeof hand_on, "+%d:%s", (int)first_process, path);
+    *file = hand_on;
     return true;
 }
 
