@@ -21,6 +21,7 @@ DIFFERENCES = {
     'MSR_reg': 'not readable at EL0: no names here',
     'MRS': 'as MSR_reg',
     'MRS_ID': 'names of AArch32 registers are not known here',
+    '?SHLL_asimdshf': 'the preferred alias is SXTL, UXTL',
 }
 
 
@@ -72,7 +73,7 @@ def main():
         bad[row] += 1
         if bad[row] <= 3:
             print(f"{word} {row}: ours '{ours}', llvm-mc '{theirs}'")
-    for d in DIFFERENCES if chapter in ('', 'base') else []:
+    for d in DIFFERENCES if chapter == '' else []:
         if not seen[d]:
             print(f'no difference was seen for {d}: {DIFFERENCES[d]}')
             bad[d] += 1
