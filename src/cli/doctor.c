@@ -1,0 +1,117 @@
+/* `demotic doctor`: what this machine can do for Demotic, what is missing, and what to do about it. */
+#include "cli/cli.h"
+#include "host/host.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static int problems;
+
+/* One line of the report.  `advice` is printed, and counted as a problem, when !ok. */
+static void report(bool ok, const char *what, const char *value, const char *advice)
+{
+    printf("%-4s %-34s %s\n", ok ? "ok" : "no", what, value);
+    if (!ok) {
+        printf("     -> %s\n", advice);
+        problems++;
+    }
+}
+
+static bool can_map_code(void)
+{
+    int fd = memfd_create("demotic-doctor", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, 4096) < 0)
+        return false;
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    close(fd);
+    if (p == MAP_FAILED)
+        return false;
+    munmap(p, 4096);
+    return true;
+}
+
+static bool has_openat2(void)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how);
+    if (fd < 0)
+        return false;
+    close((int)fd);
+    return true;
+}
+
+static bool on_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    char full[4096];
+    while (path && *path) {
+        size_t n = strcspn(path, ":");
+        snprintf(full, sizeof full, "%.*s/%s", (int)n, path, program);
+        if (access(full, X_OK) == 0)
+            return true;
+        path += n + (path[n] == ':');
+    }
+    return false;
+}
+
+static void cpu_features(void)
+{
+#if defined(__x86_64__)
+    char have[256] = "";
+    __builtin_cpu_init();
+#define FEATURE(f)                                                                                 \
+    if (__builtin_cpu_supports(f))                                                                 \
+        strcat(strcat(have, have[0] ? " " : ""), f);
+    FEATURE("avx2")
+    FEATURE("bmi")
+    FEATURE("bmi2")
+    FEATURE("fma")
+    FEATURE("avx512vl")
+    FEATURE("aes")
+    FEATURE("pclmul")
+#undef FEATURE
+    report(__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"), "processor (x86-64-v2 at least)", have,
+           "the jit needs SSE4.2 and POPCNT; --engine interp works without");
+#endif
+}
+
+static void roots(void)
+{
+    char dir[4096];
+    roots_dir(dir);
+    DIR *d = opendir(dir);
+    unsigned n = 0;
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    char text[4200];
+    snprintf(text, sizeof text, "%u in %s", n, dir);
+    report(n > 0, "roots", text, "dynamically linked programs need one: demotic root create arm64 --arch arm64");
+}
+
+int cli_doctor(struct options *o)
+{
+    struct utsname u;
+    uname(&u);
+    report(true, "demotic", DEMOTIC_VERSION, "");
+    report(true, "kernel", u.release, "");
+    report(host_best() != NULL, "fastest engine", host_best() ? host_best()->name : "none", "this build has no engine for this machine");
+    cpu_features();
+    report(can_map_code(), "executable memory", "for generated code",
+           "memfd may not be mapped executable here (a security policy?); use --engine interp");
+    report(has_openat2(), "openat2", "fast look-up of paths in roots", "kernel 5.6 or later has it; slower look-ups are used instead");
+    report(on_path("mmdebstrap"), "mmdebstrap", "makes roots", "apt-get install mmdebstrap");
+    report(geteuid() == 0 || on_path("newuidmap"), "newuidmap", "makes roots as an ordinary user", "apt-get install uidmap");
+    roots();
+    printf("%s\n", problems ? "Something is missing, see above." : "All is well.");
+    return problems ? 1 : 0;
+}
