@@ -1,9 +1,10 @@
-/* What diff.py and the runner exchange: fixed-size records on pipes, little-endian. */
+/* What diff.c and the runner exchange: fixed-size records on pipes, little-endian. */
 #pragma once
 #include <stdint.h>
 
-#define CASE_WORDS 32
-#define DATA_ADDRESS 0x10000000ull /* of the memory that instructions under test may use */
+#define CASE_WORDS 40
+#define CODE_ADDRESS 0x02000000ull /* of the instructions under test */
+#define DATA_ADDRESS 0x10000000ull /* of the memory they may use */
 #define DATA_SIZE 8192u
 
 struct regs {

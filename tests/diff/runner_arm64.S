@@ -60,6 +60,7 @@ runner_enter:
     ldp x27, x28, [x0, #X(27)]
     ldp x29, x30, [x0, #X(29)]
     ldr x0, [x0]
+    clrex
     b code_area
 
 runner_leave:
