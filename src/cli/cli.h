@@ -3,6 +3,8 @@
 #include "cli/options.h"
 
 int cli_run(struct options *o);
+/* Runs what is already known to be a guest program. */
+int cli_start(struct process_start *start, struct process_config *config);
 int cli_root(struct options *o);
 int cli_doctor(struct options *o);
 

@@ -1,0 +1,38 @@
+# The front door; Meson does the work.
+BUILD ?= build
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD)
+
+demo: all
+	@tools/demo.sh $(BUILD)/demotic
+
+check: all
+	@tools/check.sh $(BUILD)
+
+bench: all
+	@bench/run.py --demotic $(BUILD)/demotic --write docs/performance.md
+
+fuzz: all
+	@tools/fuzz.sh $(BUILD)
+
+soak: all
+	@tools/soak.sh $(BUILD)
+
+asan:
+	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false 2>/dev/null || true
+	@ninja -C build-asan && meson test -C build-asan --no-suite oracle --print-errorlogs
+
+lint:
+	@tools/lint.sh $(BUILD)
+
+format:
+	@git ls-files 'src/*.c' 'src/*.h' | xargs clang-format -i
+
+clean:
+	@rm -rf $(BUILD) build-asan
+
+.PHONY: all demo check bench fuzz soak asan lint format clean

@@ -1,0 +1,193 @@
+/* Runs a program: finds it, finds out what it is, finds the root it needs, and hands it to the Linux layer; or says
+ * what stands in the way and what to do about it. */
+#include "cli/cli.h"
+#include "debug/dump.h"
+#include "debug/stats.h"
+#include "debug/trace.h"
+#include "linux/path.h"
+#include "program/program.h"
+#include "support/log.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WINE_LOADER "/usr/lib/wine/wine64"
+#define GUEST_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#if defined(__x86_64__)
+#define HOST_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define HOST_MACHINE EM_AARCH64
+#endif
+
+/* Opens guest path `path` for reading; a descriptor or -errno. */
+static int open_guest(const char *path)
+{
+    char host[PATH_MAX];
+    int err = path_translate(NULL, AT_FDCWD, path, 0, host);
+    if (err < 0)
+        return err;
+    int fd = open(host, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* `name` in the directories of `path` as the guest sees them, into out. */
+static bool search(const char *name, const char *path, char out[PATH_MAX])
+{
+    while (*path) {
+        size_t n = strcspn(path, ":");
+        char host[PATH_MAX];
+        if (n && snprintf(out, PATH_MAX, "%.*s/%s", (int)n, path, name) < PATH_MAX &&
+            path_translate(NULL, AT_FDCWD, out, 0, host) == 0 && access(host, X_OK) == 0)
+            return true;
+        path += n + (path[n] == ':');
+    }
+    return false;
+}
+
+/* The program's path as the guest writes it; false with a message if there is none. */
+static bool find_program(const char *name, bool rooted, char out[PATH_MAX])
+{
+    if (strchr(name, '/')) {
+        snprintf(out, PATH_MAX, "%s", name);
+        return true;
+    }
+    const char *path = getenv("PATH");
+    if ((rooted && search(name, GUEST_PATH, out)) || (path && search(name, path, out)))
+        return true;
+    if (access(name, R_OK) == 0)
+        log_warn("%s: not found in PATH; for the file in this directory say ./%s", name, name);
+    else
+        log_warn("%s: not found%s", name, rooted ? " in the root or in PATH" : " in PATH (programs of a root: --root NAME)");
+    return false;
+}
+
+static int refuse(const char *name, const struct program_info *info)
+{
+    char what[512];
+    program_describe(info, what, sizeof what);
+    log_warn("%s: %s", name, what);
+    return 126;
+}
+
+/* Sets the root to use; false with a message if --root names none. *rooted: there is one. */
+static bool choose_root(struct options *o, char root[PATH_MAX], bool *rooted)
+{
+    const char *name = o->root_name ? o->root_name : getenv("DEMOTIC_ROOT");
+    *rooted = name && *name;
+    if (*rooted && !root_find(name, root))
+        return false;
+    if (!*rooted)
+        *rooted = root_exists("arm64", root);
+    if (*rooted) {
+        int err = path_set_root(root);
+        if (err < 0) {
+            log_warn("root %s: %s", root, strerror(-err));
+            return false;
+        }
+        o->config.root = root;
+    }
+    return true;
+}
+
+/* "jit" and nothing are the best host. */
+static bool choose_engine(struct options *o)
+{
+    const char *name = o->config.engine_name;
+    if (name && strcmp(name, "jit") == 0)
+        o->config.engine_name = name = NULL;
+    if (!name || host_by_name(name))
+        return true;
+    log_warn("there is no engine '%s'; there are jit and interp", name);
+    return false;
+}
+
+int cli_start(struct process_start *start, struct process_config *config)
+{
+    if (config->log_path) {
+        int fd = open(config->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (fd < 0) {
+            log_warn("%s: %s", config->log_path, strerror(errno));
+            return 64;
+        }
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, 950);
+        log_set_fd(high < 0 ? fd : high);
+        if (high >= 0)
+            close(fd);
+    }
+    start->config = config;
+    if (config->dump) {
+        if (!debug_dump_parse(config->dump))
+            return 64;
+        start->on_unit = debug_dump_unit;
+    }
+    if (config->trace && debug_trace_open(config->trace))
+        start->on_step = debug_trace_step;
+    if (config->stats)
+        start->on_exit = debug_stats_print;
+    return process_run(start);
+}
+
+int cli_run(struct options *o)
+{
+    static char root[PATH_MAX];
+    char program[PATH_MAX];
+    bool rooted;
+    if (!choose_engine(o) || !choose_root(o, root, &rooted))
+        return 64;
+    if (!find_program(o->args[0], rooted, program))
+        return 127;
+    int fd = open_guest(program);
+    if (fd < 0) {
+        log_warn("%s: %s", program, strerror(-fd));
+        return fd == -ENOENT ? 127 : 126;
+    }
+    struct program_info info;
+    program_recognise(fd, &info);
+    close(fd);
+
+    char **args = o->args;
+    struct process_start start = {.path = program, .argv = args, .envp = environ};
+    switch (info.kind) {
+    case PROGRAM_PE:
+        if (info.error || info.machine != PE_MACHINE_ARM64)
+            return refuse(program, &info);
+        if ((fd = open_guest(WINE_LOADER)) < 0) {
+            log_warn("%s is a Windows program and needs Wine for Arm64, which %s lacks. This makes a root with it: "
+                     "demotic root create arm64 --arch arm64 --include wine,wine64", program, rooted ? root : "this machine");
+            return 126;
+        }
+        close(fd);
+        args = calloc((size_t)o->arg_count + 2, sizeof *args);
+        if (!args)
+            return 126;
+        args[0] = (char *)WINE_LOADER;
+        args[1] = program;
+        memcpy(args + 2, o->args + 1, (size_t)o->arg_count * sizeof *args);
+        setenv("WINELOADER", WINE_LOADER, 0);
+        start = (struct process_start){.path = WINE_LOADER, .argv = args, .envp = environ};
+        break;
+    case PROGRAM_ELF:
+        if (info.error)
+            return refuse(program, &info);
+        if (info.machine == HOST_MACHINE && info.bits64) {
+            execv(program, args); /* this machine's own */
+            log_warn("%s: %s", program, strerror(errno));
+            return 126;
+        }
+        if (info.machine != EM_AARCH64)
+            return refuse(program, &info);
+        break;
+    case PROGRAM_SCRIPT:
+        if (info.error)
+            return refuse(program, &info);
+        break;
+    default:
+        return refuse(program, &info);
+    }
+    return cli_start(&start, &o->config);
+}
