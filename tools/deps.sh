@@ -1,0 +1,21 @@
+#!/bin/sh
+# Installs what building and the demonstration need (default), or all that `make check` uses (deps.sh check), on Debian.
+# Does nothing, and asks for no privilege, when all is there.
+set -eu
+build="gcc libc6-dev meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev clang libclang-rt-14-dev llvm bubblewrap uidmap procps"
+want="$build"
+[ "${1:-}" = check ] && want="$build $check"
+missing=
+for p in $want; do
+    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q ' installed$' || missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+echo "installing:$missing" >&2
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "not root and no sudo: please install:$missing" >&2; exit 1; }
+    as_root=sudo
+fi
+$as_root apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
