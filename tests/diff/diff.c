@@ -11,6 +11,7 @@
 #include "guest/arm64/rows.h"
 #include "guest/guest.h"
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -556,6 +557,7 @@ int main(int argc, char **argv)
     static const struct argp argp = {table, parse, NULL, "Compares engines instruction by instruction.", 0, 0, 0};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     rng = o.seed * 0x9e3779b97f4a7c15ull | 1;
+    signal(SIGPIPE, SIG_IGN); /* a runner that died is noticed when its results are missing */
     for (unsigned k = 0; k < o.count; k++)
         runner_start(&o.runner[k]);
     if (o.cases)

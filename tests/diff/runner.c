@@ -16,6 +16,7 @@ void runner_recover(void);
 
 static struct test_case current;
 static struct test_result result;
+static volatile int running; /* the code under test, or where it jumped */
 
 /* The kernel's struct fpsimd_context, found in the frame. */
 static void read_extra(const ucontext_t *uc, struct test_result *r)
@@ -41,7 +42,7 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
 {
     ucontext_t *uc = ctx;
     uint64_t pc = uc->uc_mcontext.pc;
-    if (pc < (uint64_t)code_area || pc > (uint64_t)(code_area + CASE_WORDS)) {
+    if (!running) {
         static const char text[] = "runner: signal outside of the code under test\n";
         (void)!write(2, text, sizeof text - 1);
         _exit(3);
@@ -55,6 +56,7 @@ static void on_signal(int sig, siginfo_t *si, void *ctx)
     result.out.nzcv = uc->uc_mcontext.pstate & 0xf0000000u;
     read_extra(uc, &result);
     uc->uc_mcontext.pc = (uint64_t)runner_recover;
+    running = 0;
 }
 
 static void fill(uint64_t *p, uint32_t seed)
@@ -108,7 +110,9 @@ int main(void)
         for (uint32_t i = current.count; i <= CASE_WORDS; i++) /* jumps past the end leave too */
             code_area[i] = 0x14000000u | ((uint32_t)(((int64_t)runner_leave - (int64_t)(code_area + i)) / 4) & 0x3ffffffu);
         __builtin___clear_cache((char *)code_area, (char *)(code_area + CASE_WORDS + 1));
+        running = 1;
         runner_enter(&current.in, &result.out);
+        running = 0;
         result.data_hash = hash(data);
         if (write(1, &result, sizeof result) != sizeof result)
             return 1;
