@@ -4,14 +4,19 @@ BUILD ?= build
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
+deps:
+	@tools/deps.sh
+
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD)
 
-demo: all
+demo: deps all
 	@tools/demo.sh $(BUILD)/demotic
 
 check: all
-	@tools/check.sh $(BUILD)
+	@tools/deps.sh check
+	@ninja -C $(BUILD)
+	@tools/check.py $(BUILD)
 
 bench: all
 	@bench/run.py --demotic $(BUILD)/demotic --write docs/performance.md
@@ -35,4 +40,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check bench fuzz soak asan lint format clean
+.PHONY: all deps demo check bench fuzz soak asan lint format clean

@@ -120,13 +120,19 @@ int cli_start(struct process_start *start, struct process_config *config)
             close(fd);
     }
     start->config = config;
+    const struct guest *guest = guest_by_name("arm64");
+    const struct host *host = config->engine_name ? host_by_name(config->engine_name) : host_best();
     if (config->dump) {
-        if (!debug_dump_parse(config->dump))
-            return 64;
+        start->on_unit_ctx = debug_dump_open(config->dump, guest, host);
         start->on_unit = debug_dump_unit;
+        if (!start->on_unit_ctx)
+            return 64;
     }
-    if (config->trace && debug_trace_open(config->trace))
+    if (config->trace) {
         start->on_step = debug_trace_step;
+        if (!debug_trace_open(config->trace, guest))
+            return 64;
+    }
     if (config->stats)
         start->on_exit = debug_stats_print;
     return process_run(start);

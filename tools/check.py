@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""`make check`: every test suite, one after the other, with one closing line "N passed, N failed".
+
+    tools/check.py BUILD [--only STAGE]... [--list]
+
+What is fetched (QEMU as the oracle, Debian roots) is kept under BUILD and used again.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+ENGINES = {  # the matrix that must agree
+    'jit': [],
+    'interp': ['--engine', 'interp'],
+    'jit, no optimiser': ['--no-opt'],
+    'jit, not linked': ['--no-link'],
+    'jit, one instruction a unit': ['--max-insns', '1'],
+    'jit, chaos and 1 MiB of code': ['--chaos', '--cache-size', '1'],
+}
+
+
+class Check:
+    def __init__(self, build):
+        self.build = build
+        self.demotic = os.path.join(build, 'demotic')
+        self.passed = self.failed = 0
+        self._qemu = None
+
+    @property
+    def qemu(self):
+        if not self._qemu:
+            self._qemu = subprocess.run(['tools/get-qemu.sh', os.path.join(self.build, 'oracle')], stdout=subprocess.PIPE,
+                                        check=True, text=True).stdout.strip()
+        return self._qemu
+
+    def count(self, name, passed, failed):
+        self.passed += passed
+        self.failed += failed
+        print(f'   {name}: {passed} passed, {failed} failed', flush=True)
+
+    def run(self, name, command, pattern=r'^(\d+) passed, (\d+) failed', timeout=1500, env=None):
+        """Runs a suite and adds up the counts on its last line that matches; anything else that goes wrong is one failure."""
+        try:
+            p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, errors='replace',
+                               env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
+            out, status = p.stdout, p.returncode
+        except subprocess.TimeoutExpired as e:
+            out, status = (e.stdout or b'').decode(errors='replace') + f'\ntimeout after {timeout} s\n', 1
+        found = re.findall(pattern, out, re.M)
+        passed, failed = (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
+        if status and not failed:
+            failed = 1
+        if failed or not found:
+            print('\n'.join('      ' + line for line in out.rstrip().split('\n')[-60:]))
+        if not found and not failed:
+            failed = 1
+        self.count(name, passed, failed)
+
+    def meson(self, name, *args, timeout=900):
+        log = os.path.join(self.build, 'meson-logs', 'testlog.json')
+        env = {**os.environ, 'DEMOTIC_QEMU': self.qemu if 'oracle' in args else os.environ.get('DEMOTIC_QEMU', '')}
+        if not env['DEMOTIC_QEMU']:
+            del env['DEMOTIC_QEMU']
+        subprocess.run(['meson', 'test', '-C', self.build, '--no-rebuild', *args], stdout=subprocess.DEVNULL, env=env, timeout=timeout)
+        passed = failed = 0
+        for line in open(log):
+            t = json.loads(line)
+            ok = t['result'] in ('OK', 'EXPECTEDFAIL', 'SKIP')
+            inner = re.search(r'\[  PASSED  \] (\d+) test', t.get('stdout') or '')
+            passed += int(inner.group(1)) if ok and inner else ok
+            failed += not ok
+            if not ok:
+                print(f'      {t["name"]}: {t["result"]}')
+                print('\n'.join('      ' + x for x in ((t.get('stdout') or '') + (t.get('stderr') or '')).split('\n')[-30:]))
+        self.count(name, passed, failed)
+
+    # -- the stages, in order --------------------------------------------------------------------
+
+    def lint(self):
+        """the direction of includes"""
+        self.run('includes', ['sh', '-c', 'python3 tools/check-includes.py src && echo 1 passed, 0 failed'])
+
+    def unit(self):
+        """unit and golden tests of every module"""
+        self.meson('unit tests', '--no-suite', 'oracle')
+
+    def oracle(self):
+        """floating point and SIMD against QEMU, by operation"""
+        self.meson('operations against the oracle', '--suite', 'oracle')
+
+    def rows(self):
+        """every row of the Arm64 table: QEMU, jit and interpreter"""
+        diff = os.path.join(self.build, 'tests/diff/diff')
+        base = [diff, '--runner', os.path.join(self.build, 'tests/diff/runner'), '--oracle', self.qemu, '--skip', 'tests/diff/skip.txt']
+        for group in (('jit', 'interp'), ('jit, no optimiser', 'jit, not linked', 'jit, one instruction a unit')):
+            subjects = []
+            for e in group:
+                subjects += ['--subject', ' '.join([self.demotic] + ENGINES[e])]
+            self.run('rows: ' + '; '.join(group), base + subjects + ['--cases', '96' if 'interp' in group else '24', '--sequences', '3000'],
+                     pattern=r'^(\d+) cases, (\d+) failures')
+
+    def planted(self):
+        """a wrong result planted in one instruction's lift is found and named"""
+        self.run('planted defect', ['tests/planted.sh', self.build, self.qemu])
+
+    def linux(self):
+        """the Linux layer: small C programs that assert what a kernel does"""
+        for e in ('jit', 'interp', 'jit, chaos and 1 MiB of code'):
+            self.run('linux, ' + e, ['tests/linux/run.py', '--build', self.build, '--demotic', self.demotic] +
+                     ['--option=' + x for x in ENGINES[e]])
+
+    def programs(self):
+        """real programs against their native builds"""
+        self.run('programs', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots')], timeout=2400)
+
+    def windows(self):
+        """Windows' cmd.exe for Arm64"""
+        self.run('windows', ['tests/windows.sh', self.build])
+
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'programs', 'windows']
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('build')
+    p.add_argument('--only', action='append', choices=Check.STAGES)
+    p.add_argument('--list', action='store_true')
+    o = p.parse_args()
+    check = Check(os.path.abspath(o.build))
+    os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for s in Check.STAGES:
+        stage = getattr(check, s)
+        if o.list:
+            print(f'{s:10} {stage.__doc__}')
+        elif not o.only or s in o.only:
+            print(f'== {s}: {stage.__doc__}', flush=True)
+            t = time.time()
+            try:
+                stage()
+            except Exception as e:  # a stage that cannot run has failed; the others still run
+                print(f'   {s}: {e}')
+                check.failed += 1
+            print(f'   ({time.time() - t:.0f} s)', flush=True)
+    if not o.list:
+        print(f'{check.passed} passed, {check.failed} failed')
+    return check.failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
