@@ -1,37 +1,41 @@
-# The front door; Meson does the work.
+# The front door; Meson does the work.  What building, testing or the demonstration need is installed first
+# (tools/deps.sh: Debian packages, only if missing).
 BUILD ?= build
 
-all: $(BUILD)/build.ninja
+all:
+	@tools/deps.sh
+	@[ -e $(BUILD)/build.ninja ] || meson setup $(BUILD)
 	@ninja -C $(BUILD)
 
-deps:
-	@tools/deps.sh
-
-$(BUILD)/build.ninja:
-	@meson setup $(BUILD)
-
-demo: deps all
+demo: all
 	@tools/demo.sh $(BUILD)/demotic
 
-check: all
+check:
 	@tools/deps.sh check
-	@ninja -C $(BUILD)
+	@$(MAKE) --no-print-directory all
 	@tools/check.py $(BUILD)
 
-bench: all
-	@bench/run.py --demotic $(BUILD)/demotic --write docs/performance.md
+bench:
+	@tools/deps.sh check
+	@$(MAKE) --no-print-directory all
+	@bench/run.py --demotic $(BUILD)/demotic --qemu $$(tools/get-qemu.sh $(BUILD)/oracle) --roots $(BUILD)/roots --write docs/performance.md
 
+# Without end, unless SECONDS_EACH=N is given.
 fuzz: all
 	@tools/fuzz.sh $(BUILD)
 
+# The long suites; their last results are in docs/testing.md.
 soak: all
 	@tools/soak.sh $(BUILD)
 
 asan:
-	@meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false 2>/dev/null || true
+	@tools/deps.sh check
+	@[ -e build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	@ninja -C build-asan && meson test -C build-asan --no-suite oracle --print-errorlogs
 
 lint:
+	@tools/deps.sh check
+	@$(MAKE) --no-print-directory all
 	@tools/lint.sh $(BUILD)
 
 format:
@@ -40,4 +44,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all deps demo check bench fuzz soak asan lint format clean
+.PHONY: all demo check bench fuzz soak asan lint format clean
