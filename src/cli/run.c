@@ -130,7 +130,7 @@ int cli_start(struct process_start *start, struct process_config *config)
     }
     if (config->trace) {
         start->on_step = debug_trace_step;
-        if (!debug_trace_open(config->trace, guest))
+        if (!debug_trace_open(&config->trace, guest))
             return 64;
     }
     if (config->stats)
