@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Runs the tests of kernel behaviour: natively (they must hold on a real kernel), and built for arm64 under Demotic.
+
+    run.py                            native only
+    run.py --demotic build/demotic    and under Demotic
+    run.py --demotic ... --matrix     with every set of options in MATRIX
+
+Each program prints TAP. A program listed in known-failures.txt ("name [options]: reason") is expected to fail; if it
+passes, that fails the run too, so that the list stays true.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+here = Path(__file__).resolve().parent
+CFLAGS = ["-O1", "-g", "-Wall", "-Wno-unused-result", "-Wno-stringop-overflow", "-pthread", "-static"]
+MATRIX = [
+    [],
+    ["--engine", "interp"],
+    ["--no-opt"],
+    ["--no-link"],
+    ["--max-insns", "1"],
+    ["--chaos", "1"],
+    ["--random-signals"],
+]
+
+
+def build(cc, source, out):
+    if out.exists() and out.stat().st_mtime > max(source.stat().st_mtime, (here / "test.h").stat().st_mtime):
+        return None
+    r = subprocess.run([*cc, *CFLAGS, "-o", str(out), str(source)], capture_output=True, text=True)
+    return r.stderr if r.returncode else None
+
+
+def run(command, timeout):
+    """(number of checks that passed, list of what failed)"""
+    start = time.monotonic()
+    try:
+        r = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, start_new_session=True
+        )
+        out, err, status = r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace"), r.returncode
+    except subprocess.TimeoutExpired as e:
+        out = (e.stdout or b"").decode(errors="replace")
+        err, status = (e.stderr or b"").decode(errors="replace"), f"time-out after {timeout} s"
+    passed = len(re.findall(r"^ok ", out, re.M))
+    bad = re.findall(r"^not ok .*", out, re.M)
+    plan = re.search(r"^1\.\.(\d+)$", out, re.M)
+    if not plan or (status not in (0, 1)) or (status == 1 and not bad):
+        last = out.strip().splitlines()[-1:] or ["nothing printed"]
+        bad.append(f"ended early: status {status}, last: {last[0]}; {err.strip()[-300:]}")
+    elif int(plan[1]) != passed + len(bad):
+        bad.append(f"{plan[1]} checks planned, {passed + len(bad)} made")
+    return passed, bad, time.monotonic() - start
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--demotic", help="the demotic binary")
+    p.add_argument("--option", action="append", default=[], help="an option to give to it (repeatable)")
+    p.add_argument("--matrix", action="store_true", help="all sets of options")
+    p.add_argument("--only-demotic", action="store_true", help="do not run natively")
+    p.add_argument("--native-cc", default="cc")
+    p.add_argument("--cross-cc", default="aarch64-linux-gnu-gcc")
+    p.add_argument("--build-dir", default=os.environ.get("MESON_BUILD_ROOT", "/tmp") + "/linux-tests")
+    p.add_argument("--timeout", type=float, default=60)
+    p.add_argument("--jobs", type=int, default=1)
+    p.add_argument("-v", "--verbose", action="store_true")
+    p.add_argument("names", nargs="*", help="which tests (all)")
+    a = p.parse_args()
+    sources = [s for s in sorted(here.glob("*.c")) if not a.names or s.stem in a.names]
+    known = {}
+    if (here / "known-failures.txt").exists():
+        for line in (here / "known-failures.txt").read_text().splitlines():
+            if line.strip() and not line.startswith("#"):
+                key, _, reason = line.partition(":")
+                known[key.strip()] = reason.strip()
+
+    variants = [] if a.only_demotic else [("native", [a.native_cc], [])]
+    if a.demotic:
+        for options in MATRIX if a.matrix else [a.option]:
+            name = " ".join(["demotic", *options])
+            variants.append((name, [a.cross_cc], [os.path.abspath(a.demotic), *options]))
+    ok = True
+    for name, cc, prefix in variants:
+        out_dir = Path(a.build_dir) / ("arm64" if prefix else "native")
+        out_dir.mkdir(parents=True, exist_ok=True)
+
+        def one(source):
+            exe = out_dir / source.stem
+            error = build(cc, source, exe)
+            if error:
+                return source.stem, 0, ["does not compile: " + error], 0
+            return source.stem, *run([*prefix, str(exe)], a.timeout)
+
+        total = failed = 0
+        with ThreadPoolExecutor(a.jobs) as pool:
+            for test, passed, bad, seconds in pool.map(one, sources):
+                total += passed
+                key = f"{test} {' '.join(prefix[1:])}".strip()
+                excuse = prefix and (known.get(key) or known.get(test))
+                if bad and excuse:
+                    print(f"  {test}: known failure: {excuse}")
+                    continue
+                if excuse and not bad:
+                    bad = [f"passes, but is listed as a known failure ({excuse})"]
+                failed += len(bad)
+                if bad or a.verbose:
+                    print(f"  {test}: {passed} ok, {len(bad)} not ok ({seconds:.1f} s)")
+                for line in bad:
+                    print("    " + line)
+        print(f"{name}: {len(sources)} programs, {total} checks passed, {failed} failed")
+        ok &= not failed
+    sys.exit(0 if ok else 1)
+
+
+main()
