@@ -196,9 +196,10 @@ void opt_fold(struct ir_unit *u)
     struct fold f = {.u = u, .region = 1, .fp_region = 1};
     bool dead = false;
 
+    u->capacity = count + 16; /* seldom more come out than went in */
+    u->insts = arena_alloc(u->arena, u->capacity * sizeof(*u->insts));
     f.width_capacity = u->capacity;
     f.width = arena_alloc(u->arena, f.width_capacity);
-    u->insts = arena_alloc(u->arena, u->capacity * sizeof(*u->insts));
     u->count = 1;
     for (ir_ref r = 1; r < count; r++) {
         struct ir_inst in = old[r];

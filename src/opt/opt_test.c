@@ -30,6 +30,36 @@ static void test_golden(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* The units in docs/ir.md are units. */
+static void test_document(void **state)
+{
+    char *text = calloc(1, 1 << 17), *p = text;
+    FILE *f = fopen(SOURCE_DIR "/../docs/ir.md", "r");
+    unsigned units = 0;
+
+    assert_non_null(f);
+    assert_true(fread(text, 1, (1 << 17) - 1, f) > 0);
+    fclose(f);
+    while ((p = strstr(p, "```ir\n"))) {
+        struct arena arena = {0};
+        struct ir_unit u;
+        const char *error;
+        char *end = strstr(p += 6, "```");
+
+        assert_non_null(end);
+        *end = 0;
+        ir_unit_init(&u, &arena, random_slots, RANDOM_SLOTS);
+        if (!ir_parse(&u, p, &error) || (error = ir_verify(&u)))
+            fail_msg("docs/ir.md, unit %u: %s", units, error);
+        assert_string_equal(ir_print(&u), p);
+        arena_free(&arena);
+        p = end + 1;
+        units++;
+    }
+    assert_true(units >= 5);
+    free(text);
+}
+
 /* -- random units ------------------------------------------------------------------------------------ */
 
 /* What a straight walk leaves: slots, and what every memory access and way out saw of them. */
@@ -319,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_document),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests_name("opt", tests, NULL, NULL);
