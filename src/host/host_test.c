@@ -488,6 +488,31 @@ static void test_loop(void **unused)
     assert_int_equal(harness_state(h)->r[1], 500500);
 }
 
+/* More values alive at once than any host has registers, or room it would rather use. */
+static void test_many_values(void **unused)
+{
+    enum { MANY = 1000 };
+    char *text = malloc(200 * MANY), *p = text;
+    p += sprintf(p, "insn 0x1000, 4\nv2 = get.i64 r14\n");
+    for (unsigned n = 0; n < MANY; n++)
+        p += sprintf(p, "v%u = load.i64.i64 [v2 + 0x%x]\n", 3 + n, 8 * n);
+    p += sprintf(p, "v%u = const.i64 0x0\n", 3 + MANY);
+    for (unsigned n = 0; n < MANY; n++)
+        p += sprintf(p, "v%u = %s.i64 v%u, v%u\n", 4 + MANY + n, n % 2 ? "sub" : "add", 3 + MANY + n, 3 + n);
+    sprintf(p, "set r0, v%u\nexit.breakpoint 0x1004\n", 3 + 2 * MANY);
+    struct test_code c = compile(0x1000, text);
+    uint64_t sum = 0;
+    for (unsigned n = 0; n < MANY; n++) {
+        uint64_t v = n * 0x123456789abcdefull;
+        memcpy(h->memory + 8 * n, &v, 8);
+        sum = n % 2 ? sum - v : sum + v;
+    }
+    harness_run(h, c.entry);
+    assert_end(IR_EXIT_BREAKPOINT, 0x1004);
+    assert_int_equal(harness_state(h)->r[0], sum);
+    free(text);
+}
+
 /* Too small a buffer is refused and nothing beyond it is written. */
 static void test_room(void **unused)
 {
@@ -540,7 +565,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_fault_after_link, setup), cmocka_unit_test_setup(test_unaligned, setup),
         cmocka_unit_test_setup(test_atomics, setup),   cmocka_unit_test_setup(test_helper, setup),
         cmocka_unit_test_setup(test_fp_flags, setup),  cmocka_unit_test_setup(test_loop, setup),
-        cmocka_unit_test_setup(test_room, setup),      cmocka_unit_test_setup(test_relocation, setup),
+        cmocka_unit_test_setup(test_many_values, setup), cmocka_unit_test_setup(test_room, setup),
+        cmocka_unit_test_setup(test_relocation, setup),
     };
     the_host = host_by_name(argc > 1 ? argv[1] : "interp");
     if (the_host == NULL)

@@ -12,9 +12,7 @@
     X(MULHU) X(MULHS) X(UDIV) X(SDIV) X(UREM) X(SREM) X(EXTR)
 #define INTERP_UNARY(X) \
     X(NEG) X(NOT) X(CLZ) X(CTZ) X(POPCNT) X(BSWAP)
-/* Comparisons that hold for the zero-extended values of any width, and those that need the sign. */
-#define INTERP_CMP(X) X(E) X(NE) X(B) X(AE) X(BE) X(A)
-#define INTERP_CMP_SIGNED(X) X(L) X(GE) X(LE) X(G)
+#define INTERP_CMP(X) X(E) X(NE) X(B) X(AE) X(BE) X(A) X(L) X(GE) X(LE) X(G)
 #define INTERP_CC(X) \
     X(O) X(NO) X(B) X(AE) X(E) X(NE) X(BE) X(A) X(S) X(NS) X(P) X(NP) X(L) X(GE) X(LE) X(G)
 
@@ -27,7 +25,7 @@
     X(NOP) X(EVAL) X(EVAL_FP) X(CONST) X(COPY_8) X(COPY_16) X(COPY_32) X(ZEXT_128) X(ZEXT_256) \
     INTERP_BY_SIZE(X, GET) INTERP_BY_SIZE(X, SET) \
     INTERP_BY_WIDTH(X, ADC) INTERP_BY_WIDTH(X, SBC) INTERP_BY_WIDTH(X, SEXT) \
-    X(BFX) INTERP_BY_WIDTH(X, BFXS) X(BFI) X(SELECT_8) X(SELECT_16) X(SELECT_32) \
+    X(BIG_FRAME) X(BFX) INTERP_BY_WIDTH(X, BFXS) INTERP_BY_WIDTH(X, BFI) X(SELECT_8) X(SELECT_16) X(SELECT_32) \
     INTERP_WITH_IMM(X, FLAGS_ADD) INTERP_WITH_IMM(X, FLAGS_SUB) INTERP_BY_WIDTH(X, FLAGS_ADC) \
     INTERP_BY_WIDTH(X, FLAGS_SBC) INTERP_BY_WIDTH(X, FLAGS_LOGIC) X(FLAGS_MERGE) \
     X(LOAD_1) X(LOAD_2) X(LOAD_4) X(LOAD_8) X(LOAD_16) X(LOADS_1_32) X(LOADS_1_64) X(LOADS_2_32) X(LOADS_2_64) \
@@ -39,22 +37,23 @@ enum interp_code {
 #define ONE(n) INTERP_##n,
 #define WIDTHS(n) INTERP_##n##32, INTERP_##n##64,
 #define WITH_IMM(n) INTERP_##n##32, INTERP_##n##32_IMM, INTERP_##n##64, INTERP_##n##64_IMM,
-#define CMP(n) INTERP_CMP_##n, INTERP_CMP_##n##_IMM,
-#define CMP_SIGNED(n) INTERP_CMP_##n##32, INTERP_CMP_##n##32_IMM, INTERP_CMP_##n##64, INTERP_CMP_##n##64_IMM,
+#define CMP(n) INTERP_CMP_##n##32, INTERP_CMP_##n##32_IMM, INTERP_CMP_##n##64, INTERP_CMP_##n##64_IMM,
 #define CC(n) INTERP_COND_##n,
     INTERP_OTHER(ONE) INTERP_BINARY(WITH_IMM) INTERP_BINARY_REG(WIDTHS) INTERP_UNARY(WIDTHS) INTERP_CMP(CMP)
-    INTERP_CMP_SIGNED(CMP_SIGNED) INTERP_CC(CC)
+    INTERP_CC(CC)
 #undef ONE
 #undef WIDTHS
 #undef WITH_IMM
 #undef CMP
-#undef CMP_SIGNED
 #undef CC
     INTERP_CODE_COUNT
 };
 
 /* One operation.  Cells are 64-bit words of the frame; a value of more than 64 bits has 2 or 4; bits
- * above a value's type are zero in its first word.  Cell 0 is always zero: the absent argument. */
+ * above a value's type are zero in its first word.  The frame is the struct cpu itself: words of
+ * cpu.host_frame, and 64-bit and 128-bit slots where they lie, so that most GETs and SETs need no operation of
+ * their own.  A unit with too many values for that begins with BIG_FRAME: its cells are words of
+ * interp_cpu.frame and no slots. */
 struct interp_op {
     uint16_t code;                     /* enum interp_code */
     uint8_t op, type, lane, attr, arg; /* as in the IR; arg: the first argument's type */
@@ -89,13 +88,16 @@ static inline const struct interp_unit *interp_unit_of(const struct interp_op *o
     return CONTAINER_OF(op - op->index, struct interp_unit, ops);
 }
 
-#define INTERP_FRAME_WORDS 65536u /* indexes are 16 bits */
-#define INTERP_ZERO_WORDS 4u      /* cell 0 */
+#define INTERP_ZERO_CELL ((unsigned)(offsetof(struct cpu, host_frame) / 8)) /* always zero: the absent argument */
+#define INTERP_ZERO_WORDS 4u
+#define INTERP_FIRST_CELL (INTERP_ZERO_CELL + INTERP_ZERO_WORDS)
+#define INTERP_CPU_WORDS (INTERP_ZERO_CELL + (unsigned)(sizeof(((struct cpu *)0)->host_frame) / 8))
+#define INTERP_BIG_WORDS 65536u /* indexes are 16 bits */
 
 /* A cpu's: */
 struct interp_cpu {
     jmp_buf leave; /* out of a faulting access */
-    uint64_t frame[INTERP_FRAME_WORDS + 4]; /* touched only as far as units need it */
+    uint64_t frame[INTERP_BIG_WORDS + 4]; /* touched only as far as units need it */
 };
 
 /* cpu.host_area */

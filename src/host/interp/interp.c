@@ -6,6 +6,7 @@
  *
  * Known limitations: a 256-bit access that crosses into an unmapped page may be half done. */
 #include "host/interp/code.h"
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -31,6 +32,7 @@ static bool interp_cpu_init(struct cpu *cpu)
         return false;
     cpu->host_area[INTERP_AREA_CPU] = (uint64_t)(uintptr_t)p;
     cpu->host_area[INTERP_AREA_OP] = 0;
+    memset((uint64_t *)(void *)cpu + INTERP_ZERO_CELL, 0, 8 * INTERP_ZERO_WORDS);
     return true;
 }
 

@@ -376,23 +376,25 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
 #define ONE(n) &&at_##n,
 #define WIDTHS(n) &&at_##n##32, &&at_##n##64,
 #define WITH_IMM(n) &&at_##n##32, &&at_##n##32_IMM, &&at_##n##64, &&at_##n##64_IMM,
-#define CMP(n) &&at_CMP_##n, &&at_CMP_##n##_IMM,
-#define CMP_SIGNED(n) &&at_CMP_##n##32, &&at_CMP_##n##32_IMM, &&at_CMP_##n##64, &&at_CMP_##n##64_IMM,
+#define CMP(n) &&at_CMP_##n##32, &&at_CMP_##n##32_IMM, &&at_CMP_##n##64, &&at_CMP_##n##64_IMM,
 #define CC(n) &&at_COND_##n,
         INTERP_OTHER(ONE) INTERP_BINARY(WITH_IMM) INTERP_BINARY_REG(WIDTHS) INTERP_UNARY(WIDTHS) INTERP_CMP(CMP)
-        INTERP_CMP_SIGNED(CMP_SIGNED) INTERP_CC(CC)
+        INTERP_CC(CC)
 #undef ONE
 #undef WIDTHS
 #undef WITH_IMM
 #undef CMP
-#undef CMP_SIGNED
 #undef CC
     };
-    struct interp_cpu *self = (struct interp_cpu *)(uintptr_t)cpu->host_area[INTERP_AREA_CPU];
-    uint64_t *f = self->frame;
+    uint64_t *f = (uint64_t *)(void *)cpu;
     goto *handlers[op->code];
 
     HANDLER(NOP) NEXT;
+    HANDLER(BIG_FRAME)
+    {
+        f = ((struct interp_cpu *)(uintptr_t)cpu->host_area[INTERP_AREA_CPU])->frame;
+        NEXT;
+    }
     HANDLER(EVAL)
     {
         evaluate(op, f, NULL);
@@ -502,6 +504,13 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
         f[op->dst] = (W)sign_extend(f[op->a] >> pos, len); \
         NEXT; \
     } \
+    HANDLER(BFI##bits) \
+    { \
+        unsigned pos = op->imm & 0xff, len = (unsigned)(op->imm >> 8); \
+        uint64_t mask = (~0ull >> (64 - len)) << pos; \
+        f[op->dst] = (W)((f[op->a] & ~mask) | (f[op->b] << pos & mask)); \
+        NEXT; \
+    } \
     HANDLER(FLAGS_ADC##bits) \
     { \
         W a = (W)f[op->a], b = (W)f[op->b], c = CARRY; \
@@ -516,7 +525,7 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
     } \
     HANDLER(FLAGS_LOGIC##bits) \
     { \
-        f[op->dst] = result_flags(f[op->a], bits); \
+        f[op->dst] = result_flags((W)f[op->a], bits); \
         NEXT; \
     }
     WITH_CARRY(uint32_t, 32)
@@ -555,13 +564,6 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
         f[op->dst] = bits_get(f[op->a], op->imm & 0xff, (unsigned)(op->imm >> 8));
         NEXT;
     }
-    HANDLER(BFI)
-    {
-        unsigned pos = op->imm & 0xff, len = (unsigned)(op->imm >> 8);
-        uint64_t mask = (~0ull >> (64 - len)) << pos;
-        f[op->dst] = (f[op->a] & ~mask) | (f[op->b] << pos & mask);
-        NEXT;
-    }
 #define SELECT(name, words) \
     HANDLER(name) \
     { \
@@ -578,14 +580,21 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
         f[op->dst] = DO_##n(a, b); \
         NEXT; \
     }
-#define CMP(n) CMP_AT(n, n, uint64_t, f[op->b]) CMP_AT(n##_IMM, n, uint64_t, op->imm)
-    INTERP_CMP(CMP)
-#define CMP_SIGNED(n) \
-    CMP_AT(n##32, n, int32_t, f[op->b]) \
-    CMP_AT(n##32_IMM, n, int32_t, op->imm) \
-    CMP_AT(n##64, n, int64_t, f[op->b]) \
-    CMP_AT(n##64_IMM, n, int64_t, op->imm)
-    INTERP_CMP_SIGNED(CMP_SIGNED)
+#define CMP_WIDTHS(n, W32, W64) \
+    CMP_AT(n##32, n, W32, f[op->b]) \
+    CMP_AT(n##32_IMM, n, W32, op->imm) \
+    CMP_AT(n##64, n, W64, f[op->b]) \
+    CMP_AT(n##64_IMM, n, W64, op->imm)
+    CMP_WIDTHS(E, uint32_t, uint64_t)
+    CMP_WIDTHS(NE, uint32_t, uint64_t)
+    CMP_WIDTHS(B, uint32_t, uint64_t)
+    CMP_WIDTHS(AE, uint32_t, uint64_t)
+    CMP_WIDTHS(BE, uint32_t, uint64_t)
+    CMP_WIDTHS(A, uint32_t, uint64_t)
+    CMP_WIDTHS(L, int32_t, int64_t)
+    CMP_WIDTHS(GE, int32_t, int64_t)
+    CMP_WIDTHS(LE, int32_t, int64_t)
+    CMP_WIDTHS(G, int32_t, int64_t)
 
     /* guest memory */
 #define PLACE guest_place(cpu, op, address_of(op, f))
@@ -685,16 +694,23 @@ void GUEST_CODE interp_run(struct cpu *cpu, const struct interp_op *op)
     }
 
     /* control */
+    /* Branches do not poll: in the middle of an instruction's own loop there is no PC to leave with. */
+    HANDLER(BR)
+    {
+        op += op->skip;
+        goto *handlers[op->code];
+    }
+    HANDLER(BR_IF)
+    {
+        op += f[op->a] ? op->skip : 1;
+        goto *handlers[op->code];
+    }
 #define GO_TO(target) \
     do { \
         op = (target); \
+        f = (uint64_t *)(void *)cpu; \
         goto *handlers[op->code]; \
     } while (0)
-    /* Branches do not poll: in the middle of an instruction's own loop there is no PC to leave with. */
-    HANDLER(BR)
-    GO_TO(op + op->skip);
-    HANDLER(BR_IF)
-    GO_TO(f[op->a] ? op + op->skip : op + 1);
     HANDLER(JUMP_IF)
     {
         if (!f[op->a])

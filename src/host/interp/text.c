@@ -7,11 +7,10 @@ static const char *const names[INTERP_CODE_COUNT] = {
 #define ONE(n) #n,
 #define WIDTHS(n) #n "32", #n "64",
 #define WITH_IMM(n) #n "32", #n "32_IMM", #n "64", #n "64_IMM",
-#define CMP(n) "CMP_" #n, "CMP_" #n "_IMM",
-#define CMP_SIGNED(n) "CMP_" #n "32", "CMP_" #n "32_IMM", "CMP_" #n "64", "CMP_" #n "64_IMM",
+#define CMP(n) "CMP_" #n "32", "CMP_" #n "32_IMM", "CMP_" #n "64", "CMP_" #n "64_IMM",
 #define CC(n) "COND_" #n,
     INTERP_OTHER(ONE) INTERP_BINARY(WITH_IMM) INTERP_BINARY_REG(WIDTHS) INTERP_UNARY(WIDTHS) INTERP_CMP(CMP)
-    INTERP_CMP_SIGNED(CMP_SIGNED) INTERP_CC(CC)
+    INTERP_CC(CC)
 };
 
 unsigned interp_disassemble(const uint8_t *code, size_t n, uint64_t pc, char *out, size_t size)
