@@ -6,6 +6,7 @@
 #include "debug/trace.h"
 #include "linux/path.h"
 #include "program/program.h"
+#include "support/fd.h"
 #include "support/log.h"
 #include <elf.h>
 #include <errno.h>
@@ -114,10 +115,7 @@ int cli_start(struct process_start *start, struct process_config *config)
             log_warn("%s: %s", config->log_path, strerror(errno));
             return 64;
         }
-        int high = fcntl(fd, F_DUPFD_CLOEXEC, 950);
-        log_set_fd(high < 0 ? fd : high);
-        if (high >= 0)
-            close(fd);
+        log_set_fd(fd_own(fd));
     }
     start->config = config;
     const struct guest *guest = guest_by_name("arm64");

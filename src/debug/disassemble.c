@@ -6,6 +6,7 @@
  * The helper is searched in $DEMOTIC_DISAS, beside the program, in ../libexec/demotic, and where a build
  * tree has it. */
 #include "debug/disassemble.h"
+#include "support/fd.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -57,18 +58,6 @@ static pid_t quiet_fork(void)
     return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 }
 
-static int high_descriptor(int fd)
-{
-    struct rlimit limit;
-    int high = -1;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 64)
-        high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(limit.rlim_cur < 65536 ? limit.rlim_cur : 65536) - 32);
-    if (high < 0)
-        return fd;
-    close(fd);
-    return high;
-}
-
 static bool start_helper(void)
 {
     char path[PATH_MAX];
@@ -92,7 +81,7 @@ static bool start_helper(void)
     if (child > 0)
         while (waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
             ;
-    helper = high_descriptor(pair[0]);
+    helper = fd_own(pair[0]);
     helper_owner = getpid();
     return child > 0;
 }

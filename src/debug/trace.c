@@ -7,6 +7,7 @@
 #include "debug/trace.h"
 #include "guest/cpu.h"
 #include "memory/memory.h"
+#include "support/fd.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -57,11 +58,7 @@ bool debug_trace_open(const char **file, const struct guest *guest)
             log_warn("--trace=%s: %s", path, strerror(errno));
             return false;
         }
-        trace_fd = fcntl(fd, F_DUPFD_CLOEXEC, 900); /* out of the guest's way */
-        if (trace_fd < 0)
-            trace_fd = fd;
-        else
-            close(fd);
+        trace_fd = fd_own(fd);
         if (realpath(path, absolute) != NULL)
             path = absolute;
     }

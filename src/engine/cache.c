@@ -8,8 +8,10 @@
  * passed a quiescent point since; their call/return pairs and jump tables are forgotten there.
  *
  * The memory is a memfd because two mappings must share it; fork would share it too, so a child
- * copies what is used (or starts empty where that is much). */
+ * gets a copy of what is used (or starts empty where that is much).  The parent makes it, before it forks:
+ * while the child copied, the parent would already be writing. */
 #include "engine/internal.h"
+#include "support/fd.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,19 +30,6 @@
 
 static size_t total_size(const struct engine *e) { return e->stub_size + e->chunk_count * e->chunk_size; }
 
-/* Own descriptors lie high, out of the guest's way. */
-static int memfd_high(void)
-{
-    int fd = memfd_create("demotic-code", MFD_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, 960);
-    if (high < 0)
-        return fd;
-    close(fd);
-    return high;
-}
-
 bool cache_create(struct engine *e)
 {
     size_t size = e->config.cache_bytes ? e->config.cache_bytes : DEFAULT_SIZE;
@@ -51,7 +40,7 @@ bool cache_create(struct engine *e)
     if (e->chunk_count < 4)
         e->chunk_count = 4;
     e->stub_size = STUB_SIZE;
-    e->fd = memfd_high();
+    e->fd = fd_own(memfd_create("demotic-code", MFD_CLOEXEC));
     if (e->fd < 0 || ftruncate(e->fd, (off_t)total_size(e)) < 0) {
         log_warn("no memory file for the code cache: %s", strerror(errno));
         return false;
@@ -87,7 +76,7 @@ void cache_destroy(struct engine *e)
     munmap(e->chunks[0].blocks, e->chunk_size / MIN_BLOCK * sizeof(struct block *) * e->chunk_count);
     munmap(e->rw, total_size(e));
     munmap(e->exec, total_size(e));
-    close(e->fd);
+    fd_own_close(e->fd);
     free(e->chunks);
     free(e->order);
 }
@@ -209,26 +198,39 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     return at < b->code + b->size ? b : NULL;
 }
 
-bool cache_after_fork(struct engine *e)
+bool cache_before_fork(struct engine *e)
 {
     size_t used = 0;
     for (unsigned i = 0; i < e->chunk_count; i++)
         used += e->chunks[i].used;
-    bool copy = used <= FORK_COPY_MAX;
-    int fd = memfd_high();
-    bool ok = fd >= 0 && ftruncate(fd, (off_t)total_size(e)) == 0 &&
-              pwrite(fd, e->exec, e->stub_size, 0) == (ssize_t)e->stub_size;
-    for (unsigned i = 0; ok && copy && i < e->chunk_count; i++) {
+    e->fork_copy = used <= FORK_COPY_MAX;
+    e->fork_fd = fd_own(memfd_create("demotic-code", MFD_CLOEXEC));
+    bool ok = e->fork_fd >= 0 && ftruncate(e->fork_fd, (off_t)total_size(e)) == 0 &&
+              pwrite(e->fork_fd, e->exec, e->stub_size, 0) == (ssize_t)e->stub_size;
+    for (unsigned i = 0; ok && e->fork_copy && i < e->chunk_count; i++) {
         const struct chunk *c = &e->chunks[i];
         off_t at = (off_t)(e->stub_size + i * e->chunk_size);
-        ok = !c->used || pwrite(fd, e->exec + at, c->used, at) == (ssize_t)c->used;
+        ok = !c->used || pwrite(e->fork_fd, e->exec + at, c->used, at) == (ssize_t)c->used;
     }
-    if (!ok || mmap(e->rw, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED ||
-        mmap(e->exec, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED)
+    return ok;
+}
+
+void cache_parent_fork(struct engine *e)
+{
+    fd_own_close(e->fork_fd);
+    e->fork_fd = -1;
+}
+
+bool cache_after_fork(struct engine *e)
+{
+    if (e->fork_fd < 0 ||
+        mmap(e->rw, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, e->fork_fd, 0) == MAP_FAILED ||
+        mmap(e->exec, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, e->fork_fd, 0) == MAP_FAILED)
         log_die(127, "no memory for the code cache after fork: %s", strerror(errno));
-    close(e->fd);
-    e->fd = fd;
-    if (copy)
+    fd_own_close(e->fd);
+    e->fd = e->fork_fd;
+    e->fork_fd = -1;
+    if (e->fork_copy)
         return true;
     for (unsigned i = 0; i < e->chunk_count; i++) {
         struct chunk *c = &e->chunks[i];

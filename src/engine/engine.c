@@ -1,5 +1,6 @@
 /* The engine's life: creation, cpus, the lock, invalidation, fork. */
 #include "engine/internal.h"
+#include "support/fd.h"
 #include "support/log.h"
 #include <stdlib.h>
 #include <string.h>
@@ -137,8 +138,20 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
     pthread_mutex_unlock(&e->lock);
 }
 
-void engine_fork_prepare(struct engine *e) { pthread_mutex_lock(&e->lock); }
-void engine_fork_parent(struct engine *e) { pthread_mutex_unlock(&e->lock); }
+void engine_fork_prepare(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    if (!cache_before_fork(e)) { /* the child, if there will be one, says so and ends */
+        fd_own_close(e->fork_fd);
+        e->fork_fd = -1;
+    }
+}
+
+void engine_fork_parent(struct engine *e)
+{
+    cache_parent_fork(e);
+    pthread_mutex_unlock(&e->lock);
+}
 
 void engine_fork_child(struct engine *e, struct cpu *self)
 {

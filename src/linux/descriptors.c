@@ -3,7 +3,7 @@
  * Guest and host share one descriptor table.  Demotic's own descriptors (fd.h) are in it; to the
  * calls that could close or replace one it is not open. */
 #include "linux/convert.h"
-#include "linux/fd.h"
+#include "support/fd.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
 #include <limits.h>

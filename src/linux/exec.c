@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "linux/fd.h"
+#include "support/fd.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
 #include "linux/signals.h"

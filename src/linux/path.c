@@ -21,7 +21,7 @@
  * directories under another's feet may see either state or ENOENT, never something outside both
  * trees.  A directory listing shows one side only. */
 #include "linux/path.h"
-#include "linux/fd.h"
+#include "support/fd.h"
 #include "linux/hostcall.h"
 #include "linux/proc.h"
 #include "linux/process.h"

@@ -1,6 +1,6 @@
 /* Path translation on a made-up root in a temporary directory.  Every question is asked twice: as a
  * process with one thread (openat2) and as one with more (component by component). */
-#include "linux/fd.h"
+#include "support/fd.h"
 #include "linux/path.h"
 #include "linux/process.h"
 #include "linux/syscall.h"

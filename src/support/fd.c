@@ -4,11 +4,11 @@
  * can then neither be given these numbers nor reach them with dup2.  Where hard and soft limit are
  * equal they lie at the upper end below it.  The list is a fixed array of atomics, so that it can
  * be read anywhere. */
-#include "linux/fd.h"
-#include "linux/hostcall.h"
+#include "support/fd.h"
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static _Atomic int own[FD_OWN_MAX]; /* fd + 1, 0: free */
 
@@ -26,25 +26,25 @@ int fd_own(int fd)
 {
     struct rlimit old, room;
 
-    if (fd < 0 || host(prlimit64, 0, RLIMIT_NOFILE, NULL, &old) < 0)
+    if (fd < 0 || getrlimit(RLIMIT_NOFILE, &old) < 0)
         return fd;
     uint64_t from = old.rlim_cur > FD_OWN_MAX ? old.rlim_cur - FD_OWN_MAX : 3;
     room = old;
     if (old.rlim_max >= old.rlim_cur + 2 * FD_OWN_MAX) {
         room.rlim_cur += 2 * FD_OWN_MAX;
-        if (host(prlimit64, 0, RLIMIT_NOFILE, &room, NULL) == 0)
+        if (setrlimit(RLIMIT_NOFILE, &room) == 0)
             from = old.rlim_cur;
         else
             room = old;
     }
-    int64_t moved = host(fcntl, fd, F_DUPFD_CLOEXEC, from);
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)from);
     if (room.rlim_cur != old.rlim_cur)
-        host(prlimit64, 0, RLIMIT_NOFILE, &old, NULL);
+        setrlimit(RLIMIT_NOFILE, &old);
     if (moved < 0)
         return fd;
-    host(close, fd);
-    own_add((int)moved);
-    return (int)moved;
+    close(fd);
+    own_add(moved);
+    return moved;
 }
 
 void fd_own_close(int fd)
@@ -56,7 +56,7 @@ void fd_own_close(int fd)
         if (atomic_compare_exchange_strong(&own[i], &value, 0))
             break;
     }
-    host(close, fd);
+    close(fd);
 }
 
 bool fd_is_own(int fd)
