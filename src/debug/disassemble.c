@@ -34,7 +34,7 @@ static bool failed;
 
 static bool find_helper(char out[PATH_MAX])
 {
-    static const char *const places[] = {"", "../libexec/demotic/", "../../tools/"};
+    static const char *const places[] = {"", "../libexec/demotic/", "tools/"};
     const char *named = getenv("DEMOTIC_DISAS");
     if (named != NULL) {
         snprintf(out, PATH_MAX, "%s", named);
