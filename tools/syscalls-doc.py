@@ -14,12 +14,13 @@ MODES = {
     "CALL": "supported",
     "WAIT": "supported",
     "NONE": "ENOSYS",
+    "MUTE": "ENOSYS",
 }
 
 
 def rows():
     for line in table.read_text().splitlines():
-        m = re.match(r"(PASS|BLOCK|CALL|WAIT|NONE)\(\s*(\w+),\s*(\d+),\s*(\w+),\s*(\w+)", line)
+        m = re.match(r"(PASS|BLOCK|CALL|WAIT|NONE|MUTE)\(\s*(\w+),\s*(\d+),\s*(\w+),\s*(\w+)", line)
         if m:
             yield m[1], m[2], int(m[3])
 
@@ -34,7 +35,7 @@ def text():
         "",
         "- *supported*: Demotic does it, or converts what differs between guest and host and lets the host do it;",
         "- *pass*: the host's kernel does it, with the arguments as they are (* may sleep: a guest signal interrupts it);",
-        "- *ENOSYS*: not supported; the program is told so, and the log names it once.",
+        "- *ENOSYS*: not supported; the program is told so, and the log names it once, unless programs usually do without (`rseq`, `io_uring_setup`, ...).",
         "",
         f"Of Linux' {len(all_rows)} calls for Arm64 {count['supported']} are supported, {count['pass']} passed on, "
         f"{count['ENOSYS']} not supported.",

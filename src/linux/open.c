@@ -85,8 +85,9 @@ static int64_t open_proc(struct thread *t, int dirfd, const char *path, int flag
                                                                : PROC_NOT_OURS;
 }
 
+/* strict: with openat2, which refuses what openat ignores. */
 static int64_t open_translated(struct thread *t, int dirfd, const char *guest,
-                               const struct open_how *how)
+                               const struct open_how *how, bool strict)
 {
     char path[PATH_MAX];
     int flags = (int)how->flags;
@@ -99,7 +100,7 @@ static int64_t open_translated(struct thread *t, int dirfd, const char *guest,
     int64_t fd = open_proc(t, dirfd, path, flags);
     if (fd != PROC_NOT_OURS)
         return fd;
-    if (how->resolve)
+    if (strict)
         return sys_blocking(t, SYS_openat2, (uint64_t)dirfd, (uint64_t)path, (uint64_t)how,
                             sizeof *how, 0, 0);
     return sys_blocking(t, SYS_openat, (uint64_t)dirfd, (uint64_t)path, how->flags, how->mode, 0,
@@ -116,7 +117,7 @@ int64_t sys_openat(struct thread *t, const uint64_t a[6])
     int64_t fd = path_open_quick(t, (int)a[0], guest, how.flags);
     if (fd != PATH_NOT_QUICK)
         return fd;
-    return open_translated(t, (int)a[0], guest, &how);
+    return open_translated(t, (int)a[0], guest, &how, false);
 }
 
 int64_t sys_openat2(struct thread *t, const uint64_t a[6])
@@ -155,7 +156,7 @@ int64_t sys_openat2(struct thread *t, const uint64_t a[6])
             return fd;
         return host(openat2, (int)a[0], guest, &how, sizeof how);
     }
-    return open_translated(t, (int)a[0], guest, &how);
+    return open_translated(t, (int)a[0], guest, &how, true);
 }
 
 int64_t sys_open_by_handle_at(struct thread *t, const uint64_t a[6])

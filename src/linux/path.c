@@ -454,8 +454,8 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
  * its side. */
 static int translate_relative(struct walk *w, int dirfd, const char *guest, char out[PATH_MAX])
 {
+    int64_t r = 0;
     if (is_canonical(guest) && !may_enter_host_tree(guest)) {
-        int64_t r;
         char link[PATH_MAX];
         if (!strchr(guest, '/')) {
             r = host(readlinkat, dirfd, guest, link, sizeof link);
@@ -470,8 +470,8 @@ static int translate_relative(struct walk *w, int dirfd, const char *guest, char
             return 0;
         }
     }
-    int r = dirfd_path(dirfd, w->at);
-    if (r < 0) { /* deleted, or outside of what we can see: the kernel knows best */
+    int e = dirfd_path(dirfd, w->at);
+    if (e < 0) { /* deleted, or outside of what we can see: the kernel knows best */
         strcpy(out, guest);
         return 0;
     }
@@ -482,6 +482,10 @@ static int translate_relative(struct walk *w, int dirfd, const char *guest, char
         return 0;
     }
     walk_side(w);
+    if (r == -ENOENT && !w->in_root) { /* no second tree to look in */
+        strcpy(out, guest);
+        return 0;
+    }
     return walk_run(w, guest, out);
 }
 

@@ -28,6 +28,17 @@ static void name_in_done(const struct name_in *n)
         host(close, n->dir);
 }
 
+/* True if relative path `guest` leads to absolute path `path` on the host as it is: it then stays,
+ * since the kernel keeps the text of a bound name. */
+static bool same_place(const char *path, const char *guest)
+{
+    char cwd[PATH_MAX];
+    if (guest[0] == '/' || host(getcwd, cwd, sizeof cwd) < 0)
+        return false;
+    size_t n = strlen(cwd);
+    return !strncmp(path, cwd, n) && path[n] == '/' && !strcmp(path + n + 1, guest);
+}
+
 /* Prepares the address argument: the guest's own unless it is a path. 0 or -errno. */
 static int name_in(struct thread *t, uint64_t addr, uint64_t len, unsigned flags, struct name_in *n)
 {
@@ -48,7 +59,7 @@ static int name_in(struct thread *t, uint64_t addr, uint64_t len, unsigned flags
     int r = path_translate(t, AT_FDCWD, guest, flags, path);
     if (r < 0)
         return r;
-    if (!strcmp(path, guest))
+    if (!strcmp(path, guest) || same_place(path, guest))
         return 0;
     if (strlen(path) >= sizeof n->un.sun_path) {
         char *slash = strrchr(path, '/');

@@ -2,7 +2,14 @@
 #pragma once
 #include "linux/syscall.h"
 
-enum sys_mode { SYS_MODE_PASS, SYS_MODE_BLOCK, SYS_MODE_CALL, SYS_MODE_WAIT, SYS_MODE_NONE };
+enum sys_mode {
+    SYS_MODE_PASS,
+    SYS_MODE_BLOCK,
+    SYS_MODE_CALL,
+    SYS_MODE_WAIT,
+    SYS_MODE_NONE,
+    SYS_MODE_MUTE
+};
 
 /* Kinds of arguments and results: how --strace shows them (trace_kinds.def). */
 enum sys_kind {
@@ -28,12 +35,14 @@ enum sys_id {
 #define CALL(name, ...)  SYS_ID_##name,
 #define WAIT(name, ...)  SYS_ID_##name,
 #define NONE(name, ...)  SYS_ID_##name,
+#define MUTE(name, ...)  SYS_ID_##name,
 #include "linux/syscalls.def"
 #undef PASS
 #undef BLOCK
 #undef CALL
 #undef WAIT
 #undef NONE
+#undef MUTE
     SYS_ID_COUNT
 };
 
@@ -45,9 +54,11 @@ extern const struct sys_row sys_rows[SYS_ID_COUNT];
 #define CALL(name, ...) sys_fn sys_##name;
 #define WAIT(name, ...) sys_fn sys_##name;
 #define NONE(...)
+#define MUTE(...)
 #include "linux/syscalls.def"
 #undef PASS
 #undef BLOCK
 #undef CALL
 #undef WAIT
 #undef NONE
+#undef MUTE

@@ -683,6 +683,49 @@ static void show_wstatus(struct trace_line *l, uint64_t v, const struct trace_na
     }
 }
 
+/* The mode of an open that makes a file; else nothing. */
+static void show_openmode(struct trace_line *l, uint64_t v, const struct trace_name *names)
+{
+    if (l->args[l->arg - 1] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))
+        show_mode(l, v, names);
+}
+
+static void show_fcntlarg(struct trace_line *l, uint64_t v, const struct trace_name *names)
+{
+    struct flock f;
+    switch ((int)l->args[l->arg - 1]) {
+    case F_GETFD:
+    case F_GETFL:
+    case F_GETOWN:
+    case F_GETSIG:
+    case F_GETLEASE:
+    case F_GETPIPE_SZ:
+    case F_GET_SEALS:
+        return;
+    case F_SETFD:
+        put(l, v == FD_CLOEXEC ? "FD_CLOEXEC" : "%#lx", v);
+        return;
+    case F_SETFL:
+        show_open(l, v, names);
+        return;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        READ(f);
+        put(l, "{l_type=%s, l_whence=%d, l_start=%ld, l_len=%ld}",
+            f.l_type == F_RDLCK   ? "F_RDLCK"
+            : f.l_type == F_WRLCK ? "F_WRLCK"
+                                  : "F_UNLCK",
+            f.l_whence, f.l_start, f.l_len);
+        return;
+    default:
+        show_hex(l, v, names);
+    }
+}
+
 static const struct trace_name no_names[] = {{0, NULL}};
 #define SIDE_IN         false
 #define SIDE_OUT        true
@@ -705,13 +748,17 @@ static void show_args(struct trace_line *l)
         if (k->out && !l->after)
             return;
         l->arg = l->next;
+        unsigned before = l->len;
         put(l, l->next ? ", " : "");
+        unsigned comma = l->len;
         uint64_t v = l->args[l->next];
         if (k->out && l->ret < 0 &&
             !(l->row->args[l->next] == SYS_KIND_TIMESPECEINTR && l->ret == -EINTR))
             show_ptr(l, v, NULL);
         else
             k->show(l, v, k->names);
+        if (l->len == comma) /* this call has no such argument */
+            l->len = before;
     }
 }
 

@@ -25,7 +25,7 @@ MATRIX = [
     ["--no-opt"],
     ["--no-link"],
     ["--max-insns", "1"],
-    ["--chaos", "1"],
+    ["--chaos=1"],
     ["--random-signals"],
 ]
 
