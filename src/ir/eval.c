@@ -1,8 +1,8 @@
 /* The evaluator's entry, and its operations on integers and flags.
  *
  * Every operation is computed in 64 bits from zero- or sign-extended arguments and then cut to the
- * type, so that one text serves all widths.  Floating point and cryptography are computed by src/fp.
- * The sections of ops.def are contiguous ranges of enum ir_op; the entry relies on it. */
+ * type, so that one text serves all widths.  Floating point and cryptography are computed by
+ * src/fp. The sections of ops.def are contiguous ranges of enum ir_op; the entry relies on it. */
 #include "ir/eval_parts.h"
 
 #include <string.h>
@@ -12,8 +12,15 @@ void ir_eval(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr,
              const union ir_value *c, union ir_value *out, struct fp_status *fp)
 {
     const struct eval_args e = {
-        .op = op, .type = type, .lane = lane, .arg_type = arg_type, .attr = attr, .imm = imm,
-        .a = a, .b = b, .c = c,
+        .op = op,
+        .type = type,
+        .lane = lane,
+        .arg_type = arg_type,
+        .attr = attr,
+        .imm = imm,
+        .a = a,
+        .b = b,
+        .c = c,
     };
     union ir_value r = {{0}};
 
@@ -37,7 +44,7 @@ void ir_eval(enum ir_op op, enum ir_type type, enum ir_type lane, unsigned attr,
     *out = r;
 }
 
-/* -- integers ---------------------------------------------------------------------------------- */
+/* -- integers -------------------------------------------------------------------- */
 
 static unsigned int_bits(enum ir_type t)
 {
@@ -127,9 +134,7 @@ static bool eval_int_special(const struct eval_args *e, union ir_value *out)
     switch (e->op) {
     case IR_ZEXT:
     case IR_TRUNC:
-    case IR_BITCAST:
-        convert(e, out);
-        return true;
+    case IR_BITCAST: convert(e, out); return true;
     case IR_SELECT:
         from = e->a->u8[0] & 1 ? e->b : e->c;
         memcpy(out, from, ir_type_size(e->type));
@@ -141,8 +146,7 @@ static bool eval_int_special(const struct eval_args *e, union ir_value *out)
     case IR_CRC32:
         out->u32[0] = crc32(e->a->u32[0], e->b->u64[0], ir_type_size(e->lane), e->attr & 1);
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -214,7 +218,7 @@ void ir_eval_int(const struct eval_args *e, union ir_value *out)
     out->u64[0] = low_bits(r, e->op == IR_CMP ? 1 : bits);
 }
 
-/* -- flags ------------------------------------------------------------------------------------- */
+/* -- flags ----------------------------------------------------------------------- */
 
 static uint32_t flags_of_result(uint64_t r, unsigned bits)
 {
@@ -260,9 +264,7 @@ void ir_eval_flags(const struct eval_args *e, union ir_value *out)
     case IR_FLAGS_MERGE: r = (f & ~(uint32_t)e->imm) | (b->u32[0] & (uint32_t)e->imm); break;
     case IR_FLAGS_PACK:
     case IR_FLAGS_BITS: r = f; break;
-    case IR_FLAGS_COND:
-        out->u64[0] = ir_cc_holds((enum ir_cc)(e->attr & 15), f);
-        return;
+    case IR_FLAGS_COND: out->u64[0] = ir_cc_holds((enum ir_cc)(e->attr & 15), f); return;
     default: UNREACHABLE();
     }
     out->u32[0] = r & IR_FLAG_ALL;

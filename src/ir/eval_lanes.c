@@ -20,7 +20,8 @@ static void eval_bitwise(const struct eval_args *e, union ir_value *out)
     }
 }
 
-/* Interleavings: where in a (first half of the numbering) or b each lane of the result comes from. */
+/* Interleavings: where in a (first half of the numbering) or b each lane of the result comes from.
+ */
 static unsigned permuted(enum ir_op op, unsigned i, unsigned n, unsigned imm)
 {
     switch (op) {
@@ -87,7 +88,7 @@ static void eval_narrow(const struct eval_args *e, unsigned n, union ir_value *o
         lane_put(out, e->lane, i, narrowed(e->a, lane_wider(e->lane), i, e->attr));
 }
 
-/* -- pairs, and all lanes to one ---------------------------------------------------------------- */
+/* -- pairs, and all lanes to one ------------------------------------------------- */
 
 static uint64_t minimum(uint64_t x, uint64_t y, bool is_signed, bool maximum)
 {
@@ -96,7 +97,8 @@ static uint64_t minimum(uint64_t x, uint64_t y, bool is_signed, bool maximum)
     return less != maximum ? x : y;
 }
 
-static uint64_t lane_extended(const union ir_value *v, enum ir_type lane, unsigned i, bool is_signed)
+static uint64_t lane_extended(const union ir_value *v, enum ir_type lane, unsigned i,
+                              bool is_signed)
 {
     return is_signed ? (uint64_t)lane_get_signed(v, lane, i) : lane_get(v, lane, i);
 }
@@ -140,7 +142,7 @@ static void eval_reduce(const struct eval_args *e, union ir_value *out)
     lane_put(out, e->lane, 0, r);
 }
 
-/* -- single lanes and halves ----------------------------------------------------------------------- */
+/* -- single lanes and halves ----------------------------------------------------- */
 
 static void eval_insert(const struct eval_args *e, unsigned bytes, union ir_value *out)
 {

@@ -22,8 +22,10 @@ static inline uint64_t lane_get(const union ir_value *v, enum ir_type lane, unsi
 {
     switch (lane) {
     case IR_I8: return v->u8[i];
-    case IR_I16: case IR_F16: return v->u16[i];
-    case IR_I32: case IR_F32: return v->u32[i];
+    case IR_I16:
+    case IR_F16: return v->u16[i];
+    case IR_I32:
+    case IR_F32: return v->u32[i];
     default: return v->u64[i];
     }
 }
@@ -32,8 +34,10 @@ static inline int64_t lane_get_signed(const union ir_value *v, enum ir_type lane
 {
     switch (lane) {
     case IR_I8: return v->s8[i];
-    case IR_I16: case IR_F16: return v->s16[i];
-    case IR_I32: case IR_F32: return v->s32[i];
+    case IR_I16:
+    case IR_F16: return v->s16[i];
+    case IR_I32:
+    case IR_F32: return v->s32[i];
     default: return v->s64[i];
     }
 }
@@ -42,8 +46,10 @@ static inline void lane_put(union ir_value *v, enum ir_type lane, unsigned i, ui
 {
     switch (lane) {
     case IR_I8: v->u8[i] = (uint8_t)x; break;
-    case IR_I16: case IR_F16: v->u16[i] = (uint16_t)x; break;
-    case IR_I32: case IR_F32: v->u32[i] = (uint32_t)x; break;
+    case IR_I16:
+    case IR_F16: v->u16[i] = (uint16_t)x; break;
+    case IR_I32:
+    case IR_F32: v->u32[i] = (uint32_t)x; break;
     default: v->u64[i] = x; break;
     }
 }

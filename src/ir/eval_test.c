@@ -14,9 +14,9 @@
 
 #define ROUNDS 2000
 
-static union ir_value eval(enum ir_op op, enum ir_type t, enum ir_type lane, unsigned attr, enum ir_type arg,
-                           uint64_t imm, const union ir_value *a, const union ir_value *b,
-                           const union ir_value *c)
+static union ir_value eval(enum ir_op op, enum ir_type t, enum ir_type lane, unsigned attr,
+                           enum ir_type arg, uint64_t imm, const union ir_value *a,
+                           const union ir_value *b, const union ir_value *c)
 {
     union ir_value out;
 
@@ -41,7 +41,7 @@ static uint64_t flags_op(enum ir_op op, enum ir_type t, uint64_t a, uint64_t b, 
     return eval(op, IR_FLAGS, IR_VOID, 0, t, 0, &va, &vb, &vc).u64[0];
 }
 
-/* -- integers, bit by bit ---------------------------------------------------------------------------- */
+/* -- integers, bit by bit -------------------------------------------------------- */
 
 static unsigned bit(uint64_t v, unsigned i)
 {
@@ -49,8 +49,8 @@ static unsigned bit(uint64_t v, unsigned i)
 }
 
 /* A ripple-carry adder; the carries into and out of the top bit too. */
-static uint64_t add_bits(uint64_t a, uint64_t b, unsigned carry, unsigned bits, unsigned *into, unsigned *out,
-                         unsigned *half)
+static uint64_t add_bits(uint64_t a, uint64_t b, unsigned carry, unsigned bits, unsigned *into,
+                         unsigned *out, unsigned *half)
 {
     uint64_t r = 0;
 
@@ -84,23 +84,28 @@ static void check_sums(enum ir_type t, uint64_t a, uint64_t b, unsigned carry)
 
     r = add_bits(a, b, 0, bits, &into, &out, &half);
     assert_int_equal(int_op(IR_ADD, t, a, b, 0), r);
-    assert_int_equal(flags_op(IR_FLAGS_ADD, t, a, b, 0), flags_bits(r, bits, into != out, out, half));
+    assert_int_equal(flags_op(IR_FLAGS_ADD, t, a, b, 0),
+                     flags_bits(r, bits, into != out, out, half));
     r = add_bits(a, b, carry, bits, &into, &out, &half);
     assert_int_equal(eval(IR_ADC, t, IR_VOID, 0, t, 0, &va, &vb, &vc).u64[0], r);
-    assert_int_equal(flags_op(IR_FLAGS_ADC, t, a, b, vc.u32[0]), flags_bits(r, bits, into != out, out, half));
+    assert_int_equal(flags_op(IR_FLAGS_ADC, t, a, b, vc.u32[0]),
+                     flags_bits(r, bits, into != out, out, half));
     r = add_bits(a, ~b & mask, 1, bits, &into, &out, &half);
     assert_int_equal(int_op(IR_SUB, t, a, b, 0), r);
-    assert_int_equal(flags_op(IR_FLAGS_SUB, t, a, b, 0), flags_bits(r, bits, into != out, !out, !half));
+    assert_int_equal(flags_op(IR_FLAGS_SUB, t, a, b, 0),
+                     flags_bits(r, bits, into != out, !out, !half));
     r = add_bits(a, ~b & mask, !carry, bits, &into, &out, &half);
     assert_int_equal(eval(IR_SBC, t, IR_VOID, 0, t, 0, &va, &vb, &vc).u64[0], r);
-    assert_int_equal(flags_op(IR_FLAGS_SBC, t, a, b, vc.u32[0]), flags_bits(r, bits, into != out, !out, !half));
+    assert_int_equal(flags_op(IR_FLAGS_SBC, t, a, b, vc.u32[0]),
+                     flags_bits(r, bits, into != out, !out, !half));
     assert_int_equal(flags_op(IR_FLAGS_LOGIC, t, a, 0, 0), flags_bits(a & mask, bits, 0, 0, 0));
 }
 
 static void check_bits(enum ir_type t, uint64_t a, uint64_t b, unsigned pos, unsigned len)
 {
     unsigned bits = ir_type_size(t) * 8, sh = (unsigned)(b % bits), clz = 0, ctz = 0, ones = 0;
-    uint64_t mask = ~0ull >> (64 - bits), shl = 0, shr = 0, sar = 0, ror = 0, rev = 0, swap = 0, bfx = 0, bfi = a & mask;
+    uint64_t mask = ~0ull >> (64 - bits), shl = 0, shr = 0, sar = 0, ror = 0, rev = 0, swap = 0,
+             bfx = 0, bfi = a & mask;
 
     while (clz < bits && !bit(a, bits - 1 - clz))
         clz++;
@@ -206,25 +211,29 @@ static void test_compare(void **state)
     static const struct {
         uint64_t a, b;
         int u, s;
-    } pairs[] = {{1, 1, 0, 0}, {0xff, 1, 1, -1}, {0x80, 0x7f, 1, -1}, {3, 5, -1, -1}, {0xfe, 0xff, -1, -1}};
+    } pairs[] = {
+        {1, 1, 0, 0}, {0xff, 1, 1, -1}, {0x80, 0x7f, 1, -1}, {3, 5, -1, -1}, {0xfe, 0xff, -1, -1}};
 
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         int u = pairs[i].u, s = pairs[i].s;
         const struct {
             enum ir_cc cc;
             bool want;
-        } all[] = {{IR_CC_E, u == 0}, {IR_CC_NE, u != 0}, {IR_CC_B, u < 0},  {IR_CC_AE, u >= 0},
-                   {IR_CC_BE, u <= 0}, {IR_CC_A, u > 0},  {IR_CC_L, s < 0},  {IR_CC_GE, s >= 0},
+        } all[] = {{IR_CC_E, u == 0},  {IR_CC_NE, u != 0}, {IR_CC_B, u < 0}, {IR_CC_AE, u >= 0},
+                   {IR_CC_BE, u <= 0}, {IR_CC_A, u > 0},   {IR_CC_L, s < 0}, {IR_CC_GE, s >= 0},
                    {IR_CC_LE, s <= 0}, {IR_CC_G, s > 0}};
         for (size_t k = 0; k < ARRAY_LEN(all); k++) {
             const union ir_value a = {{pairs[i].a | 0x4200}}, b = {{pairs[i].b | 0x8100}};
-            assert_int_equal(eval(IR_CMP, IR_I1, IR_VOID, all[k].cc, IR_I8, 0, &a, &b, NULL).u64[0], all[k].want);
-            assert_int_equal(ir_cc_holds(all[k].cc, (uint32_t)flags_op(IR_FLAGS_SUB, IR_I8, a.u64[0], b.u64[0], 0)), all[k].want);
+            assert_int_equal(eval(IR_CMP, IR_I1, IR_VOID, all[k].cc, IR_I8, 0, &a, &b, NULL).u64[0],
+                             all[k].want);
+            assert_int_equal(ir_cc_holds(all[k].cc, (uint32_t)flags_op(IR_FLAGS_SUB, IR_I8,
+                                                                       a.u64[0], b.u64[0], 0)),
+                             all[k].want);
         }
     }
 }
 
-/* -- single values ------------------------------------------------------------------------------------- */
+/* -- single values --------------------------------------------------------------- */
 
 struct value_case {
     enum ir_op op;
@@ -235,6 +244,7 @@ struct value_case {
     uint64_t a[2], b[2], c[2], want[2];
 };
 
+/* clang-format off */
 static const struct value_case value_cases[] = {
     /* conversions */
     {IR_ZEXT, IR_I64, 0, 0, IR_I8, 0, {0xfff0}, {0}, {0}, {0xf0}},
@@ -356,18 +366,21 @@ static const struct value_case value_cases[] = {
     {IR_VREDUCE, IR_I8, IR_I8, IR_REDUCE_UMAX, IR_V64, 0, {0x80ff7f7f0102ff01}, {0}, {0}, {0xff}},
     {IR_VREDUCE, IR_I16, IR_I16, IR_REDUCE_UMIN, IR_V128, 0, {0x80ff7f7f0102ff01, 0x9000900090009000}, {0}, {0}, {0x0102}},
 };
+/* clang-format on */
 
 static void test_values(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(value_cases); i++) {
         const struct value_case *k = &value_cases[i];
-        const union ir_value a = {{k->a[0], k->a[1]}}, b = {{k->b[0], k->b[1]}}, c = {{k->c[0], k->c[1]}};
+        const union ir_value a = {{k->a[0], k->a[1]}}, b = {{k->b[0], k->b[1]}},
+                             c = {{k->c[0], k->c[1]}};
         union ir_value r = eval(k->op, k->t, k->lane, k->attr, k->arg, k->imm, &a, &b, &c);
 
         if (r.u64[0] != k->want[0] || r.u64[1] != k->want[1] || r.u64[2] || r.u64[3])
-            fail_msg("case %zu, %s: %016llx %016llx, not %016llx %016llx", i, ir_op_info[k->op].name,
-                     (unsigned long long)r.u64[1], (unsigned long long)r.u64[0],
-                     (unsigned long long)k->want[1], (unsigned long long)k->want[0]);
+            fail_msg("case %zu, %s: %016llx %016llx, not %016llx %016llx", i,
+                     ir_op_info[k->op].name, (unsigned long long)r.u64[1],
+                     (unsigned long long)r.u64[0], (unsigned long long)k->want[1],
+                     (unsigned long long)k->want[0]);
     }
     print_message("%zu values\n", ARRAY_LEN(value_cases));
 }
@@ -375,8 +388,9 @@ static void test_values(void **state)
 /* Operations on lanes alone give for V256 what they give for its halves. */
 static void test_wide(void **state)
 {
-    static const enum ir_op ops[] = {IR_VADD, IR_VSUB, IR_VMUL, IR_VNEG, IR_VABS, IR_VADDS, IR_VSUBS, IR_VMIN, IR_VMAX,
-                                     IR_VABD, IR_VSHLV, IR_VAND, IR_VOR, IR_VXOR, IR_VANDN, IR_VNOT, IR_VSEL};
+    static const enum ir_op ops[] = {IR_VADD,  IR_VSUB, IR_VMUL,  IR_VNEG, IR_VABS,  IR_VADDS,
+                                     IR_VSUBS, IR_VMIN, IR_VMAX,  IR_VABD, IR_VSHLV, IR_VAND,
+                                     IR_VOR,   IR_VXOR, IR_VANDN, IR_VNOT, IR_VSEL};
     uint64_t seed = 3;
 
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -402,12 +416,13 @@ static void test_wide(void **state)
     }
 }
 
-/* -- against the processor ------------------------------------------------------------------------------ */
+/* -- against the processor ------------------------------------------------------- */
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-__attribute__((target("sse4.2,ssse3,pclmul"))) static __m128i host_op(unsigned which, __m128i a, __m128i b)
+__attribute__((target("sse4.2,ssse3,pclmul"))) static __m128i host_op(unsigned which, __m128i a,
+                                                                      __m128i b)
 {
     switch (which) {
     case 0: return _mm_adds_epi8(a, b);
@@ -453,18 +468,40 @@ static const struct {
     unsigned attr;
     uint64_t imm;
 } host_ops[] = {
-    {IR_VADDS, IR_V128, IR_I8, 1, 0},    {IR_VADDS, IR_V128, IR_I16, 0, 0},   {IR_VSUBS, IR_V128, IR_I16, 1, 0},
-    {IR_VSUBS, IR_V128, IR_I8, 0, 0},    {IR_VAVG, IR_V128, IR_I8, 0, 1},     {IR_VAVG, IR_V128, IR_I16, 0, 1},
-    {IR_VMIN, IR_V128, IR_I8, 1, 0},     {IR_VMAX, IR_V128, IR_I32, 1, 0},    {IR_VMIN, IR_V128, IR_I16, 0, 0},
-    {IR_VMAX, IR_V128, IR_I32, 0, 0},    {IR_VMULH, IR_V128, IR_I16, 1, 0},   {IR_VMULH, IR_V128, IR_I16, 0, 0},
-    {IR_VMUL, IR_V128, IR_I32, 0, 0},    {IR_VCMP, IR_V128, IR_I64, IR_CC_G, 0}, {IR_VCMP, IR_V128, IR_I16, IR_CC_E, 0},
-    {IR_VZIP, IR_V128, IR_I8, 0, 0},     {IR_VZIP, IR_V128, IR_I32, 0, 1},    {IR_VPADD, IR_V128, IR_I16, 0, 0},
-    {IR_VPADD, IR_V128, IR_I32, 0, 0},   {IR_VEXTR, IR_V128, IR_I8, 0, 5},    {IR_VPMULL, IR_V128, IR_I64, 0, 0},
-    {IR_VPMULL, IR_V128, IR_I64, 0, 1},  {IR_VABS, IR_V128, IR_I16, 0, 0},    {IR_VSHRI, IR_V128, IR_I32, 1, 7},
-    {IR_VSHRI, IR_V128, IR_I64, 0, 33},  {IR_VSHLI, IR_V128, IR_I16, 0, 3},   {IR_VWIDEN, IR_V128, IR_I8, 1, 0},
-    {IR_VWIDEN, IR_V128, IR_I16, 0, 0},  {IR_VNARROW, IR_V64, IR_I16, IR_NARROW_SS, 0},
-    {IR_VNARROW, IR_V64, IR_I8, IR_NARROW_SU, 0}, {IR_VANDN, IR_V128, IR_VOID, 0, 0}, {IR_VSUB, IR_V128, IR_I64, 0, 0},
-    {IR_VDUPL, IR_V128, IR_I32, 0, 2},   {IR_VMULL, IR_V128, IR_I32, 0, 0},
+    {IR_VADDS, IR_V128, IR_I8, 1, 0},
+    {IR_VADDS, IR_V128, IR_I16, 0, 0},
+    {IR_VSUBS, IR_V128, IR_I16, 1, 0},
+    {IR_VSUBS, IR_V128, IR_I8, 0, 0},
+    {IR_VAVG, IR_V128, IR_I8, 0, 1},
+    {IR_VAVG, IR_V128, IR_I16, 0, 1},
+    {IR_VMIN, IR_V128, IR_I8, 1, 0},
+    {IR_VMAX, IR_V128, IR_I32, 1, 0},
+    {IR_VMIN, IR_V128, IR_I16, 0, 0},
+    {IR_VMAX, IR_V128, IR_I32, 0, 0},
+    {IR_VMULH, IR_V128, IR_I16, 1, 0},
+    {IR_VMULH, IR_V128, IR_I16, 0, 0},
+    {IR_VMUL, IR_V128, IR_I32, 0, 0},
+    {IR_VCMP, IR_V128, IR_I64, IR_CC_G, 0},
+    {IR_VCMP, IR_V128, IR_I16, IR_CC_E, 0},
+    {IR_VZIP, IR_V128, IR_I8, 0, 0},
+    {IR_VZIP, IR_V128, IR_I32, 0, 1},
+    {IR_VPADD, IR_V128, IR_I16, 0, 0},
+    {IR_VPADD, IR_V128, IR_I32, 0, 0},
+    {IR_VEXTR, IR_V128, IR_I8, 0, 5},
+    {IR_VPMULL, IR_V128, IR_I64, 0, 0},
+    {IR_VPMULL, IR_V128, IR_I64, 0, 1},
+    {IR_VABS, IR_V128, IR_I16, 0, 0},
+    {IR_VSHRI, IR_V128, IR_I32, 1, 7},
+    {IR_VSHRI, IR_V128, IR_I64, 0, 33},
+    {IR_VSHLI, IR_V128, IR_I16, 0, 3},
+    {IR_VWIDEN, IR_V128, IR_I8, 1, 0},
+    {IR_VWIDEN, IR_V128, IR_I16, 0, 0},
+    {IR_VNARROW, IR_V64, IR_I16, IR_NARROW_SS, 0},
+    {IR_VNARROW, IR_V64, IR_I8, IR_NARROW_SU, 0},
+    {IR_VANDN, IR_V128, IR_VOID, 0, 0},
+    {IR_VSUB, IR_V128, IR_I64, 0, 0},
+    {IR_VDUPL, IR_V128, IR_I32, 0, 2},
+    {IR_VMULL, IR_V128, IR_I32, 0, 0},
 };
 
 static void test_host_vectors(void **state)
@@ -483,27 +520,32 @@ static void test_host_vectors(void **state)
             memcpy(&hb, &b, 16);
             ha = host_op(i, ha, hb);
             memcpy(&want, &ha, 16);
-            r = eval(host_ops[i].op, host_ops[i].type, host_ops[i].lane, host_ops[i].attr, IR_V128, host_ops[i].imm, &a,
-                     &b, NULL);
+            r = eval(host_ops[i].op, host_ops[i].type, host_ops[i].lane, host_ops[i].attr, IR_V128,
+                     host_ops[i].imm, &a, &b, NULL);
             if (memcmp(&r, &want, sizeof(r)))
-                fail_msg("host operation %u, %s: %016llx %016llx, not %016llx %016llx", i, ir_op_info[host_ops[i].op].name,
-                         (unsigned long long)r.u64[1], (unsigned long long)r.u64[0], (unsigned long long)want.u64[1],
+                fail_msg("host operation %u, %s: %016llx %016llx, not %016llx %016llx", i,
+                         ir_op_info[host_ops[i].op].name, (unsigned long long)r.u64[1],
+                         (unsigned long long)r.u64[0], (unsigned long long)want.u64[1],
                          (unsigned long long)want.u64[0]);
         }
     }
 }
 
 /* LAHF and SETO after the instruction: the very layout of a flags value, but for bit 1 of AH. */
-#define HOST_FLAGS(insn, suffix, T) \
-    static uint32_t host_##insn##suffix(uint64_t x, uint64_t y, unsigned carry) \
-    { \
-        T a = (T)x; \
-        uint32_t f; \
-        __asm__("btl $0, %k3\n\t" #insn #suffix " %2, %1\n\tlahf\n\tseto %%al" \
-                : "=&a"(f), "+r"(a) : "r"((T)y), "r"(carry) : "cc"); \
-        return f & IR_FLAG_ALL; \
+#define HOST_FLAGS(insn, suffix, T)                                                                \
+    static uint32_t host_##insn##suffix(uint64_t x, uint64_t y, unsigned carry)                    \
+    {                                                                                              \
+        T a = (T)x;                                                                                \
+        uint32_t f;                                                                                \
+        __asm__("btl $0, %k3\n\t" #insn #suffix " %2, %1\n\tlahf\n\tseto %%al"                     \
+                : "=&a"(f), "+r"(a)                                                                \
+                : "r"((T)y), "r"(carry)                                                            \
+                : "cc");                                                                           \
+        return f & IR_FLAG_ALL;                                                                    \
     }
-#define HOST_FLAGS_ALL(insn) HOST_FLAGS(insn, b, uint8_t) HOST_FLAGS(insn, w, uint16_t) HOST_FLAGS(insn, l, uint32_t) HOST_FLAGS(insn, q, uint64_t)
+#define HOST_FLAGS_ALL(insn)                                                                       \
+    HOST_FLAGS(insn, b, uint8_t)                                                                   \
+    HOST_FLAGS(insn, w, uint16_t) HOST_FLAGS(insn, l, uint32_t) HOST_FLAGS(insn, q, uint64_t)
 HOST_FLAGS_ALL(add)
 HOST_FLAGS_ALL(adc)
 HOST_FLAGS_ALL(sub)
@@ -511,9 +553,11 @@ HOST_FLAGS_ALL(sbb)
 
 static void test_host_flags(void **state)
 {
-    static uint32_t (*const host[4][4])(uint64_t, uint64_t, unsigned) = {
-        {host_addb, host_addw, host_addl, host_addq}, {host_adcb, host_adcw, host_adcl, host_adcq},
-        {host_subb, host_subw, host_subl, host_subq}, {host_sbbb, host_sbbw, host_sbbl, host_sbbq}};
+    static uint32_t (*const host[4][4])(uint64_t, uint64_t,
+                                        unsigned) = {{host_addb, host_addw, host_addl, host_addq},
+                                                     {host_adcb, host_adcw, host_adcl, host_adcq},
+                                                     {host_subb, host_subw, host_subl, host_subq},
+                                                     {host_sbbb, host_sbbw, host_sbbl, host_sbbq}};
     static const enum ir_op ops[4] = {IR_FLAGS_ADD, IR_FLAGS_ADC, IR_FLAGS_SUB, IR_FLAGS_SBC};
     uint64_t seed = 13;
 
@@ -523,8 +567,9 @@ static void test_host_flags(void **state)
 
         for (unsigned i = 0; i < 4; i++)
             for (unsigned t = 0; t < 4; t++)
-                assert_int_equal(flags_op(ops[i], (enum ir_type)(IR_I8 + t), a, b, carry ? IR_FLAG_C : 0),
-                                 host[i][t](a, b, carry));
+                assert_int_equal(
+                    flags_op(ops[i], (enum ir_type)(IR_I8 + t), a, b, carry ? IR_FLAG_C : 0),
+                    host[i][t](a, b, carry));
     }
 }
 #endif
@@ -532,10 +577,14 @@ static void test_host_flags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_division), cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_division),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_wide),
 #if defined(__x86_64__)
-        cmocka_unit_test(test_host_vectors), cmocka_unit_test(test_host_flags),
+        cmocka_unit_test(test_host_vectors),
+        cmocka_unit_test(test_host_flags),
 #endif
     };
     return cmocka_run_group_tests_name("ir-eval", tests, NULL, NULL);

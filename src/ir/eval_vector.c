@@ -1,9 +1,9 @@
 /* The evaluator's arithmetic on vectors of integers.
  *
- * Operations that work on each lane alone are one expression each, which a macro instantiates for the
- * four lane types: `x` and `y` are the lanes of a and b, `sx` and `sy` the same as signed numbers, BITS
- * the lane's width.  Those that change the width of lanes, or mix lanes, go lane by lane in 64 bits.
- * V256 is treated as one vector of 32 bytes, not as two of 16. */
+ * Operations that work on each lane alone are one expression each, which a macro instantiates for
+ * the four lane types: `x` and `y` are the lanes of a and b, `sx` and `sy` the same as signed
+ * numbers, BITS the lane's width.  Those that change the width of lanes, or mix lanes, go lane by
+ * lane in 64 bits. V256 is treated as one vector of 32 bytes, not as two of 16. */
 #include "ir/eval_parts.h"
 
 typedef __int128 wide; /* holds sums and products of any two lanes, and their doubles but one */
@@ -22,21 +22,21 @@ static uint64_t clamp_unsigned(wide v, unsigned bits)
     return (uint64_t)(v > max ? max : v < 0 ? 0 : v);
 }
 
-#define LANES_OF(N, expr) \
-    for (unsigned i = 0; i < bytes / (N / 8); i++) { \
-        enum { BITS = N }; \
-        const uint##N##_t x = e->a->u##N[i], y = b->u##N[i]; \
-        const int##N##_t sx = (int##N##_t)x, sy = (int##N##_t)y; \
-        (void)sx, (void)sy, (void)y; \
-        out->u##N[i] = (uint##N##_t)(expr); \
+#define LANES_OF(N, expr)                                                                          \
+    for (unsigned i = 0; i < bytes / (N / 8); i++) {                                               \
+        enum { BITS = N };                                                                         \
+        const uint##N##_t x = e->a->u##N[i], y = b->u##N[i];                                       \
+        const int##N##_t sx = (int##N##_t)x, sy = (int##N##_t)y;                                   \
+        (void)sx, (void)sy, (void)y;                                                               \
+        out->u##N[i] = (uint##N##_t)(expr);                                                        \
     }
 
-#define LANES(expr) \
-    switch (e->lane) { \
-    case IR_I8: LANES_OF(8, expr) break; \
-    case IR_I16: LANES_OF(16, expr) break; \
-    case IR_I32: LANES_OF(32, expr) break; \
-    default: LANES_OF(64, expr) break; \
+#define LANES(expr)                                                                                \
+    switch (e->lane) {                                                                             \
+    case IR_I8: LANES_OF(8, expr) break;                                                           \
+    case IR_I16: LANES_OF(16, expr) break;                                                         \
+    case IR_I32: LANES_OF(32, expr) break;                                                         \
+    default: LANES_OF(64, expr) break;                                                             \
     }
 
 static unsigned clz_lane(uint64_t x, unsigned bits)
@@ -135,7 +135,8 @@ static void dot_product(const struct eval_args *e, unsigned bytes, union ir_valu
     for (unsigned i = 0; i < bytes / 4; i++) {
         out->u32[i] = e->a->u32[i];
         for (unsigned k = 4 * i; k < 4 * i + 4; k++)
-            out->u32[i] += (uint32_t)(byte_of(e->b, k, e->attr & 1) * byte_of(e->c, k, e->attr & 2));
+            out->u32[i] +=
+                (uint32_t)(byte_of(e->b, k, e->attr & 1) * byte_of(e->c, k, e->attr & 2));
     }
 }
 
@@ -157,6 +158,7 @@ static uint8_t reverse_byte(uint8_t v)
     return (uint8_t)(v >> 4 | v << 4);
 }
 
+/* clang-format off: LANES hides its braces */
 /* Shifts by an immediate, and what has one argument. */
 static void eval_vector_one(const struct eval_args *e, unsigned bytes, union ir_value *out)
 {
@@ -242,3 +244,4 @@ void ir_eval_vector(const struct eval_args *e, union ir_value *out)
     default: eval_vector_one(e, bytes, out); break;
     }
 }
+/* clang-format on */

@@ -13,19 +13,23 @@
 #define L32 BIT(IR_I32)
 #define L64 BIT(IR_I64)
 
-#define NAMES(...) (const char *const[]){__VA_ARGS__}
+#define NAMES(...)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define COUNT(...) (uint8_t)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 #define ENUM(m, ...) .names = NAMES(__VA_ARGS__), .name_count = COUNT(__VA_ARGS__), .mask = m
 #define ATTR(name) static const struct ir_attr_form name
 
 ATTR(attr_none) = {.mask = 0};
 ATTR(attr_const) = {.bits = {"pc"}};
-ATTR(attr_cc) = {ENUM(0x0f, "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge",
-                      "le", "g")};
-ATTR(attr_int_cc) = {ENUM(0x0f, "", "", "b", "ae", "e", "ne", "be", "a", "", "", "", "", "l", "ge",
-                          "le", "g")};
-ATTR(attr_vector_cc) = {ENUM(0x0f, "", "", "", "ae", "e", "", "", "a", "", "", "", "", "", "ge", "",
-                             "g")};
+ATTR(attr_cc) = {ENUM(0x0f, "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l",
+                      "ge", "le", "g")};
+ATTR(attr_int_cc) = {
+    ENUM(0x0f, "", "", "b", "ae", "e", "ne", "be", "a", "", "", "", "", "l", "ge", "le", "g")};
+ATTR(attr_vector_cc) = {
+    ENUM(0x0f, "", "", "", "ae", "e", "", "", "a", "", "", "", "", "", "ge", "", "g")};
 ATTR(attr_float_cc) = {ENUM(0x0f, "", "", "", "ae", "e", "", "", "a")};
 ATTR(attr_signed) = {.bits = {"s"}};
 ATTR(attr_crc) = {.bits = {"c"}};
@@ -35,8 +39,9 @@ ATTR(attr_dot) = {.bits = {"bs", "cs"}};
 ATTR(attr_shift) = {.bits = {"s", "r", "q"}};
 /* The scale in the low bits is written in the address. */
 ATTR(attr_memory) = {.bits = {[4] = "acq", "rel", "seq", "al"}};
-ATTR(attr_rmw) = {ENUM(0x0f, "add", "andn", "xor", "or", "smax", "smin", "umax", "umin", "xchg", "and"),
-                  .bits = {[7] = "al"}};
+ATTR(attr_rmw) = {
+    ENUM(0x0f, "add", "andn", "xor", "or", "smax", "smin", "umax", "umin", "xchg", "and"),
+    .bits = {[7] = "al"}};
 ATTR(attr_cas) = {.bits = {[7] = "al"}};
 ATTR(attr_fence) = {ENUM(0x03, "load", "store", "full")};
 ATTR(attr_narrow) = {ENUM(0x03, "trunc", "ss", "su", "uu")};
@@ -48,10 +53,11 @@ ATTR(attr_round) = {ROUNDS};
 ATTR(attr_frint) = {ROUNDS, .bits = {[7] = "exact"}};
 ATTR(attr_ftoi) = {ROUNDS, .bits = {[7] = "s"}};
 ATTR(attr_float_max) = {ENUM(0x03, "max", "min", "maxnm", "minnm")};
-ATTR(attr_exit) = {ENUM(0xff, "none", "syscall", "breakpoint", "undefined", "align", "fetch", "icache",
-                        "mode", "yield", "step")};
+ATTR(attr_exit) = {ENUM(0xff, "none", "syscall", "breakpoint", "undefined", "align", "fetch",
+                        "icache", "mode", "yield", "step")};
 ATTR(attr_number) = {.number = true, .mask = 0xff};
 
+/* clang-format off */
 /* type mask; then lane mask, attr, imm where they are used. */
 #define ROW(op, t, ...) [IR_##op] = {.attr = &attr_none, .types = (t), ##__VA_ARGS__}
 #define LANE(l) .lanes = (l)
@@ -169,6 +175,7 @@ const struct ir_form ir_form[IR_OP_COUNT] = {
 };
 
 #pragma GCC diagnostic pop
+/* clang-format on */
 
 char ir_sig_arg(enum ir_op op, unsigned i, bool *optional)
 {

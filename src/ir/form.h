@@ -1,5 +1,5 @@
-/* What each operation does with the fields of struct ir_inst: how they are written as text, and which
- * values they may have.  Used by the printer, the parser and the verifier. */
+/* What each operation does with the fields of struct ir_inst: how they are written as text, and
+ * which values they may have.  Used by the printer, the parser and the verifier. */
 #pragma once
 #include "ir/ir.h"
 
@@ -12,8 +12,8 @@ struct ir_attr_form {
 };
 
 enum ir_imm_form {
-    IR_IMM_NONE,    /* must be 0 */
-    IR_IMM_HEX,     /* after the arguments */
+    IR_IMM_NONE, /* must be 0 */
+    IR_IMM_HEX,  /* after the arguments */
     IR_IMM_DEC,
     IR_IMM_FIELD,   /* low byte, next byte: two decimal numbers */
     IR_IMM_SLOT,    /* before the arguments, by the slot's name */
@@ -24,10 +24,11 @@ enum ir_imm_form {
 
 struct ir_form {
     const struct ir_attr_form *attr;
-    uint8_t imm;     /* enum ir_imm_form */
-    uint16_t types;  /* masks of 1 << enum ir_type: what the instruction's type may be, */
-    uint16_t lanes;  /* what lane may be (VOID unless the mask says so), */
-    uint16_t lanes_optional; /* and where VOID will do too: instruction types for which it may be left out */
+    uint8_t imm;             /* enum ir_imm_form */
+    uint16_t types;          /* masks of 1 << enum ir_type: what the instruction's type may be, */
+    uint16_t lanes;          /* what lane may be (VOID unless the mask says so), */
+    uint16_t lanes_optional; /* and where VOID will do too: instruction types for which it may be
+                                left out */
 };
 extern const struct ir_form ir_form[IR_OP_COUNT];
 
@@ -36,7 +37,8 @@ static inline bool ir_form_has(uint16_t mask, unsigned type)
     return type < IR_TYPE_COUNT && (mask >> type & 1);
 }
 
-/* The letter of the signature for the result; and for argument i, '?' skipped (0: there is none). */
+/* The letter of the signature for the result; and for argument i, '?' skipped (0: there is none).
+ */
 static inline char ir_sig_result(enum ir_op op)
 {
     return ir_op_info[op].sig[0];

@@ -30,7 +30,7 @@ static void test_conditions(void **state)
         bool o = i & 1, c = i & 2, z = i & 4, s = i & 8, p = i & 16;
         uint32_t f = (o ? 0x0001u : 0) | (c ? 0x0100u : 0) | (z ? 0x4000u : 0) | (s ? 0x8000u : 0) |
                      (p ? 0x0400u : 0);
-        const bool want[16] = {o, !o, c, !c, z, !z, c || z, !c && !z,
+        const bool want[16] = {o, !o, c, !c, z,      !z,     c || z,      !c && !z,
                                s, !s, p, !p, s != o, s == o, z || s != o, !z && s == o};
         for (unsigned cc = 0; cc < 16; cc++) {
             assert_int_equal(ir_cc_holds((enum ir_cc)cc, f), want[cc]);
@@ -54,22 +54,21 @@ static void test_ops(void **state)
     }
 }
 
-/* -- text ------------------------------------------------------------------------------------------- */
+/* -- text ------------------------------------------------------------------------ */
 
-static const char *const example =
-    "insn 0x1000, 4\n"
-    "v2 = get.i64 r1\n"
-    "v3 = const.i64 0x4\n"
-    "v4 = add.i64 v2, v3\n"
-    "set r0, v4\n"
-    "insn 0x1004, 4\n"
-    "v7 = get.i64 r2\n"
-    "v8 = flags_sub v4, v7\n"
-    "set fl, v8\n"
-    "insn 0x1008, 4\n"
-    "v11 = flags_cond.be v8\n"
-    "jump_if v11, 0x1040\n"
-    "jump 0x100c\n";
+static const char *const example = "insn 0x1000, 4\n"
+                                   "v2 = get.i64 r1\n"
+                                   "v3 = const.i64 0x4\n"
+                                   "v4 = add.i64 v2, v3\n"
+                                   "set r0, v4\n"
+                                   "insn 0x1004, 4\n"
+                                   "v7 = get.i64 r2\n"
+                                   "v8 = flags_sub v4, v7\n"
+                                   "set fl, v8\n"
+                                   "insn 0x1008, 4\n"
+                                   "v11 = flags_cond.be v8\n"
+                                   "jump_if v11, 0x1040\n"
+                                   "jump 0x100c\n";
 
 static void test_print(void **state)
 {
@@ -162,8 +161,8 @@ static void seed_unit(struct ir_unit *u, uint64_t *seed)
         ir_lset(u, ir_local_new(u, consts[i]), first + (ir_ref)i);
 }
 
-/* Random instructions of every operation: printed, parsed and printed again they are the same, and so
- * is every field.  The texts, with random damage, then go to the fuzzing entry. */
+/* Random instructions of every operation: printed, parsed and printed again they are the same, and
+ * so is every field.  The texts, with random damage, then go to the fuzzing entry. */
 static void round_trip(enum ir_op op, uint64_t *seed, unsigned *fuzzed)
 {
     struct arena arena = {0};
@@ -224,9 +223,9 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),        cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_ops),          cmocka_unit_test(test_print),
-        cmocka_unit_test(test_parse),        cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_types),      cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_ops),        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_parse),      cmocka_unit_test(test_parse_errors),
         cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests_name("ir", tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* Reads the text that print.c writes.
  *
  * Line by line; a ';' starts a comment.  Value names are numbers of the writer's choice: where they
- * leave gaps forwards, NOPs fill them, so that printing gives the same text again; otherwise they are
- * only names.  Local variables get the type of their first use.  The parser checks what it needs to
- * build instructions at all; whether they make sense is for the verifier to say.
+ * leave gaps forwards, NOPs fill them, so that printing gives the same text again; otherwise they
+ * are only names.  Local variables get the type of their first use.  The parser checks what it
+ * needs to build instructions at all; whether they make sense is for the verifier to say.
  *
  * The input is not trusted: any bytes give a unit or an error. */
 #include "ir/form.h"
@@ -40,7 +40,7 @@ static PRINTF(2, 3) bool fail(struct parser *ps, const char *fmt, ...)
     return false;
 }
 
-/* -- tokens --------------------------------------------------------------------------------------- */
+/* -- tokens ---------------------------------------------------------------------- */
 
 static void skip_space(struct parser *ps)
 {
@@ -141,7 +141,7 @@ static bool read_ref(struct parser *ps, ir_ref *out)
     return true;
 }
 
-/* -- parts of an instruction ------------------------------------------------------------------------ */
+/* -- parts of an instruction ----------------------------------------------------- */
 
 static enum ir_type type_named(const char *name)
 {
@@ -204,7 +204,10 @@ static bool read_suffixes(struct parser *ps, struct ir_inst *in)
     char result = ir_sig_result((enum ir_op)in->op), word[32];
 
     if (has_type)
-        in->type = result == '1' ? IR_I1 : result == 'w' ? IR_I32 : result == 'F' ? IR_FLAGS : IR_VOID;
+        in->type = result == '1'   ? IR_I1
+                   : result == 'w' ? IR_I32
+                   : result == 'F' ? IR_FLAGS
+                                   : IR_VOID;
     while (*ps->p == '.') {
         enum ir_type t;
 
@@ -357,7 +360,7 @@ static bool read_args(struct parser *ps, struct ir_inst *in, unsigned from, bool
     return true;
 }
 
-/* -- instructions and lines ---------------------------------------------------------------------------- */
+/* -- instructions and lines ------------------------------------------------------ */
 
 /* SET, LSET and STORE have their value's type; locals the type of their first use. */
 static bool finish_types(struct parser *ps, struct ir_inst *in)

@@ -1,5 +1,5 @@
-/* The parser, printer and verifier on arbitrary bytes.  Has libFuzzer's signature; ir_test.c calls it
- * with mutated texts. */
+/* The parser, printer and verifier on arbitrary bytes.  Has libFuzzer's signature; ir_test.c calls
+ * it with mutated texts. */
 #include "ir/random_unit.h"
 
 #include <stdlib.h>

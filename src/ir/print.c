@@ -2,10 +2,10 @@
  *
  *     v4 = op.type.lane.attr first, v1, v2, 0x10
  *
- * The type is written where it does not follow from the operation, lane and attr where they are used
- * (ir/form.h says how).  Slots, locals and labels come before the arguments, numbers after them; an
- * address is written [v1 + v2<<3 + 0x10].  NOPs are left out: the numbers of values tell where they
- * were, and the parser puts them back. */
+ * The type is written where it does not follow from the operation, lane and attr where they are
+ * used (ir/form.h says how).  Slots, locals and labels come before the arguments, numbers after
+ * them; an address is written [v1 + v2<<3 + 0x10].  NOPs are left out: the numbers of values tell
+ * where they were, and the parser puts them back. */
 #include "ir/form.h"
 
 #include <inttypes.h>

@@ -1,16 +1,20 @@
-/* Random instructions: fields from the table in ir/form.h, arguments from what the unit has already;
- * the verifier says whether they make an instruction, and the generator tries again if not. */
+/* Random instructions: fields from the table in ir/form.h, arguments from what the unit has
+ * already; the verifier says whether they make an instruction, and the generator tries again if
+ * not. */
 #include "ir/random_unit.h"
 
 #include "ir/form.h"
 
-#define SLOT(n, o, t) {.name = (n), .offset = (o), .type = (t)}
+#define SLOT(n, o, t)                                                                              \
+    {                                                                                              \
+        .name = (n), .offset = (o), .type = (t)                                                    \
+    }
 const struct ir_slot random_slots[RANDOM_SLOTS] = {
-    SLOT("r0", 0, IR_I64),      SLOT("r1", 8, IR_I64),    SLOT("r2", 16, IR_I64),
-    SLOT("r3", 24, IR_I64),     SLOT("r4", 32, IR_I64),   SLOT("r5", 40, IR_I64),
-    SLOT("r6", 48, IR_I64),     SLOT("r7", 56, IR_I64),   SLOT("q0", 64, IR_V128),
-    SLOT("q1", 80, IR_V128),    SLOT("q2", 96, IR_V128),  SLOT("q3", 112, IR_V128),
-    SLOT("w0", 128, IR_I32),    SLOT("fl", 132, IR_FLAGS), SLOT("fm", 136, IR_FLAGS),
+    SLOT("r0", 0, IR_I64),    SLOT("r1", 8, IR_I64),     SLOT("r2", 16, IR_I64),
+    SLOT("r3", 24, IR_I64),   SLOT("r4", 32, IR_I64),    SLOT("r5", 40, IR_I64),
+    SLOT("r6", 48, IR_I64),   SLOT("r7", 56, IR_I64),    SLOT("q0", 64, IR_V128),
+    SLOT("q1", 80, IR_V128),  SLOT("q2", 96, IR_V128),   SLOT("q3", 112, IR_V128),
+    SLOT("w0", 128, IR_I32),  SLOT("fl", 132, IR_FLAGS), SLOT("fm", 136, IR_FLAGS),
     SLOT("y0", 160, IR_V256),
 };
 
@@ -67,7 +71,8 @@ static uint8_t random_attr(const struct ir_attr_form *form, uint64_t *state)
 static uint64_t random_imm(const struct ir_unit *u, enum ir_op op, uint64_t *state)
 {
     switch (ir_form[op].imm) {
-    case IR_IMM_HEX: return op == IR_FLAGS_MERGE ? random_edge(state) & IR_FLAG_ALL : random_edge(state);
+    case IR_IMM_HEX:
+        return op == IR_FLAGS_MERGE ? random_edge(state) & IR_FLAG_ALL : random_edge(state);
     case IR_IMM_ADDRESS: return op == IR_ATOMIC_CAS ? 0 : random_edge(state);
     case IR_IMM_DEC:
         if (op >= IR_FCADD && op <= IR_FCMLA)
@@ -83,8 +88,8 @@ static uint64_t random_imm(const struct ir_unit *u, enum ir_op op, uint64_t *sta
     }
 }
 
-/* Prefers values of the type the letter asks for: `type` for T, the one that goes before it for S and i.
- * The verifier has the last word. */
+/* Prefers values of the type the letter asks for: `type` for T, the one that goes before it for S
+ * and i. The verifier has the last word. */
 static ir_ref random_arg(const struct ir_unit *u, char letter, enum ir_type type, uint64_t *state)
 {
     for (int tries = 0; tries < 60; tries++) {
@@ -94,7 +99,7 @@ static ir_ref random_arg(const struct ir_unit *u, char letter, enum ir_type type
         if (r >= u->count || ir_sig_result((enum ir_op)u->insts[r].op) == 'v')
             continue;
         t = ir_type_of(u, r);
-        if (letter == 'T' ? t == type
+        if (letter == 'T'   ? t == type
             : letter == '1' ? t == IR_I1
             : letter == 'w' ? t == IR_I32
             : letter == 'x' ? t == IR_I64

@@ -40,17 +40,18 @@ static enum ir_type type_at(const struct verifier *v, ir_ref r)
     return (enum ir_type)v->u->insts[r].type;
 }
 
-/* -- the fields by themselves ---------------------------------------------------------------------- */
+/* -- the fields by themselves ---------------------------------------------------- */
 
 static bool check_attr(struct verifier *v, const struct ir_inst *in)
 {
     const struct ir_attr_form *form = ir_form[in->op].attr;
     unsigned left = in->attr & ~(unsigned)form->mask;
 
-    if (form->names && ((in->attr & form->mask) >= form->name_count ||
-                        !*form->names[in->attr & form->mask]))
+    if (form->names &&
+        ((in->attr & form->mask) >= form->name_count || !*form->names[in->attr & form->mask]))
         return fail(v, "attr 0x%x names nothing", in->attr);
-    if (ir_form[in->op].imm == IR_IMM_ADDRESS && (in->op == IR_LOAD || in->op == IR_LOADS || in->op == IR_STORE)) {
+    if (ir_form[in->op].imm == IR_IMM_ADDRESS &&
+        (in->op == IR_LOAD || in->op == IR_LOADS || in->op == IR_STORE)) {
         if ((left & IR_MEM_SCALE) > 4 || ((left & IR_MEM_SCALE) && !in->b))
             return fail(v, "scale without an index, or above 4");
         left &= ~(unsigned)IR_MEM_SCALE;
@@ -83,7 +84,7 @@ static bool check_shape(struct verifier *v, const struct ir_inst *in)
     return check_attr(v, in);
 }
 
-/* -- arguments ------------------------------------------------------------------------------------- */
+/* -- arguments ------------------------------------------------------------------- */
 
 static bool letter_fits(struct verifier *v, const struct ir_inst *in, char letter, enum ir_type t,
                         enum ir_type *same)
@@ -138,12 +139,13 @@ static bool check_args(struct verifier *v, const struct ir_inst *in)
         if (args[i] < v->region)
             return fail(v, "v%u is on the other side of a label", args[i]);
         if (!letter_fits(v, in, letter, t, &same))
-            return fail(v, "argument %u, v%u, has the wrong type %s", i + 1, args[i], ir_type_name(t));
+            return fail(v, "argument %u, v%u, has the wrong type %s", i + 1, args[i],
+                        ir_type_name(t));
     }
     return true;
 }
 
-/* -- operation by operation ------------------------------------------------------------------------ */
+/* -- operation by operation ------------------------------------------------------ */
 
 static bool is_scalar(enum ir_type t)
 {
@@ -194,7 +196,8 @@ static bool check_slot(struct verifier *v, const struct ir_inst *in)
     if (in->op == IR_SET || slot == IR_FLAGS || t == IR_FLAGS || t == IR_F80 || slot == IR_F80)
         return fail(v, "the slot's type is %s", ir_type_name(slot));
     if (ir_type_size(t) >= ir_type_size(slot) || (ir_type_is_int(slot) && !ir_type_is_int(t)))
-        return fail(v, "%s is not the low part of a slot of type %s", ir_type_name(t), ir_type_name(slot));
+        return fail(v, "%s is not the low part of a slot of type %s", ir_type_name(t),
+                    ir_type_name(slot));
     return true;
 }
 
@@ -248,15 +251,18 @@ static bool check_lanes(struct verifier *v, const struct ir_inst *in)
         enum ir_type s = in->op == IR_VDUP ? a : b;
         if (!is_scalar(s) || ir_type_size(s) < ir_type_size(lane) ||
             (ir_type_is_float(s) && ir_type_size(s) != ir_type_size(lane)))
-            return fail(v, "%s is not an element for lanes of %s", ir_type_name(s), ir_type_name(lane));
+            return fail(v, "%s is not an element for lanes of %s", ir_type_name(s),
+                        ir_type_name(lane));
         return in->op == IR_VDUP || check_lane_number(v, in, t, in->imm);
     }
     case IR_VDUPL: return check_lane_number(v, in, a, in->imm);
     case IR_VINSL:
-        return check_lane_number(v, in, t, in->imm & 0xff) && check_lane_number(v, in, b, in->imm >> 8);
+        return check_lane_number(v, in, t, in->imm & 0xff) &&
+               check_lane_number(v, in, b, in->imm >> 8);
     case IR_VEXT:
     case IR_VEXTS:
-        if (ir_type_is_float(t) ? ir_type_size(t) != ir_type_size(lane) : ir_type_size(t) < ir_type_size(lane))
+        if (ir_type_is_float(t) ? ir_type_size(t) != ir_type_size(lane)
+                                : ir_type_size(t) < ir_type_size(lane))
             return fail(v, "%s does not hold a lane", ir_type_name(t));
         return check_lane_number(v, in, a, in->imm);
     case IR_VREV:
@@ -265,7 +271,8 @@ static bool check_lanes(struct verifier *v, const struct ir_inst *in)
             return fail(v, "groups of %llu bytes", (unsigned long long)in->imm);
         return true;
     case IR_VREDUCE:
-        return ir_type_size(t) >= ir_type_size(lane) || fail(v, "%s does not hold a lane", ir_type_name(t));
+        return ir_type_size(t) >= ir_type_size(lane) ||
+               fail(v, "%s does not hold a lane", ir_type_name(t));
     case IR_VTBL: return a == IR_V128 || fail(v, "the table is not a v128");
     default: return true;
     }
@@ -300,9 +307,11 @@ static bool check_vector(struct verifier *v, const struct ir_inst *in)
                fail(v, "the halves are not halves of %s", ir_type_name(t));
     case IR_VHIGH:
     case IR_VNARROW:
-        return ir_type_size(a) == ir_type_size(t) * 2 || fail(v, "%s is not half of %s", ir_type_name(t), ir_type_name(a));
+        return ir_type_size(a) == ir_type_size(t) * 2 ||
+               fail(v, "%s is not half of %s", ir_type_name(t), ir_type_name(a));
     case IR_VWIDEN:
-        if ((in->imm ? ir_type_size(a) : ir_type_size(a) * 2) < ir_type_size(t) || ir_type_size(a) > ir_type_size(t))
+        if ((in->imm ? ir_type_size(a) : ir_type_size(a) * 2) < ir_type_size(t) ||
+            ir_type_size(a) > ir_type_size(t))
             return fail(v, "%s does not have the lanes", ir_type_name(a));
         return at_most(v, in, 1);
     default: return check_lanes(v, in);
@@ -315,7 +324,8 @@ static bool check_float(struct verifier *v, const struct ir_inst *in)
 
     switch (in->op) {
     case IR_FCVT:
-        if (ir_type_is_vector(t) != ir_type_is_vector(a) || (!ir_type_is_vector(t) && !ir_type_is_float(a)) ||
+        if (ir_type_is_vector(t) != ir_type_is_vector(a) ||
+            (!ir_type_is_vector(t) && !ir_type_is_float(a)) ||
             (ir_type_is_float(a) && (a == t || a == IR_F80)))
             return fail(v, "cannot convert %s to %s", ir_type_name(a), ir_type_name(t));
         break;
@@ -341,7 +351,8 @@ static bool check_float(struct verifier *v, const struct ir_inst *in)
     case IR_BFMLAL: return at_most(v, in, 1);
     default: break;
     }
-    if (in->lane && !ir_type_is_vector(t) && in->op != IR_FREDUCE && in->op != IR_BFCVT && in->lane != t)
+    if (in->lane && !ir_type_is_vector(t) && in->op != IR_FREDUCE && in->op != IR_BFCVT &&
+        in->lane != t)
         return fail(v, "a scalar's lane is its type");
     return true;
 }
@@ -376,8 +387,7 @@ static bool check_special(struct verifier *v, const struct ir_inst *in)
     case IR_CRC32:
         return ir_type_size(type_at(v, in->b)) >= ir_type_size((enum ir_type)in->lane) ||
                fail(v, "the data are narrower than the lane");
-    case IR_FLAGS_MERGE:
-        return !(in->imm & ~(uint64_t)IR_FLAG_ALL) || fail(v, "no such flags");
+    case IR_FLAGS_MERGE: return !(in->imm & ~(uint64_t)IR_FLAG_ALL) || fail(v, "no such flags");
     case IR_LOAD:
     case IR_LOADS:
     case IR_STORE:
@@ -389,12 +399,13 @@ static bool check_special(struct verifier *v, const struct ir_inst *in)
     }
     if (in->op >= IR_VADD && in->op <= IR_VREDUCE)
         return check_vector(v, in);
-    if ((in->op >= IR_FADD && in->op <= IR_BFCVT) || in->op == IR_FLAGS_FCMP || in->op == IR_FLAGS_UCOMI)
+    if ((in->op >= IR_FADD && in->op <= IR_BFCVT) || in->op == IR_FLAGS_FCMP ||
+        in->op == IR_FLAGS_UCOMI)
         return check_float(v, in);
     return true;
 }
 
-/* -- the whole ---------------------------------------------------------------------------------------- */
+/* -- the whole ------------------------------------------------------------------- */
 
 /* Every label that is gone to is there, once. */
 static bool check_labels(struct verifier *v)

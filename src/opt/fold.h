@@ -8,11 +8,11 @@
 /* opt_fold writes a unit anew: every old instruction goes, with its arguments replaced, through the
  * rules, and what they give is appended to the new array or found there already. */
 struct fold {
-    struct ir_unit *u;         /* holds the new instructions */
-    uint8_t *width;            /* of each new integer value: bits above are surely zero; in bits */
+    struct ir_unit *u; /* holds the new instructions */
+    uint8_t *width;    /* of each new integer value: bits above are surely zero; in bits */
     uint32_t width_capacity;
-    ir_ref region;             /* new values from here on are within reach */
-    ir_ref fp_region;          /* likewise those that raise floating-point flags */
+    ir_ref region;                      /* new values from here on are within reach */
+    ir_ref fp_region;                   /* likewise those that raise floating-point flags */
     ir_ref table[1 << FOLD_TABLE_BITS]; /* for common subexpressions: the newest of each hash */
 };
 
@@ -46,8 +46,9 @@ static inline uint64_t fold_ones(enum ir_type t)
     return ~0ull >> (64 - fold_bits(t));
 }
 
-/* The rules.  Each looks at *in, whose arguments are new values, and returns the value it is equal to,
- * or IR_NONE; it may also change *in into something simpler of the same value and return IR_NONE. */
+/* The rules.  Each looks at *in, whose arguments are new values, and returns the value it is equal
+ * to, or IR_NONE; it may also change *in into something simpler of the same value and return
+ * IR_NONE. */
 ir_ref fold_integer(struct fold *f, struct ir_inst *in);
 ir_ref fold_convert(struct fold *f, struct ir_inst *in);
 ir_ref fold_choice(struct fold *f, struct ir_inst *in); /* SELECT CMP FLAGS_* and I1 logic */

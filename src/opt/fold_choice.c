@@ -5,8 +5,14 @@
 static uint32_t flags_read(unsigned cc)
 {
     static const uint32_t read[8] = {
-        IR_FLAG_O, IR_FLAG_C, IR_FLAG_Z, IR_FLAG_C | IR_FLAG_Z,
-        IR_FLAG_S, IR_FLAG_P, IR_FLAG_S | IR_FLAG_O, IR_FLAG_S | IR_FLAG_O | IR_FLAG_Z,
+        IR_FLAG_O,
+        IR_FLAG_C,
+        IR_FLAG_Z,
+        IR_FLAG_C | IR_FLAG_Z,
+        IR_FLAG_S,
+        IR_FLAG_P,
+        IR_FLAG_S | IR_FLAG_O,
+        IR_FLAG_S | IR_FLAG_O | IR_FLAG_Z,
     };
     return read[cc >> 1 & 7];
 }
@@ -115,7 +121,7 @@ static ir_ref fold_compare(struct fold *f, struct ir_inst *in)
     return IR_NONE;
 }
 
-/* -- flags ----------------------------------------------------------------------------------------- */
+/* -- flags ----------------------------------------------------------------------- */
 
 /* Flags values whose overflow and carry are 0 whatever the arguments. */
 static bool is_logic(const struct fold *f, const struct ir_inst *fl)
@@ -145,7 +151,8 @@ static ir_ref known_condition(struct fold *f, const struct ir_inst *in, const st
     union ir_value a, b, flags;
 
     if (fl->op == IR_FLAGS_PACK && fold_is_const(f, fl->a))
-        return fold_const(f, IR_I1, ir_cc_holds((enum ir_cc)in->attr, (uint32_t)fold_at(f, fl->a)->imm));
+        return fold_const(f, IR_I1,
+                          ir_cc_holds((enum ir_cc)in->attr, (uint32_t)fold_at(f, fl->a)->imm));
     if (fl->op == IR_FLAGS_SUB && fl->a == fl->b) {
         a = b = (union ir_value){{0}};
     } else if ((fl->op == IR_FLAGS_SUB || fl->op == IR_FLAGS_ADD) && fold_is_const(f, fl->a) &&
@@ -157,8 +164,8 @@ static ir_ref known_condition(struct fold *f, const struct ir_inst *in, const st
     } else {
         return IR_NONE;
     }
-    ir_eval((enum ir_op)fl->op, IR_FLAGS, IR_VOID, 0, (enum ir_type)fold_at(f, fl->a)->type, 0, &a, &b,
-            NULL, &flags, NULL);
+    ir_eval((enum ir_op)fl->op, IR_FLAGS, IR_VOID, 0, (enum ir_type)fold_at(f, fl->a)->type, 0, &a,
+            &b, NULL, &flags, NULL);
     return fold_const(f, IR_I1, ir_cc_holds((enum ir_cc)in->attr, flags.u32[0]));
 }
 
@@ -209,9 +216,10 @@ static ir_ref fold_flags(struct fold *f, struct ir_inst *in)
     case IR_FLAGS_ADC:
     case IR_FLAGS_SBC:
         if (known_carry(f, in->c) == 0) {
-            in->op = in->op == IR_ADC   ? IR_ADD
-                     : in->op == IR_SBC ? IR_SUB
-                     : in->op == IR_FLAGS_ADC ? IR_FLAGS_ADD : IR_FLAGS_SUB;
+            in->op = in->op == IR_ADC         ? IR_ADD
+                     : in->op == IR_SBC       ? IR_SUB
+                     : in->op == IR_FLAGS_ADC ? IR_FLAGS_ADD
+                                              : IR_FLAGS_SUB;
             in->c = IR_NONE;
         }
         return IR_NONE;

@@ -1,5 +1,5 @@
-/* Identities of conversions and bit fields: chains of them are shortened, and those that change nothing
- * (because the bits are known to be zero) removed. */
+/* Identities of conversions and bit fields: chains of them are shortened, and those that change
+ * nothing (because the bits are known to be zero) removed. */
 #include "opt/fold.h"
 
 static ir_ref convert(struct fold *f, enum ir_op op, enum ir_type t, ir_ref a)
@@ -86,7 +86,8 @@ ir_ref fold_convert(struct fold *f, struct ir_inst *in)
     case IR_ZEXT:
     case IR_SEXT: return fold_extend(f, in);
     case IR_TRUNC: return fold_truncate(f, in);
-    case IR_BITCAST: return a->op == IR_BITCAST ? convert(f, IR_BITCAST, (enum ir_type)in->type, a->a) : IR_NONE;
+    case IR_BITCAST:
+        return a->op == IR_BITCAST ? convert(f, IR_BITCAST, (enum ir_type)in->type, a->a) : IR_NONE;
     default: return fold_field(f, in);
     }
 }

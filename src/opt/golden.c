@@ -40,7 +40,8 @@ static bool flags_dead_at(void *ctx, uint64_t pc)
     return false;
 }
 
-static const char *run_pass(struct ir_unit *u, const char *pass, size_t n, struct opt_config *config)
+static const char *run_pass(struct ir_unit *u, const char *pass, size_t n,
+                            struct opt_config *config)
 {
     if (n == 5 && !strncmp(pass, "parse", n))
         return NULL;
@@ -72,8 +73,10 @@ static const char *with_newline(struct arena *a, const char *text)
 /* The case's output, in the arena. */
 static const char *run_case(struct arena *a, const struct golden_case *c)
 {
-    struct opt_config config = {.enabled = true, .flags_dead = flags_dead_at,
-                                .ctx = (void *)(uintptr_t)c->input, .flags_slot = RANDOM_FL};
+    struct opt_config config = {.enabled = true,
+                                .flags_dead = flags_dead_at,
+                                .ctx = (void *)(uintptr_t)c->input,
+                                .flags_slot = RANDOM_FL};
     struct ir_unit u;
     const char *error, *p = c->passes;
 
@@ -123,13 +126,15 @@ static unsigned split(char *text, struct golden_case *cases, unsigned max)
         if (!colon)
             break;
         *colon = 0;
-        cases[n++] = (struct golden_case){title, colon + 1 + strspn(colon + 1, " "), input, mark, NULL};
+        cases[n++] =
+            (struct golden_case){title, colon + 1 + strspn(colon + 1, " "), input, mark, NULL};
         p = next;
     }
     return n;
 }
 
-static void write_file(const char *path, const char *head, const struct golden_case *cases, unsigned n)
+static void write_file(const char *path, const char *head, const struct golden_case *cases,
+                       unsigned n)
 {
     FILE *f = fopen(path, "w");
 

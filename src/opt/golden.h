@@ -5,9 +5,10 @@
  *     --
  *     what is expected
  *
- * Passes are parse (none), fold, state, fuse, dead, run (all), and verify, whose output is "ok" or the
- * message.  After every pass the unit must verify.  A line "; flags dead at 0x1000" in the input says
- * that of a guest PC.  With BLESS=1 in the environment the file is rewritten with what comes out. */
+ * Passes are parse (none), fold, state, fuse, dead, run (all), and verify, whose output is "ok" or
+ * the message.  After every pass the unit must verify.  A line "; flags dead at 0x1000" in the
+ * input says that of a guest PC.  With BLESS=1 in the environment the file is rewritten with what
+ * comes out. */
 #pragma once
 #include "support/base.h"
 

@@ -1,18 +1,18 @@
 /* Constants, identities, common subexpressions.
  *
- * The unit is written anew in one walk: each instruction's arguments are replaced by their new values,
- * the rules of fold_*.c try to simplify it, and the result is looked up among the values that exist
- * (a hash table that keeps the newest of each hash: some repetitions are missed, time is linear).
- * NOPs, COPYs and what cannot be reached any more are not copied.
+ * The unit is written anew in one walk: each instruction's arguments are replaced by their new
+ * values, the rules of fold_*.c try to simplify it, and the result is looked up among the values
+ * that exist (a hash table that keeps the newest of each hash: some repetitions are missed, time is
+ * linear). NOPs, COPYs and what cannot be reached any more are not copied.
  *
- * Operations that raise floating-point flags are never computed here nor dropped, but for repetitions
- * of the same operation: the flags are cumulative, so a second time adds nothing unless something
- * looked at them or cleared them in between. */
+ * Operations that raise floating-point flags are never computed here nor dropped, but for
+ * repetitions of the same operation: the flags are cumulative, so a second time adds nothing unless
+ * something looked at them or cleared them in between. */
 #include "opt/fold.h"
 
 #include <string.h>
 
-/* -- the new unit ---------------------------------------------------------------------------------- */
+/* -- the new unit ---------------------------------------------------------------- */
 
 /* An upper bound of the bits an integer value needs, from its definition. */
 static unsigned value_width(const struct fold *f, const struct ir_inst *in)
@@ -34,7 +34,9 @@ static unsigned value_width(const struct fold *f, const struct ir_inst *in)
     case IR_AND: w = f->width[in->a] < f->width[in->b] ? f->width[in->a] : f->width[in->b]; break;
     case IR_OR:
     case IR_XOR: w = f->width[in->a] > f->width[in->b] ? f->width[in->a] : f->width[in->b]; break;
-    case IR_SELECT: w = f->width[in->b] > f->width[in->c] ? f->width[in->b] : f->width[in->c]; break;
+    case IR_SELECT:
+        w = f->width[in->b] > f->width[in->c] ? f->width[in->b] : f->width[in->c];
+        break;
     case IR_SHR:
         if (fold_is_const(f, in->b)) {
             unsigned by = (unsigned)fold_at(f, in->b)->imm & (bits - 1);
@@ -93,7 +95,7 @@ ir_ref fold_const(struct fold *f, enum ir_type t, uint64_t imm)
     return fold_emit(f, &in);
 }
 
-/* -- constants ------------------------------------------------------------------------------------- */
+/* -- constants ------------------------------------------------------------------- */
 
 static void const_value(const struct ir_inst *in, union ir_value *out)
 {
@@ -136,7 +138,7 @@ static ir_ref fold_constants(struct fold *f, const struct ir_inst *in)
     return fold_const(f, (enum ir_type)in->type, out.u64[0]);
 }
 
-/* -- the walk -------------------------------------------------------------------------------------- */
+/* -- the walk -------------------------------------------------------------------- */
 
 static ir_ref fold_pure(struct fold *f, struct ir_inst *in)
 {
@@ -155,8 +157,8 @@ static ir_ref fold_pure(struct fold *f, struct ir_inst *in)
         r = fold_integer(f, in);
     if (!r && in->op >= IR_ZEXT && in->op <= IR_BFI)
         r = fold_convert(f, in);
-    if (!r && ((in->op >= IR_SELECT && in->op <= IR_FLAGS_COND) || in->type == IR_I1 || in->op == IR_ADC ||
-               in->op == IR_SBC))
+    if (!r && ((in->op >= IR_SELECT && in->op <= IR_FLAGS_COND) || in->type == IR_I1 ||
+               in->op == IR_ADC || in->op == IR_SBC))
         r = fold_choice(f, in);
     if (!r && in->op >= IR_VADD && in->op <= IR_VREDUCE)
         r = fold_vector(f, in);

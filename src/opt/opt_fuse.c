@@ -1,12 +1,12 @@
 /* Combines what a host does in one instruction: additions and shifts go into the addresses of loads
  * and stores, and a flags value that only one condition reads becomes a comparison.
  *
- * An addition goes into addresses only if nothing but addresses uses it.  If it is also written to a
- * slot (an address with write-back), its value is at hand anyway, while the old base would have to be
- * kept for longer.
+ * An addition goes into addresses only if nothing but addresses uses it.  If it is also written to
+ * a slot (an address with write-back), its value is at hand anyway, while the old base would have
+ * to be kept for longer.
  *
- * A comparison replaces FLAGS_SUB only if no SUB of the same arguments is near: hosts with flags get
- * both from one subtraction. */
+ * A comparison replaces FLAGS_SUB only if no SUB of the same arguments is near: hosts with flags
+ * get both from one subtraction. */
 #include "opt/opt.h"
 
 #define DISP_MAX 0x7fffffff
@@ -90,7 +90,7 @@ static void fuse_disp(struct fuse *f, struct ir_inst *in)
         if ((base->op != IR_ADD && base->op != IR_SUB) || !only_base(f, in->a) ||
             !is_disp(f->u, base->b, &disp))
             return;
-        sum = (int64_t)in->imm + (base->op == IR_ADD ? disp : -disp);
+        sum = (int64_t)(in->imm + (uint64_t)(base->op == IR_ADD ? disp : -disp));
         if (sum < -DISP_MAX || sum > DISP_MAX)
             return;
         in->imm = (uint64_t)sum;
@@ -119,7 +119,7 @@ static void fuse_index(struct fuse *f, struct ir_inst *in)
     }
 }
 
-/* -- conditions ---------------------------------------------------------------------------------- */
+/* -- conditions ------------------------------------------------------------------ */
 
 static bool difference_is_near(const struct ir_unit *u, ir_ref flags)
 {
@@ -147,11 +147,13 @@ static void fuse_condition(struct fuse *f, struct ir_inst *in)
     if (f->uses[in->a] != 1)
         return;
     if (fl->op == IR_FLAGS_SUB && is_comparison(in->attr) && !difference_is_near(f->u, in->a)) {
-        *in = (struct ir_inst){.op = IR_CMP, .type = IR_I1, .attr = in->attr, .a = fl->a, .b = fl->b};
+        *in =
+            (struct ir_inst){.op = IR_CMP, .type = IR_I1, .attr = in->attr, .a = fl->a, .b = fl->b};
     } else if (fl->op == IR_FLAGS_LOGIC && (in->attr == IR_CC_E || in->attr == IR_CC_NE)) {
         /* The flags value's own place becomes the zero to compare with. */
         uint8_t type = f->u->insts[fl->a].type;
-        *in = (struct ir_inst){.op = IR_CMP, .type = IR_I1, .attr = in->attr, .a = fl->a, .b = in->a};
+        *in =
+            (struct ir_inst){.op = IR_CMP, .type = IR_I1, .attr = in->attr, .a = fl->a, .b = in->a};
         *fl = (struct ir_inst){.op = IR_CONST, .type = type};
     }
 }

@@ -1,16 +1,17 @@
 /* Guest slots and local variables: GETs served by what was read or written before, SETs that nobody
  * can see removed.
  *
- * Forwards, a table holds the value each slot is known to have since the last LABEL (or HELPER, which
- * may write anything); a GET of it is replaced by that value, a GET of the low part by a conversion.
+ * Forwards, a table holds the value each slot is known to have since the last LABEL (or HELPER,
+ * which may write anything); a GET of it is replaced by that value, a GET of the low part by a
+ * conversion.
  *
  * Backwards, a slot is `dead` where a SET of it certainly follows before anything looks: another
- * instruction's GET, an access to guest memory (which may fault, and then the state must be exact), a
- * way out of the unit, a HELPER, a LABEL or a branch.  INSN does not look: signals are taken at a
+ * instruction's GET, an access to guest memory (which may fault, and then the state must be exact),
+ * a way out of the unit, a HELPER, a LABEL or a branch.  INSN does not look: signals are taken at a
  * unit's borders, and a unit made for single steps has one instruction.
  *
- * The flags slot is also dead at a direct way out to a guest PC of which config->flags_dead says so.
- * It is asked late, only when there is a SET that hangs on the answer. */
+ * The flags slot is also dead at a direct way out to a guest PC of which config->flags_dead says
+ * so. It is asked late, only when there is a SET that hangs on the answer. */
 #include "opt/opt.h"
 
 #define EXITS_MAX 8 /* direct ways out that one SET of the flags may hang on */
@@ -28,7 +29,7 @@ struct state {
     ir_ref *locals;      /* [local_count] */
 };
 
-/* -- forwards ---------------------------------------------------------------------------------- */
+/* -- forwards -------------------------------------------------------------------- */
 
 static void forget(struct state *s, bool locals_too)
 {
@@ -107,7 +108,7 @@ static void forward(struct state *s)
     }
 }
 
-/* -- backwards --------------------------------------------------------------------------------- */
+/* -- backwards ------------------------------------------------------------------- */
 
 struct liveness {
     struct state *s;

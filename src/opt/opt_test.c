@@ -17,8 +17,8 @@
 
 static void test_golden(void **state)
 {
-    static const char *const files[] = {"ir/verify.ir", "opt/fold.ir", "opt/state.ir", "opt/fuse.ir",
-                                        "opt/run.ir"};
+    static const char *const files[] = {"ir/verify.ir", "opt/fold.ir", "opt/state.ir",
+                                        "opt/fuse.ir", "opt/run.ir"};
     unsigned failures = 0, cases = 0;
     char path[512];
 
@@ -60,12 +60,13 @@ static void test_document(void **state)
     free(text);
 }
 
-/* -- random units ------------------------------------------------------------------------------------ */
+/* -- random units ---------------------------------------------------------------- */
 
 /* What a straight walk leaves: slots, and what every memory access and way out saw of them. */
 struct outcome {
     union ir_value slots[RANDOM_SLOTS], locals[8];
-    uint64_t seen; /* a hash over all addresses, stored values, exits and the slots at each of them */
+    uint64_t
+        seen; /* a hash over all addresses, stored values, exits and the slots at each of them */
     uint64_t left; /* guest PC */
 };
 
@@ -94,7 +95,8 @@ static uint64_t address_of(const struct ir_inst *in, const union ir_value *v)
 }
 
 /* A load gives a hash of its address, cut to the lane; a store is noted. */
-static void access(struct outcome *o, const struct ir_inst *in, union ir_value *v, union ir_value *out)
+static void access(struct outcome *o, const struct ir_inst *in, union ir_value *v,
+                   union ir_value *out)
 {
     uint64_t at = address_of(in, v), hash = at;
 
@@ -108,8 +110,8 @@ static void access(struct outcome *o, const struct ir_inst *in, union ir_value *
         out->u64[i] = random_next(&hash);
     cut(out, (enum ir_type)in->lane);
     if (in->op == IR_LOADS && in->lane != in->type)
-        ir_eval(IR_SEXT, (enum ir_type)in->type, IR_VOID, 0, (enum ir_type)in->lane, 0, &(union ir_value){{out->u64[0]}},
-                NULL, NULL, out, NULL);
+        ir_eval(IR_SEXT, (enum ir_type)in->type, IR_VOID, 0, (enum ir_type)in->lane, 0,
+                &(union ir_value){{out->u64[0]}}, NULL, NULL, out, NULL);
 }
 
 static ir_ref label_at(const struct ir_unit *u, uint64_t label)
@@ -121,7 +123,8 @@ static ir_ref label_at(const struct ir_unit *u, uint64_t label)
     return 0;
 }
 
-static void compute(const struct ir_unit *u, const struct ir_inst *in, union ir_value *v, union ir_value *out)
+static void compute(const struct ir_unit *u, const struct ir_inst *in, union ir_value *v,
+                    union ir_value *out)
 {
     struct fp_status fp = {.env = {.nan_rule = FP_NAN_ARM}};
 
@@ -138,7 +141,8 @@ static void compute(const struct ir_unit *u, const struct ir_inst *in, union ir_
     }
 }
 
-/* Forward branches only. Unused bytes of a flags slot stay zero because every flags value is clean. */
+/* Forward branches only. Unused bytes of a flags slot stay zero because every flags value is clean.
+ */
 static void walk(const struct ir_unit *u, struct outcome *o)
 {
     union ir_value *v = calloc(u->count, sizeof(*v));
@@ -155,9 +159,7 @@ static void walk(const struct ir_unit *u, struct outcome *o)
             v[r] = o->slots[in->imm];
             cut(&v[r], (enum ir_type)in->type);
             break;
-        case IR_SET:
-            o->slots[in->imm] = v[in->a];
-            break;
+        case IR_SET: o->slots[in->imm] = v[in->a]; break;
         case IR_LGET: v[r] = o->locals[in->imm]; break;
         case IR_LSET: o->locals[in->imm] = v[in->a]; break;
         case IR_LOAD:
@@ -194,18 +196,23 @@ static bool odd_is_dead(void *ctx, uint64_t pc)
     return pc & 1;
 }
 
-/* Pure operations that the evaluator knows and that cannot meet an argument type they are not for. */
+/* Pure operations that the evaluator knows and that cannot meet an argument type they are not for.
+ */
 static enum ir_op random_op(uint64_t *seed)
 {
-    static const uint8_t often[] = {IR_ADD,  IR_SUB, IR_AND,  IR_OR,    IR_XOR,  IR_ANDN, IR_NOT, IR_SHL, IR_SHR,
-                                    IR_SELECT, IR_CMP, IR_ZEXT, IR_SEXT, IR_TRUNC, IR_BFX, IR_BFI, IR_FLAGS_COND,
-                                    IR_FLAGS_SUB, IR_FLAGS_LOGIC, IR_FLAGS_MERGE, IR_FLAGS_CMC, IR_ADC, IR_SBC,
-                                    IR_FLAGS_SBC, IR_MUL, IR_BITCAST, IR_VEXT, IR_VDUP};
+    static const uint8_t often[] = {
+        IR_ADD, IR_SUB, IR_AND,        IR_OR,        IR_XOR,         IR_ANDN,        IR_NOT,
+        IR_SHL, IR_SHR, IR_SELECT,     IR_CMP,       IR_ZEXT,        IR_SEXT,        IR_TRUNC,
+        IR_BFX, IR_BFI, IR_FLAGS_COND, IR_FLAGS_SUB, IR_FLAGS_LOGIC, IR_FLAGS_MERGE, IR_FLAGS_CMC,
+        IR_ADC, IR_SBC, IR_FLAGS_SBC,  IR_MUL,       IR_BITCAST,     IR_VEXT,        IR_VDUP};
 
     switch (random_below(seed, 16)) {
-    case 0: case 1: return IR_CONST;
-    case 2: case 3: return IR_GET;
-    case 4: case 5: return IR_SET;
+    case 0:
+    case 1: return IR_CONST;
+    case 2:
+    case 3: return IR_GET;
+    case 4:
+    case 5: return IR_SET;
     case 6: return random_below(seed, 2) ? IR_LOAD : random_below(seed, 2) ? IR_LOADS : IR_STORE;
     case 7: return (enum ir_op)(IR_ADD + random_below(seed, IR_FLAGS_COND - IR_ADD + 1));
     case 8: return (enum ir_op)(IR_VADD + random_below(seed, IR_VREDUCE - IR_VADD + 1));
@@ -226,7 +233,8 @@ static enum ir_op random_op(uint64_t *seed)
 
 static void random_seed_values(struct ir_unit *u, uint64_t *seed)
 {
-    static const enum ir_type consts[] = {IR_I1, IR_I8, IR_I16, IR_I32, IR_I64, IR_I64, IR_F32, IR_F64, IR_V64, IR_V128};
+    static const enum ir_type consts[] = {IR_I1,  IR_I8,  IR_I16, IR_I32, IR_I64,
+                                          IR_I64, IR_F32, IR_F64, IR_V64, IR_V128};
 
     for (size_t i = 0; i < ARRAY_LEN(consts); i++)
         ir_const(u, consts[i], random_edge(seed));
@@ -292,7 +300,8 @@ static void random_outcome(struct outcome *o, uint64_t seed)
 
 static void compare_unit(uint64_t seed, unsigned *before, unsigned *after)
 {
-    struct opt_config config = {.enabled = true, .flags_dead = odd_is_dead, .flags_slot = RANDOM_FL};
+    struct opt_config config = {
+        .enabled = true, .flags_dead = odd_is_dead, .flags_slot = RANDOM_FL};
     struct arena arena = {0};
     struct ir_unit u, opt;
     struct outcome want, got;
@@ -306,7 +315,8 @@ static void compare_unit(uint64_t seed, unsigned *before, unsigned *after)
     if (ir_verify(&u))
         fail_msg("seed %llu: %s", (unsigned long long)seed, ir_verify(&u));
     opt = u;
-    opt.insts = memcpy(arena_alloc(&arena, u.capacity * sizeof(*u.insts)), u.insts, u.count * sizeof(*u.insts));
+    opt.insts = memcpy(arena_alloc(&arena, u.capacity * sizeof(*u.insts)), u.insts,
+                       u.count * sizeof(*u.insts));
     opt_run(&opt, &config);
     if (ir_verify(&opt)) {
         text = ir_print(&opt);
@@ -323,7 +333,8 @@ static void compare_unit(uint64_t seed, unsigned *before, unsigned *after)
             for (unsigned k = 0; k < RANDOM_SLOTS; k++)
                 if (memcmp(&want.slots[k], &got.slots[k], sizeof(want.slots[k])))
                     printf("%s: %llx, not %llx\n", random_slots[k].name,
-                           (unsigned long long)got.slots[k].u64[0], (unsigned long long)want.slots[k].u64[0]);
+                           (unsigned long long)got.slots[k].u64[0],
+                           (unsigned long long)want.slots[k].u64[0]);
             fail_msg("seed %llu differs", (unsigned long long)seed);
         }
     }
@@ -342,7 +353,8 @@ static void test_random(void **state)
 
     for (uint64_t seed = first; seed < first + units; seed++)
         compare_unit(seed, &before, &after);
-    print_message("%llu units, %u instructions became %u\n", (unsigned long long)units, before, after);
+    print_message("%llu units, %u instructions became %u\n", (unsigned long long)units, before,
+                  after);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* Bump allocation in chunks.
  *
- * A chunk is a malloc block: its header, then the memory handed out.  `next` and `end` bound what is
- * left of the newest chunk.  Memory is zeroed when it is handed out, not when it is taken back, so
- * that reset costs nothing.  An allocation that is the last one grows in place. */
+ * A chunk is a malloc block: its header, then the memory handed out.  `next` and `end` bound what
+ * is left of the newest chunk.  Memory is zeroed when it is handed out, not when it is taken back,
+ * so that reset costs nothing.  An allocation that is the last one grows in place. */
 #include "support/arena.h"
 
 #include "support/log.h"

@@ -1,9 +1,9 @@
 /* Messages to the person.
  *
  * Each message is formatted on the stack and written by one write(2), so that lines of several
- * threads and processes do not mix.  Formatting is the C library's vsnprintf, which takes no lock and
- * allocates nothing for the conversions used here (no floating point, no positional arguments): that
- * is what makes it usable in signal handlers.  Messages longer than the buffer are cut. */
+ * threads and processes do not mix.  Formatting is the C library's vsnprintf, which takes no lock
+ * and allocates nothing for the conversions used here (no floating point, no positional arguments):
+ * that is what makes it usable in signal handlers.  Messages longer than the buffer are cut. */
 #include "support/log.h"
 
 #include <errno.h>
