@@ -1,8 +1,8 @@
-/* The Arm64 side of the oracle test: runs single instructions on given states; see wire.h.  Linked
+/* The Arm64 side of the oracle test: runs a few instructions on given states; see wire.h.  Linked
  * statically, run by an emulator or on a real processor.
  *
- * A word is followed by a branch to `back`.  All of X0 to X29, SP, V, NZCV, FPCR and FPSR are loaded
- * before, and X30 holds the word's address; afterwards TPIDR_EL0 is the one free place to put X0. */
+ * A program is followed by a branch to `back`.  All of X0 to X29, SP, V, NZCV, FPCR and FPSR are loaded
+ * before, and X30 holds the program's address; afterwards TPIDR_EL0 is the one free place to put X0. */
 #define _GNU_SOURCE
 #include "wire.h"
 #include <signal.h>
@@ -30,7 +30,7 @@ __asm__(".global run_one, back\n"
         "    stp d8, d9, [sp, #96]\n stp d10, d11, [sp, #112]\n stp d12, d13, [sp, #128]\n stp d14, d15, [sp, #144]\n"
         "    adrp x1, current\n str x0, [x1, :lo12:current]\n"
         "    mov x2, sp\n adrp x1, saved_sp\n str x2, [x1, :lo12:saved_sp]\n"
-        "    mrs x2, tpidr_el0\n adrp x1, saved_tp\n str x2, [x1, :lo12:saved_tp]\n"
+        "    mrs x2, tpidr_el0\n adrp x1, saved_tp\n str x2, [x1, :lo12:saved_tp]\n msr tpidr_el0, xzr\n"
         "    add x1, x0, #256\n"
         "    ldp q0, q1, [x1]\n ldp q2, q3, [x1, #32]\n ldp q4, q5, [x1, #64]\n ldp q6, q7, [x1, #96]\n"
         "    ldp q8, q9, [x1, #128]\n ldp q10, q11, [x1, #160]\n ldp q12, q13, [x1, #192]\n ldp q14, q15, [x1, #224]\n"
@@ -110,29 +110,34 @@ static void *map_at(uint32_t address, size_t size, int protection)
     return p;
 }
 
+static void place(uint32_t *at, const uint32_t *words, uint32_t length)
+{
+    int64_t distance = (int64_t)(uintptr_t)back - (int64_t)(uintptr_t)(at + length);
+
+    memcpy(at, words, length * sizeof(*at));
+    at[length] = 0x14000000u | ((uint32_t)(distance / 4) & 0x3ffffffu);
+}
+
 int main(void)
 {
-    uint32_t *code = map_at(WIRE_CODE, 8 * WIRE_WORDS, PROT_READ | PROT_WRITE | PROT_EXEC);
+    char *code = map_at(WIRE_CODE, WIRE_STRIDE * WIRE_PROGRAMS, PROT_READ | PROT_WRITE | PROT_EXEC);
     uint8_t *memory = map_at(WIRE_MEMORY, 65536, PROT_READ | PROT_WRITE);
     struct wire_batch b;
     struct wire_state *states = NULL;
 
     catch_signals();
     while (transfer(read, 0, &b, sizeof(b))) {
-        static uint32_t words[WIRE_WORDS];
-        size_t size = (size_t)b.words * b.states * sizeof(*states);
+        static uint32_t words[WIRE_PROGRAMS * WIRE_LENGTH];
+        size_t size = (size_t)b.programs * b.states * sizeof(*states);
 
         states = realloc(states, size);
-        if (!states || b.words > WIRE_WORDS || !transfer(read, 0, words, b.words * sizeof(words[0])) ||
-            !transfer(read, 0, states, size))
+        if (!states || b.programs > WIRE_PROGRAMS || b.length > WIRE_LENGTH ||
+            !transfer(read, 0, words, b.programs * b.length * sizeof(words[0])) || !transfer(read, 0, states, size))
             return 1;
-        for (uint32_t i = 0; i < b.words; i++) {
-            int64_t distance = (int64_t)(uintptr_t)back - (int64_t)(uintptr_t)&code[2 * i + 1];
-            code[2 * i] = words[i];
-            code[2 * i + 1] = 0x14000000u | ((uint32_t)(distance / 4) & 0x3ffffffu);
-        }
-        __builtin___clear_cache((char *)code, (char *)(code + 2 * b.words));
-        for (size_t i = 0; i < (size_t)b.words * b.states; i++) {
+        for (uint32_t i = 0; i < b.programs; i++)
+            place((uint32_t *)(void *)(code + i * WIRE_STRIDE), words + i * b.length, b.length);
+        __builtin___clear_cache(code, code + b.programs * WIRE_STRIDE);
+        for (size_t i = 0; i < (size_t)b.programs * b.states; i++) {
             memcpy(memory, states[i].memory, WIRE_WINDOW);
             states[i].signal = 0;
             run_one(&states[i]);

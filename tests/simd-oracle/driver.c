@@ -1,12 +1,14 @@
 /* Compares every floating-point and SIMD instruction of the tables with an Arm64 processor.
  *
- *     simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-v] PROGRAM      instructions on random states
+ *     simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-v] PROGRAM      single instructions
+ *     simd-oracle -l LENGTH [...] PROGRAM                          several in a row, some of them integer ones
  *     simd-oracle -u COUNT PROGRAM                                 which encodings are unallocated
  *
  * For each row a few random words are lifted, verified, and walked over (walk.c) before and after the
  * optimiser; the program of arm64.c (run by $DEMOTIC_QEMU, or else qemu-aarch64 from the path) runs them on
- * the same states in all modes of FPCR.  All registers, flags, FPSR and memory must agree.  A round is 4
- * words of every row with 32 states each.  Exit status 77: there is nothing to run the program with. */
+ * the same random states in all modes of FPCR, and for loads and stores with address tags.  All registers,
+ * flags, FPSR and memory must agree.  A round is 4 words of every row with 32 states each.  Instructions in a
+ * row use few registers and access no memory.  Exit status 77: there is nothing to run the program with. */
 #include "inputs.h"
 #include "opt/opt.h"
 #include "walk.h"
@@ -19,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUND_WORDS 4
+#define ROUND_PROGRAMS 4
 #define STATES 32
 #define FPSR_BITS 0x0800009fu
 
@@ -82,27 +84,38 @@ static void receive_all(void *p, size_t n)
     }
 }
 
-static uint32_t words[WIRE_WORDS];
-static unsigned rows[WIRE_WORDS];
-static unsigned word_count;
-static struct wire_state before[WIRE_WORDS * STATES], after[WIRE_WORDS * STATES];
+struct program {
+    unsigned row; /* of the first instruction */
+    uint32_t words[WIRE_LENGTH];
+};
+
+static struct program programs[WIRE_PROGRAMS];
+static unsigned program_count, length = 1;
+static struct wire_state before[WIRE_PROGRAMS * STATES], after[WIRE_PROGRAMS * STATES];
 
 static void run_there(unsigned states)
 {
-    struct wire_batch b = {word_count, states};
+    struct wire_batch b = {program_count, length, states};
 
     send_all(&b, sizeof(b));
-    send_all(words, word_count * sizeof(words[0]));
-    send_all(before, (size_t)word_count * states * sizeof(before[0]));
-    receive_all(after, (size_t)word_count * states * sizeof(after[0]));
+    for (unsigned i = 0; i < program_count; i++)
+        send_all(programs[i].words, length * sizeof(programs[i].words[0]));
+    send_all(before, (size_t)program_count * states * sizeof(before[0]));
+    receive_all(after, (size_t)program_count * states * sizeof(after[0]));
+    for (unsigned i = 0; i < program_count * states; i++)
+        after[i].fpsr &= FPSR_BITS; /* others belong to the 32-bit architecture */
 }
 
 /* -- our side ----------------------------------------------------------------------------------------- */
 
+static uint64_t code_at(unsigned i) { return WIRE_CODE + (uint64_t)i * WIRE_STRIDE; }
+
 static bool fetch(void *ctx, uint64_t addr, void *buf, size_t n)
 {
-    memset(buf, 0, n);
-    memcpy(buf, ctx, n < 4 ? n : 4);
+    uint64_t offset = (addr - WIRE_CODE) % WIRE_STRIDE;
+
+    for (size_t i = 0; i < n; i++, offset++)
+        ((uint8_t *)buf)[i] = offset < 4 * length ? ((const uint8_t *)ctx)[offset] : 0;
     return true;
 }
 
@@ -115,9 +128,21 @@ static uint32_t mode_of(uint32_t fpcr)
     return guest_arm64.mode(&cpu);
 }
 
-static void lift(struct ir_unit *u, struct arena *arena, uint32_t word, uint32_t fpcr, bool optimise)
+static void show_program(const struct program *p)
 {
-    struct guest_request rq = {.pc = WIRE_CODE, .mode = mode_of(fpcr), .max_insns = 1, .fetch = fetch, .fetch_ctx = &word};
+    for (unsigned i = 0; i < length; i++) {
+        char text[128];
+        uint8_t bytes[4];
+        memcpy(bytes, &p->words[i], 4);
+        guest_arm64.disassemble(WIRE_CODE, bytes, 4, text, sizeof(text));
+        printf("    %08x %-20s %s\n", p->words[i], arm64_row_info[arm64_decode(p->words[i])].name, text);
+    }
+}
+
+static void lift(struct ir_unit *u, struct arena *arena, unsigned i, uint32_t mode, bool optimise)
+{
+    struct program *p = &programs[i];
+    struct guest_request rq = {.pc = code_at(i), .mode = mode, .max_insns = length, .fetch = fetch, .fetch_ctx = p->words};
     const char *wrong;
 
     ir_unit_init(u, arena, guest_arm64.slots, guest_arm64.slot_count);
@@ -128,8 +153,8 @@ static void lift(struct ir_unit *u, struct arena *arena, uint32_t word, uint32_t
     }
     wrong = ir_verify(u);
     if (wrong) {
-        fprintf(stderr, "simd-oracle: %s: %08x%s: %s\n%s", arm64_row_info[arm64_decode(word)].name, word,
-                optimise ? " optimised" : "", wrong, ir_print(u));
+        show_program(p);
+        printf("does not verify%s: %s\n%s", optimise ? " when optimised" : "", wrong, ir_print(u));
         exit(1);
     }
 }
@@ -141,17 +166,15 @@ static uint32_t field(unsigned row, uint32_t word, const char *name, uint32_t ot
     return f ? (uint32_t)bits_get(word, f->pos, f->width) : otherwise;
 }
 
-/* Words this test can run: X30 is not free, and some choices of registers are left open. */
-static bool suitable(unsigned row, uint32_t word)
+static uint32_t with_field(unsigned row, uint32_t word, const char *name, uint32_t v)
 {
-    const struct arm64_row_info *info = &arm64_row_info[row];
+    const struct arm64_row_field *f = arm64_row_field(row, name);
+    uint32_t mask;
 
-    if (info->attrs & ARM64_ATTR_faults) {
-        uint32_t n = field(row, word, "Rn", 0), m = field(row, word, "Rm", 32);
-        if (n == 30 || (m == n && n != 31))
-            return false;
-    }
-    return field(row, word, "Rt", 40) != field(row, word, "Rt2", 41);
+    if (!f)
+        return word;
+    mask = ((1u << f->width) - 1) << f->pos;
+    return (word & ~mask) | (v << f->pos & mask);
 }
 
 /* All combinations of RMode, FZ, DN, FZ16 and AHP. */
@@ -160,23 +183,10 @@ static uint32_t fpcr_of(unsigned i)
     return (i & 3) << 22 | (i >> 2 & 1) << 24 | (i >> 3 & 1) << 25 | (i >> 4 & 1) << 19 | (i >> 5 & 1) << 26;
 }
 
-/* Moves the base so that what is accessed lies in the window. */
-static bool place(struct wire_state *s, const struct ir_unit *u, unsigned row, uint32_t word, uint64_t *rng)
-{
-    uint32_t n = field(row, word, "Rn", 0);
-    uint64_t *base = n == 31 ? &s->sp : &s->x[n];
-    static struct walk w;
-
-    *base = 1ull << 32; /* far from both ends */
-    walk_load(&w, s);
-    walk_run(&w, u);
-    if (!w.touched)
-        return false;
-    *base += WIRE_MEMORY + inputs_next(rng) % (WIRE_WINDOW - 64) - w.first;
-    return true;
-}
+/* -- failures ----------------------------------------------------------------------------------------- */
 
 static unsigned failures, verbose;
+static unsigned *row_failures;
 static uint64_t cases;
 
 static void show_vector(const char *what, const uint64_t v[2])
@@ -184,18 +194,15 @@ static void show_vector(const char *what, const uint64_t v[2])
     printf("    %-10s %016llx %016llx\n", what, (unsigned long long)v[1], (unsigned long long)v[0]);
 }
 
-static void show_failure(unsigned row, uint32_t word, const struct wire_state *in, const struct wire_state *want,
+static void show_failure(const struct program *p, const struct wire_state *in, const struct wire_state *want,
                          const struct wire_state *got)
 {
     static const char *const names[] = {"Rn", "Rm", "Ra", "Rd", "Rt"};
-    char text[128];
-    uint8_t bytes[4];
 
-    memcpy(bytes, &word, 4);
-    guest_arm64.disassemble(WIRE_CODE, bytes, 4, text, sizeof(text));
-    printf("FAIL %s %08x %s   fpcr %08x\n", arm64_row_info[row].name, word, text, in->fpcr);
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        uint32_t n = field(row, word, names[i], 99);
+    printf("FAIL fpcr %08x\n", in->fpcr);
+    show_program(p);
+    for (unsigned i = 0; length == 1 && i < ARRAY_LEN(names); i++) {
+        uint32_t n = field(p->row, p->words[0], names[i], 99);
         if (n < 32)
             show_vector(names[i], in->v[n]);
         if (n < 31)
@@ -220,87 +227,172 @@ static bool same(const struct wire_state *a, const struct wire_state *b)
            a->fpsr == b->fpsr && !memcmp(a->memory, b->memory, WIRE_WINDOW);
 }
 
-/* -- instructions on random states ----------------------------------------------------------------------- */
-
-static bool prepare(unsigned row, uint64_t *rng, struct arena *arena)
+/* True if the walk over our unit ends in the state that was reached there. */
+static bool agrees(unsigned i, const struct ir_unit *u, const struct wire_state *in, const struct wire_state *want, bool optimised)
 {
-    uint32_t word = 0;
-    struct ir_unit u;
+    static struct walk w;
+    struct wire_state got = *in;
+    unsigned row = programs[i].row;
 
-    for (unsigned tries = 0; tries < 100 && !word; tries++) {
-        word = arm64_row_random(row, rng);
-        if (word && !suitable(row, word))
-            word = 0;
+    walk_load(&w, in);
+    walk_run(&w, u);
+    walk_store(&w, &got);
+    if (!w.stopped && !w.undefined && !want->signal && same(want, &got))
+        return true;
+    failures++;
+    if (row_failures[row]++ < 1 + verbose) {
+        if (w.stopped)
+            printf("the walk met %s\n", w.stopped);
+        if (optimised)
+            printf("after the optimiser:\n");
+        show_failure(&programs[i], in, want, &got);
+        if (verbose)
+            printf("%s", ir_print(u));
     }
-    if (!word)
-        return false;
-    lift(&u, arena, word, 0, false);
-    for (unsigned i = 0; i < STATES; i++) {
-        struct wire_state *s = &before[word_count * STATES + i];
-        memset(s, 0, sizeof(*s));
-        inputs_fill(s, rng);
-        s->fpcr = fpcr_of(i % 2 ? (unsigned)inputs_next(rng) & 63 : (unsigned)inputs_next(rng) & 3);
-        s->x[30] = WIRE_CODE + 8 * word_count;
-        s->sp = WIRE_MEMORY;
-        if ((arm64_row_info[row].attrs & ARM64_ATTR_faults) && !place(s, &u, row, word, rng))
-            return false;
-    }
-    words[word_count] = word;
-    rows[word_count++] = row;
-    return true;
+    return false;
 }
 
-static unsigned *row_failures;
-
-static void check_word(unsigned i, struct arena *arena)
+static bool is_tagged(const struct wire_state *s, unsigned row)
 {
-    struct ir_unit plain, optimised;
-    static struct walk w;
+    uint32_t attrs = arm64_row_info[row].attrs;
 
+    return (attrs & ARM64_ATTR_faults) && !(attrs & ARM64_ATTR_pc) && (s->fpcr & 1u << 22);
+}
+
+static void check_program(unsigned i, struct arena *arena)
+{
     for (unsigned j = 0; j < STATES; j++) {
         const struct wire_state *in = &before[i * STATES + j], *want = &after[i * STATES + j];
-        for (unsigned pass = 0; pass < 2; pass++) {
-            struct wire_state got = *in;
+        uint32_t mode = mode_of(in->fpcr) | (is_tagged(in, programs[i].row) ? ARM64_MODE_TBI : 0);
+        bool fine = true;
+        cases++;
+        for (unsigned pass = 0; pass < 2 && fine; pass++) {
+            struct ir_unit u;
             arena_reset(arena);
-            lift(pass ? &optimised : &plain, arena, words[i], in->fpcr, pass);
-            walk_load(&w, in);
-            walk_run(&w, pass ? &optimised : &plain);
-            walk_store(&w, &got);
-            cases += !pass;
-            if (!w.stopped && !w.undefined && !want->signal && same(want, &got))
-                continue;
-            failures++;
-            if (row_failures[rows[i]]++ < 1 + verbose) {
-                if (w.stopped)
-                    printf("the walk met %s\n", w.stopped);
-                if (pass)
-                    printf("after the optimiser:\n");
-                show_failure(rows[i], words[i], in, want, &got);
-                if (verbose)
-                    printf("%s", ir_print(pass ? &optimised : &plain));
-            }
-            break;
+            lift(&u, arena, i, mode, pass);
+            fine = agrees(i, &u, in, want, pass);
         }
     }
 }
 
 static void flush(struct arena *arena)
 {
-    if (!word_count)
+    if (!program_count)
         return;
     run_there(STATES);
-    for (unsigned i = 0; i < word_count * STATES; i++)
-        after[i].fpsr &= FPSR_BITS; /* others belong to the 32-bit architecture */
-    for (unsigned i = 0; i < word_count; i++)
-        check_word(i, arena);
-    word_count = 0;
+    for (unsigned i = 0; i < program_count; i++)
+        check_program(i, arena);
+    program_count = 0;
+}
+
+/* -- random programs and states -------------------------------------------------------------------------- */
+
+/* Words this test can run: X30 is not free, and some choices of registers are left open. */
+static bool suitable(unsigned row, uint32_t word)
+{
+    if (arm64_row_info[row].attrs & ARM64_ATTR_faults) {
+        uint32_t n = field(row, word, "Rn", 0), m = field(row, word, "Rm", 32);
+        if (n == 30 || (m == n && n != 31))
+            return false;
+    }
+    return arm64_row_predictable(row, word);
+}
+
+/* Bits the row neither fixes nor names. Of the integer instructions some should be one, and QEMU insists. */
+static uint32_t ignored_bits(unsigned row)
+{
+    const struct arm64_row_info *info = &arm64_row_info[row];
+    uint32_t left = ~info->mask;
+
+    for (unsigned i = 0; i < info->field_count; i++)
+        left &= ~(((1u << info->fields[i].width) - 1) << info->fields[i].pos);
+    return left;
+}
+
+/* A word of the row, or 0.  PC-relative ones go to the window; in programs few registers are used. */
+static uint32_t random_word_of(unsigned row, uint64_t *rng)
+{
+    static const char *const registers[] = {"Rd", "Rn", "Rm", "Ra"};
+
+    for (unsigned tries = 0; tries < 100; tries++) {
+        uint32_t word = arm64_row_random(row, rng);
+        if (length > 1)
+            word |= ignored_bits(row);
+        if (arm64_row_info[row].attrs & ARM64_ATTR_pc)
+            word = with_field(row, word, "imm19",
+                              (uint32_t)((WIRE_MEMORY - code_at(program_count)) / 4 + inputs_next(rng) % (WIRE_WINDOW / 4 - 4)));
+        for (unsigned i = 0; length > 1 && i < ARRAY_LEN(registers); i++)
+            word = with_field(row, word, registers[i], field(row, word, registers[i], 0) & 3);
+        if (word && arm64_decode(word) == row && suitable(row, word))
+            return word;
+    }
+    return 0;
+}
+
+/* Moves the base so that what is accessed lies in the window. */
+static bool place(struct wire_state *s, const struct ir_unit *u, const struct program *p, uint64_t *rng)
+{
+    uint32_t n = field(p->row, p->words[0], "Rn", 0);
+    uint64_t *base = n == 31 ? &s->sp : &s->x[n];
+    static struct walk w;
+
+    if (arm64_row_info[p->row].attrs & ARM64_ATTR_pc)
+        return true;
+    *base = 1ull << 32; /* far from both ends */
+    walk_load(&w, s);
+    walk_run(&w, u);
+    if (!w.touched)
+        return false;
+    *base += WIRE_MEMORY + inputs_next(rng) % (WIRE_WINDOW - 64) - w.first;
+    if (is_tagged(s, p->row))
+        *base ^= inputs_next(rng) << 56;
+    return true;
+}
+
+/* Rows that programs may contain.  FPSR's bits 31 to 28 belong to the 32-bit architecture, which QEMU has. */
+static bool is_plain(unsigned row)
+{
+    const uint32_t never = ARM64_ATTR_faults | ARM64_ATTR_ends | ARM64_ATTR_branch | ARM64_ATTR_system | ARM64_ATTR_exclusive |
+                           ARM64_ATTR_pc | ARM64_ATTR_unpredictable;
+
+    return !(arm64_row_info[row].attrs & never) && row != arm64_row_by_name("MSR_FPSR");
+}
+
+static bool prepare(unsigned row, uint64_t *rng, struct arena *arena)
+{
+    struct program *p = &programs[program_count];
+    struct ir_unit u;
+
+    p->row = row;
+    for (unsigned i = 0; i < length; i++) {
+        unsigned other;
+        do
+            other = 1 + (unsigned)(inputs_next(rng) % (arm64_row_count - 1));
+        while (i && !is_plain(other));
+        p->words[i] = random_word_of(i ? other : row, rng);
+        if (!p->words[i])
+            return false;
+    }
+    lift(&u, arena, program_count, 0, false);
+    for (unsigned i = 0; i < STATES; i++) {
+        struct wire_state *s = &before[program_count * STATES + i];
+        memset(s, 0, sizeof(*s));
+        inputs_fill(s, rng);
+        s->fpcr = fpcr_of(i % 2 ? (unsigned)inputs_next(rng) & 63 : (unsigned)inputs_next(rng) & 3);
+        s->x[30] = code_at(program_count);
+        s->sp = WIRE_MEMORY;
+        if ((arm64_row_info[row].attrs & ARM64_ATTR_faults) && !place(s, &u, p, rng))
+            return false;
+    }
+    program_count++;
+    return true;
 }
 
 static bool wanted(unsigned row, const char *only)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
 
-    return (info->attrs & ARM64_ATTR_simd) && !(info->attrs & (ARM64_ATTR_pc)) && (!only || strstr(info->name, only));
+    return (info->attrs & ARM64_ATTR_simd) && (length == 1 || is_plain(row)) && (!only || strstr(info->name, only));
 }
 
 static int run_instructions(unsigned rounds, uint64_t rng, const char *only)
@@ -314,14 +406,14 @@ static int run_instructions(unsigned rounds, uint64_t rng, const char *only)
             if (!wanted(row, only))
                 continue;
             tested += round == 0;
-            for (unsigned i = 0; i < ROUND_WORDS; i++) {
+            for (unsigned i = 0; i < ROUND_PROGRAMS; i++) {
                 arena_reset(&arena);
                 if (!prepare(row, &rng, &arena)) {
                     printf("no word of %s could be tested\n", arm64_row_info[row].name);
                     failures++;
                     break;
                 }
-                if (word_count == WIRE_WORDS)
+                if (program_count == WIRE_PROGRAMS)
                     flush(&arena);
             }
         }
@@ -358,22 +450,23 @@ static int run_unallocated(uint64_t count, uint64_t rng)
 {
     unsigned wrong = 0;
 
-    for (uint64_t done = 0; done < count; done += word_count) {
-        for (word_count = 0; word_count < WIRE_WORDS; word_count++) {
-            struct wire_state *s = &before[word_count];
-            words[word_count] = random_word(&rng);
+    for (uint64_t done = 0; done < count; done += program_count) {
+        for (program_count = 0; program_count < WIRE_PROGRAMS; program_count++) {
+            struct wire_state *s = &before[program_count];
+            programs[program_count].words[0] = random_word(&rng);
             memset(s, 0, sizeof(*s));
-            s->x[30] = WIRE_CODE + 8 * word_count;
+            s->x[30] = code_at(program_count);
             s->sp = WIRE_MEMORY;
         }
         run_there(1);
-        for (unsigned i = 0; i < word_count; i++) {
-            unsigned row = arm64_decode(words[i]);
-            bool theirs = after[i].signal == 4; /* SIGILL */
+        for (unsigned i = 0; i < program_count; i++) {
+            uint32_t word = programs[i].words[0];
+            unsigned row = arm64_decode(word);
+            bool theirs = after[i].signal == SIGILL;
             if (theirs == (row == 0))
                 continue;
             if (wrong++ < 100 || verbose)
-                printf("%08x %s, there it is %s\n", words[i], row ? arm64_row_info[row].name : "unallocated",
+                printf("%08x %s, there it is %s\n", word, row ? arm64_row_info[row].name : "unallocated",
                        theirs ? "unallocated" : "allocated");
         }
     }
@@ -388,18 +481,19 @@ int main(int argc, char **argv)
     const char *only = NULL;
     int c;
 
-    while ((c = getopt(argc, argv, "n:s:r:u:v")) != -1) {
+    while ((c = getopt(argc, argv, "n:s:r:l:u:v")) != -1) {
         switch (c) {
         case 'n': rounds = (unsigned)strtoul(optarg, NULL, 0); break;
         case 's': seed = strtoull(optarg, NULL, 0); break;
         case 'r': only = optarg; break;
+        case 'l': length = (unsigned)strtoul(optarg, NULL, 0); break;
         case 'u': unallocated = strtoull(optarg, NULL, 0); break;
         case 'v': verbose++; break;
         default: return 2;
         }
     }
-    if (optind + 1 != argc) {
-        fprintf(stderr, "usage: simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-u COUNT] [-v] PROGRAM\n");
+    if (optind + 1 != argc || !length || length > WIRE_LENGTH) {
+        fprintf(stderr, "usage: simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-l LENGTH] [-u COUNT] [-v] PROGRAM\n");
         return 2;
     }
     spawn(argv[optind]);

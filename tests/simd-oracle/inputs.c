@@ -16,7 +16,8 @@ static uint64_t integer(uint64_t r, unsigned bits)
 {
     uint64_t small = r >> 8 & 7, edge = 1ull << (r >> 16) % bits;
 
-    switch (r & 7) {
+    switch (r & 15) {
+    case 8: return r >> 60 << (bits - 4) | (r >> 8 & 1); /* only high bits */
     case 0: return small;
     case 1: return 0 - small;
     case 2: return edge + small - 4;
@@ -52,15 +53,22 @@ static uint64_t number(uint64_t r, unsigned bits)
     }
 }
 
+/* What a register holds: the element's size (bits 0 and 1), and whether integers, floating-point numbers
+ * (there are none of 8 bits: anything) or amounts of shifts (bits 2 and 3). */
+#define STYLE_RANDOM 4
+
 static void fill_register(uint64_t v[2], unsigned style, uint64_t *rng)
 {
     uint8_t bytes[16];
-    static const uint8_t widths[] = {8, 16, 32, 64, 16, 32, 64, 64};
-    unsigned width = widths[style & 7];
+    unsigned width = 8u << (style & 3);
 
     for (unsigned i = 0; i < 128 / width; i++) {
-        uint64_t r = inputs_next(rng);
-        uint64_t x = (style & 7) == 7 ? r : (style & 7) > 3 ? number(r, width) : integer(r, width);
+        uint64_t r = inputs_next(rng), x;
+        switch (style >> 2) {
+        case 0: x = integer(r, width); break;
+        case 1: x = style == STYLE_RANDOM ? r : number(r, width); break;
+        default: x = r % (2 * width + 6) - width - 3; break; /* an amount to shift by */
+        }
         memcpy(bytes + i * width / 8, &x, width / 8);
     }
     memcpy(v, bytes, sizeof(bytes));
@@ -80,7 +88,9 @@ void inputs_fill(struct wire_state *s, uint64_t *rng)
 
     for (unsigned i = 0; i < 32; i++) {
         if (inputs_next(rng) % 8 == 0)
-            fill_register(s->v[i], (unsigned)inputs_next(rng), rng);
+            fill_register(s->v[i], (unsigned)(inputs_next(rng) % 12), rng);
+        else if (style < 4 && inputs_next(rng) % 4 == 0)
+            fill_register(s->v[i], style | 8, rng);
         else if (i && inputs_next(rng) % 16 == 0)
             memcpy(s->v[i], s->v[i - 1], sizeof(s->v[i]));
         else

@@ -73,7 +73,8 @@ void walk_run(struct walk *w, const struct ir_unit *u)
 
         switch (in->op) {
         case IR_NOP:
-        case IR_INSN: break;
+        case IR_INSN:
+        case IR_FENCE: break;
         case IR_CONST: {
             unsigned size = ir_type_size((enum ir_type)in->type);
             union ir_value all = {.u64 = {in->imm, in->imm, in->imm, in->imm}};
