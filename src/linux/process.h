@@ -50,7 +50,6 @@ struct process {
     struct signal_action actions[SIGNAL_COUNT]; /* [signal - 1] */
     struct thread *threads;                     /* list by next */
     int pid;
-    int leader_status;                          /* of exit by the first thread, while others go on */
     const struct abi *abi;
     struct engine *engine;
     const struct process_config *config;

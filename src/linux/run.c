@@ -55,6 +55,12 @@ static void memory_fault(struct thread *t, bool fetch)
         signals_force(t, SIGSEGV, is_mapped ? SEGV_ACCERR : SEGV_MAPERR, address);
 }
 
+static void misaligned(struct thread *t, enum abi_fault kind, uint64_t address)
+{
+    t->process->abi->fault(t, kind, true, address);
+    signals_force(t, SIGBUS, BUS_ADRALN, address);
+}
+
 static void handle(struct thread *t, enum cpu_event event)
 {
     const struct abi *abi = t->process->abi;
@@ -68,7 +74,10 @@ static void handle(struct thread *t, enum cpu_event event)
         memory_fault(t, false);
         return;
     case CPU_EVENT_FETCH:
-        memory_fault(t, true);
+        if (pc % t->cpu->guest->insn_align) /* comes before what the memory says */
+            misaligned(t, ABI_FAULT_PC_ALIGN, pc);
+        else
+            memory_fault(t, true);
         return;
     case CPU_EVENT_UNDEFINED:
         abi->fault(t, ABI_FAULT_INSTRUCTION, true, pc);
@@ -81,8 +90,7 @@ static void handle(struct thread *t, enum cpu_event event)
     case CPU_EVENT_ALIGN: {
         uint64_t address = t->cpu->exit_detail;
 
-        abi->fault(t, address == pc ? ABI_FAULT_PC_ALIGN : ABI_FAULT_DATA_ALIGN, true, address);
-        signals_force(t, SIGBUS, BUS_ADRALN, address);
+        misaligned(t, address == pc ? ABI_FAULT_PC_ALIGN : ABI_FAULT_DATA_ALIGN, address);
         return;
     }
     case CPU_EVENT_YIELD:

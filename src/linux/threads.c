@@ -156,8 +156,6 @@ int64_t sys_exit(struct thread *t, const uint64_t a[6])
     t->exit_status = (int)(a[0] & 0xff);
     if (t->vfork_child)
         host(exit, t->exit_status);
-    if (t->tid == p->pid)
-        p->leader_status = t->exit_status;
     pthread_mutex_lock(&p->lock);
     t->exiting = last = true;
     for (struct thread *other = p->threads; other; other = other->next)
@@ -165,7 +163,7 @@ int64_t sys_exit(struct thread *t, const uint64_t a[6])
     pthread_mutex_unlock(&p->lock);
     if (last) {
         thread_end(t);
-        process_exit(p, p->leader_status);
+        process_exit(p, t->exit_status);
     }
     return SYS_NO_RESULT;
 }
