@@ -1,0 +1,355 @@
+/* Ways out of a unit and within it: linkable jumps, calls and returns, indirect branches, exits, labels.
+ *
+ * A linkable site is a jmp, jcc or call with a 32-bit displacement that does not cross an 8-byte boundary, so
+ * that it is changed by one atomic store while other threads run it.  Unlinked it leads to its stub, out
+ * of line:
+ *
+ *         .long  displacement - stub      (where link finds what to patch)
+ *   stub: lea    rcx, [stub]              (its address is the site's name)
+ *         mov    rdx, guest PC
+ *         jmp    [AREA_EXIT_SITE]
+ *
+ * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on the stack,
+ * and if they agree uses ret.  Whatever the guest does with its stack, a pair that does not fit only costs
+ * a look-up (AREA_RET_MISS).
+ *
+ * Backward jumps, indirect ones and returns look at cpu->pending, so that every loop does. */
+#include "host/x64/x64.h"
+#include <string.h>
+
+static void store_pc(struct ctx *c, int reg)
+{
+    emit_store(&c->e, 8, mem_slot(c, c->t->pc_slot), reg);
+}
+
+static void site_stub(struct ctx *c, struct ool *o)
+{
+    struct emit *e = &c->e;
+    uint32_t stub = emit_pos(e) + 4;
+    emit_u32(e, o->from[0] - stub);
+    emit_patch(e, o->from[0], stub);
+    emit_lea_rip(e, RCX, stub);
+    emit_guest_pc(c, RDX, o->v);
+    emit_jmp_m(e, mem_area(AREA_EXIT_SITE));
+    o->from_count = 0;
+    struct host_code *out = c->out;
+    if (out->site_count == c->site_capacity) {
+        uint32_t n = c->site_capacity ? 2 * c->site_capacity : 8;
+        out->sites = arena_grow(c->u->arena, out->sites, c->site_capacity * sizeof *out->sites, n * sizeof *out->sites);
+        c->site_capacity = n;
+    }
+    out->sites[out->site_count++] = (struct host_site){.offset = stub, .target = o->v};
+}
+
+void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target)
+{
+    struct emit *e = &c->e;
+    unsigned opcode = kind == SITE_JCC ? 2 : 1;
+    unsigned at = (unsigned)((uintptr_t)e->p + opcode) & 7;
+    if (at > 4)
+        emit_nop(e, 8 - at);
+    struct ool *o = ool_new(c, site_stub);
+    o->v = target;
+    ool_from(o, kind == SITE_JCC ? emit_jcc(e, cc) : kind == SITE_CALL ? emit_call(e) : emit_jmp(e));
+}
+
+bool site_link(const void *site, ptrdiff_t rw_delta, const void *target)
+{
+    const uint8_t *stub = site;
+    int32_t offset;
+    memcpy(&offset, stub - 4, 4);
+    const uint8_t *at = stub + offset;
+    int64_t rel = (target ? (const uint8_t *)target : stub) - (at + 4);
+    if (rel != (int32_t)rel)
+        return false;
+    __atomic_store_n((int32_t *)(uintptr_t)(at + rw_delta), (int32_t)rel, __ATOMIC_RELEASE);
+    return true;
+}
+
+static void emit_poll_exit(struct ctx *c, struct ool *o)
+{
+    if (o->r[1]) /* the pair of a return */
+        emit_lea(&c->e, 8, RSP, mem_at(RSP, 16));
+    if (o->r[0] >= 0 && o->r[0] != RCX)
+        emit_mov_rr(&c->e, 8, RCX, o->r[0]);
+    else if (o->r[0] < 0)
+        emit_guest_pc(c, RCX, o->v);
+    emit_jmp_m(&c->e, mem_area(AREA_EXIT_LOOKUP));
+}
+
+static void emit_pending(struct ctx *c)
+{
+    emit_alu_mi(&c->e, ALU_CMP, 4, mem_cpu(offsetof(struct cpu, pending)), 0);
+}
+
+/* Leaves for guest PC v, or for the one in reg (>= 0), if something is pending. */
+static void poll(struct ctx *c, uint64_t v, int reg, bool pop)
+{
+    struct ool *o = ool_new(c, emit_poll_exit);
+    o->v = v;
+    o->r[0] = reg;
+    o->r[1] = pop;
+    emit_pending(c);
+    ool_from(o, emit_jcc(&c->e, CC_NE));
+}
+
+static bool is_backward(const struct ctx *c, uint64_t target) { return target <= c->insn_pc; }
+
+static void jump(struct ctx *c, uint64_t target)
+{
+    if (is_backward(c, target)) {
+        flags_clobber(c);
+        poll(c, target, -1, false);
+    }
+    site_emit(c, SITE_JMP, CC_O, target);
+}
+
+static void jump_if(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    flags_sync(c);
+    struct cond k = cond_emit(c, in->a);
+    if (!is_backward(c, in->imm)) {
+        if (k.parity == COND_AND_NP) {
+            uint32_t skip = emit_jcc_short(e, CC_P);
+            site_emit(c, SITE_JCC, k.cc, in->imm);
+            emit_patch_short(e, skip);
+            return;
+        }
+        site_emit(c, SITE_JCC, k.cc, in->imm);
+        if (k.parity == COND_OR_P)
+            site_emit(c, SITE_JCC, CC_P, in->imm);
+        return;
+    }
+    uint32_t over[2];
+    unsigned n = 0;
+    k = cond_negate(k);
+    if (k.parity == COND_PLAIN)
+        over[0] = emit_jcc_short(e, k.cc);
+    else
+        n = cond_jump(c, k, over);
+    struct ool *o = ool_new(c, emit_poll_exit);
+    o->v = in->imm;
+    o->r[0] = -1;
+    o->r[1] = false;
+    emit_pending(c);
+    site_emit(c, SITE_JCC, CC_E, in->imm);
+    ool_from(o, emit_jmp(e));
+    if (k.parity == COND_PLAIN)
+        emit_patch_short(e, over[0]);
+    for (unsigned i = 0; i < n; i++)
+        emit_patch(e, over[i], emit_pos(e));
+    c->ef_loc = 0; /* on the way that falls through EFLAGS are as they were, but no use is worth the care */
+}
+
+static void branch_add(struct ctx *c, uint32_t at, uint32_t label)
+{
+    if (c->branch_count == c->branch_capacity) {
+        uint32_t n = c->branch_capacity ? 2 * c->branch_capacity : 8;
+        c->branches = arena_grow(c->u->arena, c->branches, c->branch_capacity * sizeof *c->branches,
+                                 n * sizeof *c->branches);
+        c->branch_capacity = n;
+    }
+    c->branches[c->branch_count].at = at;
+    c->branches[c->branch_count++].label = label;
+}
+
+static void push_pc(struct ctx *c, uint64_t pc)
+{
+    if (pc < 0x80000000u) {
+        reloc_add(c, HOST_RELOC_GUEST_PC32, emit_push_i(&c->e, (int32_t)pc), pc);
+        return;
+    }
+    int t = tmp_gpr(c);
+    emit_guest_pc(c, t, pc);
+    emit_push(&c->e, t);
+}
+
+static uint64_t return_pc(const struct ctx *c)
+{
+    for (uint32_t i = c->i; i > 0; i--)
+        if (inst_of(c, i)->op == IR_INSN)
+            return inst_of(c, i)->imm + inst_of(c, i)->attr;
+    return c->u->pc + c->u->size;
+}
+
+static void after_call(struct ctx *c, uint64_t pc)
+{
+    emit_lea(&c->e, 8, RSP, mem_at(RSP, 8));
+    site_emit(c, SITE_JMP, CC_O, pc);
+}
+
+static void emit_indirect_miss(struct ctx *c, struct ool *o)
+{
+    if (o->r[0] != RCX)
+        emit_mov_rr(&c->e, 8, RCX, o->r[0]);
+    if (!o->r[1]) {
+        emit_jmp_m(&c->e, mem_area(AREA_EXIT_LOOKUP));
+        return;
+    }
+    emit_call_m(&c->e, mem_area(AREA_EXIT_LOOKUP)); /* completes the pair */
+    emit_patch(&c->e, emit_jmp(&c->e), o->back);
+}
+
+static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
+{
+    struct emit *e = &c->e;
+    flags_sync(c);
+    c->ef_loc = 0;
+    int r = use_gpr(c, in->a);
+    poll(c, 0, r, false);
+    uint64_t pc = return_pc(c);
+    if (is_call)
+        push_pc(c, pc);
+    int t = tmp_gpr(c), j = tmp_gpr(c);
+    emit_mov_rr(e, 4, t, r);
+    emit_alu_ri(e, ALU_AND, 4, t, ((1 << CPU_JUMP_BITS) - 1) << 2);
+    emit_load(e, 8, j, mem_cpu(offsetof(struct cpu, jumps)));
+    struct x64_mem m = {.base = (int8_t)j, .index = (int8_t)t, .scale = 2};
+    emit_alu_mr(e, ALU_CMP, 8, m, r);
+    struct ool *o = ool_new(c, emit_indirect_miss);
+    ool_from(o, emit_jcc(e, CC_NE));
+    o->r[0] = r;
+    o->r[1] = is_call;
+    m.disp = offsetof(struct cpu_jump, code);
+    if (is_call) {
+        emit_call_m(e, m);
+        o->back = emit_pos(e);
+        after_call(c, pc);
+    } else {
+        emit_jmp_m(e, m);
+    }
+}
+
+static void emit_return_miss(struct ctx *c, struct ool *o)
+{
+    if (o->r[0] != RCX)
+        emit_mov_rr(&c->e, 8, RCX, o->r[0]);
+    emit_jmp_m(&c->e, mem_area(AREA_RET_MISS));
+}
+
+static void jump_return(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    flags_sync(c);
+    c->ef_loc = 0;
+    int r = use_gpr(c, in->a);
+    emit_alu_mr(e, ALU_CMP, 8, mem_at(RSP, 8), r);
+    struct ool *o = ool_new(c, emit_return_miss);
+    ool_from(o, emit_jcc(e, CC_NE));
+    o->r[0] = r;
+    poll(c, 0, r, true);
+    emit_ret(e);
+}
+
+static void leave(struct ctx *c, unsigned reason, uint64_t pc)
+{
+    emit_store_i(&c->e, 4, mem_cpu(offsetof(struct cpu, exit_reason)), (int32_t)reason);
+    emit_guest_pc(c, RCX, pc);
+    store_pc(c, RCX);
+    emit_jmp_m(&c->e, mem_area(AREA_EXIT));
+}
+
+static void emit_exit_align(struct ctx *c, struct ool *o)
+{
+    emit_store(&c->e, 8, mem_cpu(offsetof(struct cpu, exit_detail)), o->r[0]);
+    leave(c, IR_EXIT_ALIGN, o->insn_pc);
+}
+
+struct ool *exit_align(struct ctx *c, int reg)
+{
+    struct ool *o = ool_new(c, emit_exit_align);
+    o->r[0] = reg;
+    return o;
+}
+
+static void helper(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    flags_detach(c);
+    alloc_detach_slots(c);
+    if (in->a) {
+        emit_store(e, 8, mem_scratch(0), use_gpr(c, in->a));
+    } else {
+        int t = tmp_gpr(c);
+        emit_mov_ri(e, t, in->imm);
+        emit_store(e, 8, mem_scratch(0), t);
+    }
+    emit_store_i(e, 4, mem_frame(FRAME_DESC), in->attr);
+    emit_call_m(e, mem_area(AREA_HELPER));
+    flags_begin(c);
+}
+
+static void label(struct ctx *c, const struct ir_inst *in)
+{
+    if (!c->left)
+        flags_sync(c);
+    c->left = false;
+    c->label_at[in->imm] = emit_pos(&c->e);
+    alloc_forget(c);
+    flags_begin(c);
+}
+
+bool select_control(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    uint32_t at[2];
+    switch (in->op) {
+    case IR_NOP:
+        return true;
+    case IR_INSN:
+        c->insn_pc = in->imm;
+        return true;
+    case IR_LABEL:
+        label(c, in);
+        return true;
+    case IR_BR:
+        flags_sync(c);
+        branch_add(c, emit_jmp(e), (uint32_t)in->imm);
+        c->left = true;
+        return true;
+    case IR_BR_IF: {
+        flags_sync(c);
+        unsigned n = cond_jump(c, cond_emit(c, in->a), at);
+        for (unsigned i = 0; i < n; i++)
+            branch_add(c, at[i], (uint32_t)in->imm);
+        return true;
+    }
+    case IR_JUMP:
+        flags_sync(c);
+        jump(c, in->imm);
+        c->left = true;
+        return true;
+    case IR_JUMP_IF:
+        jump_if(c, in);
+        return true;
+    case IR_JUMP_IND:
+    case IR_CALL_IND:
+        jump_indirect(c, in, in->op == IR_CALL_IND);
+        c->left = true;
+        return true;
+    case IR_CALL:
+        flags_sync(c);
+        push_pc(c, return_pc(c));
+        site_emit(c, SITE_CALL, CC_O, in->imm);
+        after_call(c, return_pc(c));
+        c->left = true;
+        return true;
+    case IR_RET:
+        jump_return(c, in);
+        c->left = true;
+        return true;
+    case IR_EXIT:
+        flags_sync(c);
+        if (in->a)
+            emit_store(e, 8, mem_cpu(offsetof(struct cpu, exit_detail)), use_gpr(c, in->a));
+        leave(c, in->attr, in->imm);
+        c->left = true;
+        return true;
+    case IR_HELPER:
+        helper(c, in);
+        return true;
+    default:
+        return false;
+    }
+}
