@@ -166,7 +166,8 @@ void alloc_analyse(struct ctx *c)
 
 void alloc_begin(struct ctx *c)
 {
-    c->loc_count = 1; /* 0: none */
+    c->loc_count = 0;
+    loc_new(c, LOC_NONE, 0); /* number 0 is none */
 }
 
 /* -- places ---------------------------------------------------------------------------------------------- */

@@ -139,7 +139,7 @@ static void jump_if(struct ctx *c, const struct ir_inst *in)
         emit_patch_short(e, over[0]);
     for (unsigned i = 0; i < n; i++)
         emit_patch(e, over[i], emit_pos(e));
-    c->ef_loc = 0; /* on the way that falls through EFLAGS are as they were, but no use is worth the care */
+    /* On the way that falls through EFLAGS are as they were. */
 }
 
 static void branch_add(struct ctx *c, uint32_t at, uint32_t label)

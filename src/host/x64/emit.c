@@ -9,13 +9,13 @@
 /* An instruction and its trailing constants fit in this. */
 #define ROOM 32
 
-void emit_init(struct emit *e, uint8_t *buf, size_t size, bool vex)
+void emit_init(struct emit *e, uint8_t *buf, size_t size, bool vex, struct arena *arena)
 {
+    *e = (struct emit){.arena = arena};
     e->start = e->p = buf;
     e->end = buf + size;
     e->overflow = size < 4 * ROOM;
     e->vex = vex;
-    e->pool_count = e->fixup_count = 0;
 }
 
 void emit_u8(struct emit *e, unsigned v)
@@ -48,10 +48,12 @@ struct x64_mem emit_pool(struct emit *e, uint64_t lo, uint64_t hi)
     unsigned i = 0;
     while (i < e->pool_count && !(e->pool[i][0] == lo && e->pool[i][1] == hi))
         i++;
-    if (i == EMIT_POOL_MAX) {
-        e->overflow = true;
-        i = 0;
-    } else if (i == e->pool_count) {
+    if (i == e->pool_count) {
+        if (i == e->pool_capacity) {
+            unsigned n = i ? 2 * i : 16;
+            e->pool = arena_grow(e->arena, e->pool, i * sizeof *e->pool, n * sizeof *e->pool);
+            e->pool_capacity = n;
+        }
         e->pool[i][0] = lo;
         e->pool[i][1] = hi;
         e->pool_count++;
@@ -98,13 +100,12 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, 
     unsigned r = (unsigned)(reg & 7) << 3;
     if (m.base == MEM_POOL) {
         emit_u8(e, r | 5);
-        if (e->fixup_count == EMIT_FIXUP_MAX) {
-            e->overflow = true;
-        } else {
-            e->fixup[e->fixup_count].at = emit_pos(e);
-            e->fixup[e->fixup_count].pool = (uint16_t)m.disp;
-            e->fixup[e->fixup_count++].tail = (uint8_t)tail;
+        if (e->fixup_count == e->fixup_capacity) {
+            unsigned n = e->fixup_capacity ? 2 * e->fixup_capacity : 32;
+            e->fixup = arena_grow(e->arena, e->fixup, e->fixup_capacity * sizeof *e->fixup, n * sizeof *e->fixup);
+            e->fixup_capacity = n;
         }
+        e->fixup[e->fixup_count++] = (struct emit_fixup){emit_pos(e), (uint16_t)m.disp, (uint8_t)tail};
         emit_u32(e, 0);
         return;
     }

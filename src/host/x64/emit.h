@@ -3,7 +3,7 @@
  *
  * `sz` is the operand size in bytes (1, 2, 4, 8). Registers are numbered as the processor does. */
 #pragma once
-#include "support/base.h"
+#include "support/arena.h"
 
 enum x64_gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
@@ -35,24 +35,25 @@ typedef uint32_t x64_vop; /* a number, not a pointer or a struct */
 #define VOP(pp, map, opc) ((uint32_t)(opc) | (uint32_t)(pp) << 8 | (uint32_t)(map) << 10)
 #define VOPW(pp, map, opc) (VOP(pp, map, opc) | 1u << 12)
 
-#define EMIT_POOL_MAX 64
-#define EMIT_FIXUP_MAX 512
+struct emit_fixup {
+    uint32_t at; /* offset of the 32-bit displacement */
+    uint16_t pool;
+    uint8_t tail; /* bytes of the instruction behind it */
+};
 struct emit {
     uint8_t *start, *p, *end;
     bool overflow; /* ran out of room (or of fix-ups): what was written is to be thrown away */
     bool vex;      /* AVX is there: three-operand forms */
+    struct arena *arena; /* for what follows */
     /* constants of 16 bytes behind the code, addressed relative to rip */
-    uint64_t pool[EMIT_POOL_MAX][2];
-    unsigned pool_count;
-    struct {
-        uint32_t at; /* offset of the 32-bit displacement */
-        uint16_t pool;
-        uint8_t tail; /* bytes of the instruction behind it */
-    } fixup[EMIT_FIXUP_MAX];
-    unsigned fixup_count;
+    uint64_t (*pool)[2];
+    unsigned pool_count, pool_capacity;
+    struct emit_fixup *fixup;
+    unsigned fixup_count, fixup_capacity;
 };
 
-void emit_init(struct emit *e, uint8_t *buf, size_t size, bool vex);
+/* arena may be NULL if no pool constants are used. */
+void emit_init(struct emit *e, uint8_t *buf, size_t size, bool vex, struct arena *arena);
 static inline uint32_t emit_pos(const struct emit *e) { return (uint32_t)(e->p - e->start); }
 /* A pool constant as a memory operand. */
 struct x64_mem emit_pool(struct emit *e, uint64_t lo, uint64_t hi);

@@ -50,8 +50,10 @@ enum {
     AREA_RET_MISS,    /* rcx: guest PC that the top pair does not name */
     AREA_FPFLAGS_GET, /* call: scratch[3] */
     AREA_FPFLAGS_SET, /* call: scratch[0] */
+    AREA_RET_SENTINEL,
     AREA_C_EVAL, AREA_C_HELPER, AREA_C_FPGET, AREA_C_FPSET,
     AREA_STACK_BASE,  /* code_sp of an empty stack */
+    AREA_COUNT
 };
 
 enum { /* x64_features */
@@ -82,9 +84,8 @@ struct x64_target {
     unsigned flags_slot, pc_slot;
     const uint8_t *stub_exec, *stub_end; /* executable range of the stubs */
     const uint8_t *exit_plain;     /* leaves without storing homes */
-    const uint8_t *entry[16];      /* AREA_EXIT .. */
+    const uint8_t *entry[AREA_C_EVAL]; /* AREA_EXIT .. */
     void (*enter)(struct cpu *cpu, const void *code);
-    const uint8_t *sentinel;       /* host return address of an empty stack */
 };
 extern struct x64_target x64_target;
 
