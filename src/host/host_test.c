@@ -68,6 +68,14 @@ static void link_to(const struct test_code *from, uint64_t target, const struct 
 {
     the_host->link(site_to(from, target), -h->exec_delta, to != NULL ? to->entry : NULL);
 }
+/* A host that comes back from a call inside the caller goes on by a site of its own; others have none. */
+static bool has_site(const struct test_code *code, uint64_t target)
+{
+    for (uint32_t i = 0; i < code->code.site_count; i++)
+        if (code->code.sites[i].target == target)
+            return true;
+    return false;
+}
 static void remember(uint64_t pc, const void *entry)
 {
     h->cpu->jumps[(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1)] = (struct cpu_jump){pc, entry};
@@ -234,9 +242,12 @@ static void test_call(void **unused)
     for (unsigned n = 0; n < 3; n++) { /* the return's target is not known yet */
         harness_run(h, main_.entry);
         assert_end(IR_EXIT_NONE, 0x1004);
-        assert_null(h->cpu->exit_site);
+        if (h->cpu->exit_site)
+            assert_ptr_equal(h->cpu->exit_site, site_to(&main_, 0x1004));
     }
     remember(0x1004, back.entry);
+    if (has_site(&main_, 0x1004))
+        link_to(&main_, 0x1004, &back);
     remember(0x3000, other.entry);
     for (unsigned n = 0; n < 100; n++) {
         s->r[2] = 0;
@@ -263,6 +274,8 @@ static void test_call_depth(void **unused)
     link_to(&down, 0x2000, &end);
     link_to(&up, 0x2000, &end);
     remember(0x1004, up.entry);
+    if (has_site(&down, 0x1004))
+        link_to(&down, 0x1004, &up);
     for (unsigned n = 0; n < 3; n++) {
         s->r[0] = 100000;
         harness_run(h, down.entry);

@@ -544,6 +544,10 @@ void alloc_get(struct ctx *c, ir_ref r, unsigned slot)
         loc_at(c, r)->zw = type_bits(type);
     } else if (c->t->home[slot] >= 0) { /* a float in an integer slot with a home: not today's guests */
         emit_movd_xr(&c->e, 8, def_xmm(c, r, -1, 0), c->t->home[slot]);
+    } else if (sz == 2) {
+        int t = tmp_gpr(c);
+        emit_load(&c->e, 2, t, m);
+        emit_movd_xr(&c->e, 4, def_xmm(c, r, -1, 0), t);
     } else {
         emit_v_rm(&c->e, sz == 4 ? V_MOVSS : sz <= 8 ? V_MOVQ : V_MOVUPS, def_xmm(c, r, -1, 0), m, -1);
     }
@@ -596,7 +600,11 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
     uint32_t loc = c->loc_of[r];
     if (!names) {
         int32_t imm;
-        if (cls == LOC_XMM)
+        if (cls == LOC_XMM && sz == 2) {
+            int t = tmp_gpr(c);
+            emit_movd_rx(&c->e, 4, t, use_xmm(c, r));
+            emit_store(&c->e, 2, m, t);
+        } else if (cls == LOC_XMM)
             emit_v_mr(&c->e, sz == 4 ? V_MOVSS_ST : sz <= 8 ? V_MOVQ_ST : V_MOVUPS_ST, m, use_xmm(c, r), -1);
         else if (value_imm32(c, r, sz, &imm))
             emit_store_i(&c->e, sz, m, imm);

@@ -107,7 +107,7 @@ static void jump(struct ctx *c, uint64_t target)
 static void jump_if(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
-    flags_sync(c);
+    flags_sync_for(c, in->a);
     struct cond k = cond_emit(c, in->a);
     if (!is_backward(c, in->imm)) {
         if (k.parity == COND_AND_NP) {
@@ -266,8 +266,6 @@ struct ool *exit_align(struct ctx *c, int reg)
 static void helper(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
-    flags_detach(c);
-    alloc_detach_slots(c);
     if (in->a) {
         emit_store(e, 8, mem_scratch(0), use_gpr(c, in->a));
     } else {
@@ -275,6 +273,8 @@ static void helper(struct ctx *c, const struct ir_inst *in)
         emit_mov_ri(e, t, in->imm);
         emit_store(e, 8, mem_scratch(0), t);
     }
+    flags_detach(c);
+    alloc_detach_slots(c);
     emit_store_i(e, 4, mem_frame(FRAME_DESC), in->attr);
     emit_call_m(e, mem_area(AREA_HELPER));
     flags_begin(c);
@@ -309,7 +309,7 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         c->left = true;
         return true;
     case IR_BR_IF: {
-        flags_sync(c);
+        flags_sync_for(c, in->a);
         unsigned n = cond_jump(c, cond_emit(c, in->a), at);
         for (unsigned i = 0; i < n; i++)
             branch_add(c, at[i], (uint32_t)in->imm);

@@ -52,11 +52,12 @@ static bool has_no_copy(const struct ctx *c, uint32_t loc)
 static void ax_preserve(struct ctx *c)
 {
     uint32_t loc = c->ax_loc;
-    if (!loc || c->locs[loc].last <= c->i || c->ef_loc == loc || !has_no_copy(c, loc))
+    if (!loc || c->locs[loc].last + c->keep_args <= c->i || c->ef_loc == loc || !has_no_copy(c, loc))
         return;
     int t = tmp_gpr(c);
     emit_mov_rr(&c->e, 4, t, RAX);
     loc_own(c, loc, t);
+    c->gpr_locked &= ~(1u << t);
     c->locs[loc].imm = c->ax_inv;
 }
 
@@ -89,7 +90,7 @@ bool flags_busy(struct ctx *c)
         return false;
     if (c->fs_loc == loc && !ax_has_slot(c) && !slot_dead(c))
         return true;
-    return c->locs[loc].last > c->i && c->ax_loc != loc && has_no_copy(c, loc);
+    return c->locs[loc].last + c->keep_args > c->i && c->ax_loc != loc && has_no_copy(c, loc);
 }
 
 void flags_save(struct ctx *c)
@@ -107,12 +108,13 @@ void flags_save(struct ctx *c)
         }
         c->fs_loc = 0;
     }
-    if (c->locs[loc].last > c->i && c->ax_loc != loc && has_no_copy(c, loc)) {
+    if (c->locs[loc].last + c->keep_args > c->i && c->ax_loc != loc && has_no_copy(c, loc)) {
         int t = tmp_gpr(c);
         emit_mov_rr(&c->e, 4, t, RAX);
         eflags_to_ax(c, c->ef_kind == EF_NORMAL && c->ef_inv);
         emit_xchg_rr(&c->e, 4, RAX, t);
         loc_own(c, loc, t);
+        c->gpr_locked &= ~(1u << t);
         c->locs[loc].imm = c->ef_kind == EF_NORMAL && c->ef_inv;
     }
 }
@@ -121,6 +123,21 @@ void flags_clobber(struct ctx *c)
 {
     flags_save(c);
     c->ef_loc = 0;
+}
+
+void flags_keep_for(struct ctx *c, ir_ref r)
+{
+    const struct ir_inst *in = inst_of(c, r);
+    if (in->op == IR_FLAGS_COND && (c->mark[r] & INST_DEFERRED))
+        r = in->a;
+    c->keep_args = inst_of(c, r)->type == IR_FLAGS && c->loc_of[r] != c->ef_loc;
+}
+
+void flags_sync_for(struct ctx *c, ir_ref r)
+{
+    flags_keep_for(c, r);
+    flags_sync(c);
+    c->keep_args = 0;
 }
 
 void flags_sync(struct ctx *c)
@@ -260,17 +277,18 @@ static struct cond cond_of_flags(struct ctx *c, ir_ref r, enum x64_cc cc)
         return plain(cc == CC_P ? CC_NE : CC_E);
     }
     bool inv;
+    c->keep_args = 1;
+    flags_clobber(c);
+    c->keep_args = 0;
     int reg = copy_of(c, r, &inv);
     uint16_t mask = masks[cc];
     if (mask && !(inv && (cc == CC_BE || cc == CC_A))) {
-        flags_clobber(c);
         emit_test_ri(e, 4, reg, mask);
         bool want = !(cc & 1);
         if (inv && mask == IR_FLAG_C)
             want = !want;
         return plain(want ? CC_NE : CC_E);
     }
-    flags_clobber(c);
     if (reg != RAX)
         emit_xchg_rr(e, 4, RAX, reg);
     emit_alu_ri(e, ALU_ADD, 1, RAX, 0x7f); /* OF := AL */
@@ -428,10 +446,12 @@ void emit_compare(struct ctx *c, unsigned sz, ir_ref a, ir_ref b)
         flags_clobber(c);
         if (is_mem && in_mem(c, a, &m))
             emit_alu_mi(e, ALU_CMP, sz, m, imm);
-        else if (imm == 0)
-            emit_test_rr(e, sz, use_gpr(c, a), in_gpr(c, a));
-        else
+        else if (imm)
             emit_alu_ri(e, ALU_CMP, sz, use_gpr(c, a), imm);
+        else {
+            int r = use_gpr(c, a);
+            emit_test_rr(e, sz, r, r);
+        }
         return;
     }
     int ra = -1;
@@ -457,8 +477,14 @@ static void emit_flags_arith(struct ctx *c, const struct ir_inst *in, enum x64_a
     int rb = is_imm ? -1 : use_gpr(c, in->b);
     int t = tmp_gpr(c);
     move_to_gpr(c, t, in->a);
-    flags_clobber(c);
-    if (op == ALU_ADC || op == ALU_SBB)
+    bool carry = op == ALU_ADC || op == ALU_SBB;
+    if (carry)
+        flags_keep_for(c, in->c);
+    flags_save(c);
+    c->keep_args = 0;
+    if (!carry)
+        c->ef_loc = 0;
+    if (carry)
         flags_load_carry(c, in->c);
     if (is_imm)
         emit_alu_ri(&c->e, op, sz, t, imm);
@@ -468,7 +494,11 @@ static void emit_flags_arith(struct ctx *c, const struct ir_inst *in, enum x64_a
 
 static void select_merge(struct ctx *c, const struct ir_inst *in)
 {
-    int ta = flags_to_gpr(c, in->a), tb = flags_to_gpr(c, in->b);
+    c->keep_args = 1;
+    int ta = flags_to_gpr(c, in->a);
+    c->gpr_locked = 1u << ta;
+    int tb = flags_to_gpr(c, in->b);
+    c->keep_args = 0;
     flags_clobber(c);
     emit_alu_ri(&c->e, ALU_AND, 4, ta, (int32_t)(~in->imm & IR_FLAG_ALL));
     emit_alu_ri(&c->e, ALU_AND, 4, tb, (int32_t)(in->imm & IR_FLAG_ALL));
@@ -556,6 +586,8 @@ bool select_flags(struct ctx *c, const struct ir_inst *in)
         } else {
             int t = tmp_gpr(c);
             move_to_gpr(c, t, in->a);
+            flags_clobber(c);
+            emit_alu_ri(e, ALU_AND, 4, t, IR_FLAG_ALL);
             uint32_t loc = loc_new(c, LOC_FLAGS, c->last[c->i]);
             c->loc_of[c->i] = loc;
             loc_own(c, loc, t);
@@ -679,7 +711,9 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
         int32_t imm;
         bool is_imm = value_imm32(c, f->b, sz, &imm);
         flags_const(c, in->c, &k);
+        flags_keep_for(c, in->a);
         flags_save(c);
+        c->keep_args = 0;
         struct cond cond = cond_negate(cond_emit(c, in->a));
         /* Both ways must leave the same allocation: registers are loaded before the jump. */
         int ra = use_gpr(c, f->a), rb = is_imm ? -1 : use_gpr(c, f->b);
@@ -703,20 +737,26 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
         flags_produced(c, c->i, EF_NORMAL);
         return;
     }
+    /* The condition waits in memory: three flags values at once are too many for the temporaries. */
+    c->keep_args = 1;
     struct cond cond = cond_emit(c, in->a);
     flags_save(c);
     int t = tmp_gpr(c);
     emit_setcc(e, cond.cc, t);
     if (cond.parity != COND_PLAIN) {
-        emit_zext(e, 1, t, t);
         uint32_t skip = emit_jcc_short(e, CC_NP);
         emit_mov_ri(e, t, cond.parity == COND_OR_P);
         emit_patch_short(e, skip);
     }
-    /* From here on EFLAGS may change. */
-    int yes = flags_to_gpr(c, in->b), no = flags_to_gpr(c, in->c);
+    emit_store(e, 1, mem_frame(FRAME_TMP), t);
+    c->gpr_locked = 0;
+    int yes = flags_to_gpr(c, in->b);
+    c->gpr_locked = 1u << yes;
+    int no = flags_to_gpr(c, in->c);
+    c->gpr_locked = 1u << yes | 1u << no;
+    c->keep_args = 0;
     flags_clobber(c);
-    emit_test_ri(e, 1, t, 1);
+    emit_test_mi(e, 1, mem_frame(FRAME_TMP), 1);
     emit_cmov_rr(e, CC_NE, 4, no, yes);
     uint32_t loc = loc_new(c, LOC_FLAGS, c->last[c->i]);
     c->loc_of[c->i] = loc;

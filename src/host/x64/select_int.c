@@ -119,7 +119,9 @@ static void alu_carry(struct ctx *c, ir_ref r, const struct ir_inst *in, enum x6
     int d = def_gpr(c, r, ra, rb < 0 ? 0 : 1u << rb);
     if (d != ra)
         emit_mov_rr(&c->e, sz, d, ra);
+    flags_keep_for(c, in->c);
     flags_save(c);
+    c->keep_args = 0;
     flags_load_carry(c, in->c);
     c->ef_loc = 0;
     if (is_imm)
@@ -800,7 +802,13 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
         sign_extend_to(c, in);
         return true;
     case IR_TRUNC:
-        def_same(c, c->i, in->a);
+        if (in->type == IR_I1) {
+            int d = copy_for(c, in->a, 0);
+            flags_clobber(c);
+            emit_alu_ri(&c->e, ALU_AND, 4, d, 1);
+        } else {
+            def_same(c, c->i, in->a);
+        }
         return true;
     case IR_BITCAST:
         bitcast(c, in);

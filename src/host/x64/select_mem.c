@@ -23,8 +23,13 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
     if (index >= 0 && scale > 3) {
         int t = tmp_gpr(c);
         emit_lea(e, 8, t, (struct x64_mem){.base = -1, .index = (int8_t)index, .scale = 3});
-        index = t;
-        scale = 1;
+        if (base >= 0)
+            emit_lea(e, 8, t, (struct x64_mem){.base = (int8_t)base, .index = (int8_t)t, .scale = 1});
+        else
+            emit_lea(e, 8, t, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)t});
+        base = t;
+        index = -1;
+        c->gpr_locked = 1u << t; /* the parts are done with; temporaries are few */
     }
     if ((int64_t)disp != (int32_t)disp) {
         int t = tmp_gpr(c);
@@ -33,26 +38,28 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
             emit_lea(e, 8, t, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)base});
         base = t;
         disp = 0;
+        c->gpr_locked = 1u << t | (index >= 0 ? 1u << index : 0);
     }
-    if (base >= 0 && index < 0 && (base & 7) == RSP && base == RSP)
-        UNREACHABLE();
     return (struct x64_mem){.base = (int8_t)base, .index = (int8_t)index, .scale = (uint8_t)(index >= 0 ? scale : 0),
                             .disp = (int32_t)disp};
 }
 
-/* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n. */
-static void check_aligned(struct ctx *c, struct x64_mem m, unsigned n)
+/* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n; the operand to use from then on. */
+static struct x64_mem check_aligned(struct ctx *c, struct x64_mem m, unsigned n, uint32_t keep)
 {
     if (n < 2)
-        return;
+        return m;
     flags_clobber(c);
     int r = m.base;
     if (m.index >= 0 || m.disp || r < 0) {
         r = tmp_gpr(c);
         emit_lea(&c->e, 8, r, m);
+        m = mem_at(r, 0);
+        c->gpr_locked = 1u << r | (c->gpr_locked & keep);
     }
     emit_test_ri(&c->e, 1, r, (int32_t)(n - 1));
     ool_from(exit_align(c, r), emit_jcc(&c->e, CC_NE));
+    return m;
 }
 
 static bool load(struct ctx *c, const struct ir_inst *in)
@@ -61,7 +68,7 @@ static bool load(struct ctx *c, const struct ir_inst *in)
     unsigned n = type_bytes((enum ir_type)in->lane);
     struct x64_mem m = address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
     if (in->attr & IR_MEM_ALIGNED)
-        check_aligned(c, m, n);
+        m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)in->type) == LOC_GPR) {
         int d = def_gpr(c, c->i, m.base >= 0 ? m.base : m.index, 0);
         side_note(c, flags_where(c));
@@ -109,7 +116,7 @@ static bool store(struct ctx *c, const struct ir_inst *in)
     int32_t imm;
     struct x64_mem m = address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
     if (in->attr & IR_MEM_ALIGNED)
-        check_aligned(c, m, n);
+        m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)inst_of(c, in->c)->type) == LOC_GPR) {
         if (in->attr & IR_MEM_SEQ) {
             int t = tmp_gpr(c);
@@ -193,7 +200,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
     flags_clobber(c);
     struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
     if (in->attr & IR_MEM_ALIGNED)
-        check_aligned(c, m, n);
+        m = check_aligned(c, m, n, 0);
     if (op == IR_RMW_ADD || op == IR_RMW_XCHG) {
         int t = tmp_gpr(c);
         move_to_gpr(c, t, in->b);
@@ -238,12 +245,12 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
 static void cas128(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
-    flags_clobber(c);
     take_gpr(c, RCX);
     take_gpr(c, RDX);
+    flags_clobber(c);
     struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
     if (in->attr & IR_MEM_ALIGNED)
-        check_aligned(c, m, 16);
+        m = check_aligned(c, m, 16, 1u << RCX | 1u << RDX);
     if (m.base == RBX) {
         int t = tmp_gpr(c);
         emit_mov_rr(e, 8, t, RBX);
@@ -276,7 +283,7 @@ static bool atomic_cas(struct ctx *c, const struct ir_inst *in)
     flags_clobber(c);
     struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
     if (in->attr & IR_MEM_ALIGNED)
-        check_aligned(c, m, n);
+        m = check_aligned(c, m, n, 0);
     int r = use_gpr(c, in->c);
     bool saved = flags_rax_begin(c);
     move_to_gpr(c, RAX, in->b);

@@ -208,7 +208,8 @@ static void select_inst(struct ctx *c, const struct ir_inst *in)
             alloc_set(c, (unsigned)in->imm, in->a);
         return;
     }
-    if ((in->type == IR_FLAGS || in->op == IR_FLAGS_BITS) && in->op != IR_SELECT && in->op != IR_LGET && in->op != IR_COPY) {
+    if ((in->type == IR_FLAGS || in->op == IR_FLAGS_BITS) && in->op != IR_SELECT && in->op != IR_LGET &&
+        in->op != IR_LSET && in->op != IR_COPY) {
         if (select_flags(c, in))
             return;
     } else if (select_control(c, in) || select_mem(c, in) || select_int(c, in)) {

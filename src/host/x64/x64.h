@@ -159,6 +159,7 @@ struct ctx {
     bool ef_inv, ax_inv, fs_inv;
     enum ef_kind ef_kind;
     bool rax_in_frame;
+    uint32_t keep_args;   /* 1: the current instruction still needs flags values it is the last user of */
 
     uint64_t insn_pc;
     uint32_t *label_at;   /* offsets of labels, ~0: not yet */
@@ -245,6 +246,10 @@ void flags_clobber(struct ctx *c);
 /* Likewise, but EFLAGS stay for what the instruction itself reads (a carry). */
 void flags_save(struct ctx *c);
 void flags_get(struct ctx *c, ir_ref r);
+/* Until keep_args is cleared: flags value r, or the one condition r is about, must not be lost. */
+void flags_keep_for(struct ctx *c, ir_ref r);
+/* flags_sync where condition r is still to be computed. */
+void flags_sync_for(struct ctx *c, ir_ref r);
 /* cmp a, b for operands of sz bytes, in the best form. */
 void emit_compare(struct ctx *c, unsigned sz, ir_ref a, ir_ref b);
 /* AX holds the flags slot; EFLAGS are left as they are. */
