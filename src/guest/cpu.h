@@ -52,7 +52,7 @@ struct cpu {
     uint64_t host_area[16];    /* a host's own use */
     struct fp_status fp;       /* env: what the guest's mode says; flags: cumulative, less what the host FPU holds */
     union ir_value scratch[8];
-    _Alignas(64) unsigned char host_frame[8192]; /* a host's own use: locals, spilled values */
+    _Alignas(64) unsigned char host_frame[24576]; /* a host's own use: locals, spilled values */
 
     /* C only */
     const struct guest *guest;

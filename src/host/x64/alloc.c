@@ -223,6 +223,8 @@ static int16_t spill_new(struct ctx *c, uint32_t loc)
         uint32_t o = c->spill_owner[i];
         if (!o || c->locs[o].last < c->i || c->locs[o].spill != (int16_t)i) {
             c->spill_owner[i] = loc;
+            if (i >= c->spill_high)
+                c->spill_high = i + 1;
             return (int16_t)i;
         }
     }
@@ -666,6 +668,6 @@ void alloc_forget(struct ctx *c)
     memset(c->gpr_owner, 0, sizeof c->gpr_owner);
     memset(c->xmm_owner, 0, sizeof c->xmm_owner);
     memset(c->slot_loc, 0, sizeof c->slot_loc);
-    memset(c->spill_owner, 0, sizeof c->spill_owner);
+    memset(c->spill_owner, 0, c->spill_high * sizeof c->spill_owner[0]);
     c->gpr_locked = c->xmm_locked = 0;
 }

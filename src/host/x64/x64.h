@@ -26,21 +26,21 @@
 /* Offsets in cpu->host_frame. */
 enum {
     FRAME_LOCALS = 0,       /* 64 of 32 bytes */
-    FRAME_SPILLS = 2048,    /* SPILL_MAX of 16 bytes */
-    FRAME_XMM = 6144,       /* 16 of 16 bytes: registers over a call into C */
-    FRAME_GPR = 6400,       /* 16 of 8 bytes */
-    FRAME_MXCSR = 6528,     /* the guest's, while C runs; its exception flags are folded into cpu->fp by C */
-    FRAME_MXCSR_C = 6532,   /* C's */
-    FRAME_DESC = 6536,      /* which operation a call of x64_eval is for */
-    FRAME_IMM = 6544,
-    FRAME_RAX = 6552,       /* registers set aside by atomic sequences, see FLAGS_AT_FRAME */
-    FRAME_RBX = 6560,
-    FRAME_FAULTED = 6568,   /* recover made enter return */
-    FRAME_TMP = 6576,       /* 16 bytes within one sequence */
+    FRAME_XMM = 2048,       /* 16 of 16 bytes: registers over a call into C */
+    FRAME_GPR = 2304,       /* 16 of 8 bytes */
+    FRAME_MXCSR = 2432,     /* the guest's, while C runs; its exception flags are folded into cpu->fp by C */
+    FRAME_MXCSR_C = 2436,   /* C's */
+    FRAME_DESC = 2440,      /* which operation a call of AREA_EVAL is for */
+    FRAME_IMM = 2448,
+    FRAME_RAX = 2456,       /* registers set aside by atomic sequences, see FLAGS_AT_FRAME */
+    FRAME_RBX = 2464,
+    FRAME_FAULTED = 2472,   /* recover made enter return */
+    FRAME_TMP = 2480,       /* 16 bytes within one sequence */
+    FRAME_SPILLS = 2560,    /* SPILL_MAX of 16 bytes */
 };
-#define SPILL_MAX 256
+#define SPILL_MAX 1280
+static_assert(FRAME_SPILLS + 16 * SPILL_MAX <= sizeof(((struct cpu *)0)->host_frame), "room for spilled values");
 
-/* Indexes in cpu->host_area: addresses generated code jumps to through memory, so that it contains none. */
 enum {
     AREA_EXIT,        /* exit_reason, site and PC are set */
     AREA_EXIT_SITE,   /* rcx: site; rdx: guest PC */
@@ -153,6 +153,7 @@ struct ctx {
     uint32_t gpr_locked, xmm_locked;
     uint32_t slot_loc[X64_SLOT_MAX];
     uint32_t spill_owner[SPILL_MAX];
+    unsigned spill_high;  /* those beyond were never used */
 
     /* flags */
     uint32_t ef_loc, ax_loc, fs_loc; /* what EFLAGS and AX hold; the value of the flags slot */
