@@ -73,18 +73,26 @@ static bool interp_recover(struct cpu *cpu, const struct host_unit *hu, void *co
 #endif
     if (op == NULL || !interp_accesses_at(pc))
         return false;
+#if defined(__x86_64__)
+    /* #GP and #SS, which a non-canonical address raises, come without one. */
+    enum { TRAP_STACK = 12, TRAP_PROTECTION = 13 };
+    bool told = regs[REG_TRAPNO] != TRAP_PROTECTION && regs[REG_TRAPNO] != TRAP_STACK;
+#else
+    bool told = true;
+#endif
+    uint64_t noted = cpu->host_area[INTERP_AREA_ADDRESS];
+    if (told && cpu->fault.address - noted >= sizeof(union ir_value))
+        return false; /* not where the guest wanted to go: a bug of ours */
+    if (!told) {
+        cpu->fault.address = noted;
+        cpu->fault.write = op->code >= INTERP_STORE_1 && op->code <= INTERP_ATOMIC_CAS;
+    }
     cpu->host_area[INTERP_AREA_OP] = 0;
     uint64_t guest_pc = interp_unit_of(op)->pc + (uint64_t)(int64_t)op->pc;
     CPU_SLOT(cpu, uint64_t, &interp_guest.guest->slots[interp_guest.guest->pc_slot]) = guest_pc;
     cpu->exit_reason = IR_EXIT_NONE;
     cpu->exit_site = NULL;
 #if defined(__x86_64__)
-    /* #GP and #SS, which a non-canonical address raises, come without one. */
-    enum { TRAP_STACK = 12, TRAP_PROTECTION = 13 };
-    if (regs[REG_TRAPNO] == TRAP_PROTECTION || regs[REG_TRAPNO] == TRAP_STACK) {
-        cpu->fault.address = cpu->host_area[INTERP_AREA_ADDRESS];
-        cpu->fault.write = op->code >= INTERP_STORE_1 && op->code <= INTERP_ATOMIC_CAS;
-    }
     regs[REG_RIP] = (greg_t)(uintptr_t)resume_after_fault;
     regs[REG_RDI] = (greg_t)(uintptr_t)cpu;
     regs[REG_RSP] = ((regs[REG_RSP] - 128) & ~(greg_t)15) - 8; /* as after a call, below the red zone */

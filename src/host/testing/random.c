@@ -59,7 +59,7 @@ uint64_t random_float(struct random *r, unsigned bits)
     case 7:
         return sign | bias << frac; /* one */
     case 8:
-        return sign | random_below(r, (unsigned)max) << frac; /* a power of two */
+        return sign | (uint64_t)random_below(r, (unsigned)max) << frac; /* a power of two */
     case 9: case 10: case 11: /* near an integer's limits */
         e = bias + random_below(r, frac + 12 < bias ? frac + 12 : (unsigned)bias);
         f &= ~0ull << random_below(r, frac);
