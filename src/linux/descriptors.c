@@ -4,6 +4,7 @@
  * calls that could close or replace one it is not open. */
 #include "linux/convert.h"
 #include "support/fd.h"
+#include "linux/proc.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
 #include <limits.h>
@@ -31,6 +32,16 @@ int64_t sys_close_range(struct thread *t, const uint64_t a[6])
         first = (unsigned)own[i] + 1;
     }
     return n && first > last ? 0 : host(close_range, first, last, a[2]);
+}
+
+int64_t sys_getdents64(struct thread *t, const uint64_t a[6])
+{
+    int64_t n, left;
+    do { /* 0 is the end: not to be said while there is more */
+        n = host(getdents64, a[0], a[1], a[2]);
+        left = n > 0 ? proc_filter_entries((int)a[0], a[1], n) : n;
+    } while (n > 0 && left == 0);
+    return left;
 }
 
 int64_t sys_dup(struct thread *t, const uint64_t a[6])

@@ -14,6 +14,8 @@
 #include "linux/path.h"
 #include "linux/process.h"
 #include "memory/memory.h"
+#include "support/fd.h"
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -296,4 +298,50 @@ int proc_open(struct thread *t, const char *path, int flags)
     if (!strcmp(name, "environ"))
         return open_bytes(name, (void *)p->env_start, p->env_end - p->env_start, flags);
     return PROC_NOT_OURS;
+}
+
+int64_t proc_filter_entries(int fd, uint64_t entries, int64_t size)
+{
+    struct {
+        uint64_t ino;
+        int64_t off;
+        uint16_t len;
+        uint8_t type;
+        char name[9];
+    } e;
+    char link[40], dir[64];
+    bool known = false;
+
+    for (int64_t at = 0; at + 24 <= size;) {
+        memset(&e, 0, sizeof e);
+        memory_read(&e, entries + (uint64_t)at, 24);
+        if (e.len < 24 || at + e.len > size)
+            break;
+        if (e.len >= 32)
+            memory_read(&e, entries + (uint64_t)at, offsetof(struct dirent64, d_name) + 8);
+        if (e.type != DT_LNK || e.name[0] < '0' || e.name[0] > '9' ||
+            !fd_is_own((int)strtol(e.name, NULL, 10))) {
+            at += e.len;
+            continue;
+        }
+        if (!known) { /* such a name is rare elsewhere: only now it matters where this is */
+            proc_fd_path(fd, link);
+            int64_t n = host(readlinkat, AT_FDCWD, link, dir, sizeof dir - 1);
+            if (n < 4 || strncmp(dir, "/proc/", 6) || strncmp(dir + n - 3, "/fd", 3))
+                return size;
+            known = true;
+        }
+        /* Joined to the entry before, or dropped from the beginning. */
+        char rest[2048];
+        int64_t left = size - at - e.len;
+        for (int64_t done = 0; done < left;) {
+            size_t n = (size_t)(left - done) < sizeof rest ? (size_t)(left - done) : sizeof rest;
+            if (!memory_read(rest, entries + (uint64_t)(at + e.len + done), n) ||
+                !memory_write(entries + (uint64_t)(at + done), rest, n))
+                return size;
+            done += (int64_t)n;
+        }
+        size -= e.len;
+    }
+    return size;
 }

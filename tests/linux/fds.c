@@ -1,6 +1,7 @@
 /* Descriptors of many kinds: copies, pipes, eventfd, timerfd, signalfd, inotify, memfd, pidfd,
  * splice & co. */
 #include "test.h"
+#include <dirent.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -34,6 +35,12 @@ static void copies(void)
     close(fd);
     close(a);
     /* Nothing is open that was not opened here: what is beyond the first few is free. */
+    DIR *list = opendir("/proc/self/fd");
+    int listed = 0;
+    for (struct dirent *e; (e = readdir(list));)
+        listed += e->d_name[0] != '.' && atoi(e->d_name) > 2 && atoi(e->d_name) != dirfd(list);
+    closedir(list);
+    ok(listed == 0);
     int open_count = 0;
     struct rlimit r;
     ok(getrlimit(RLIMIT_NOFILE, &r) == 0);

@@ -5,7 +5,9 @@
     run.py --demotic build/demotic    and under Demotic
     run.py --demotic ... --matrix     with every set of options in MATRIX
 
-Each program prints TAP. A program listed in known-failures.txt ("name [options]: reason") is expected to fail; if it
+Each program prints TAP. The set "--root" stands for a root made up for the run, in which the programs work instead of /tmp.
+
+A program listed in known-failures.txt ("name [options]: reason") is expected to fail; if it
 passes, that fails the run too, so that the list stays true.
 """
 import argparse
@@ -13,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +30,7 @@ MATRIX = [
     ["--max-insns", "1"],
     ["--chaos=1"],
     ["--random-signals"],
+    ["--root"],
 ]
 
 
@@ -37,12 +41,25 @@ def build(cc, source, out):
     return r.stderr if r.returncode else None
 
 
-def run(command, timeout):
+def make_root(where):
+    """A small tree with what a root has that is special: links out of it, and a directory to work in."""
+    for d in ("usr/bin", "usr/lib", "etc", "var/work", "tmp", "proc", "dev"):
+        os.makedirs(where / d)
+    for link, text in (("bin", "usr/bin"), ("lib", "/usr/lib"), ("var/run", "/run"), ("w", "/var/work")):
+        os.symlink(text, where / link)
+    (where / "etc/os-release").write_text("NAME=made-up\n")
+
+
+def run(command, timeout, env):
     """(number of checks that passed, list of what failed)"""
     start = time.monotonic()
     try:
         r = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, start_new_session=True
+            command, stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            start_new_session=True,
+            env=env,
         )
         out, err, status = r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace"), r.returncode
     except subprocess.TimeoutExpired as e:
@@ -91,18 +108,27 @@ def main():
         out_dir = Path(a.build_dir) / ("arm64" if prefix else "native")
         out_dir.mkdir(parents=True, exist_ok=True)
 
+        env = dict(os.environ)
+        root = None
+        if prefix[-1:] == ["--root"]:
+            # Not under /tmp, which is the host's for every guest.
+            root = tempfile.TemporaryDirectory(dir="/var/tmp", prefix="demotic-root-")
+            make_root(Path(root.name))
+            prefix = [*prefix, root.name]
+            env["TEST_DIR"] = "/var/work"
+
         def one(source):
             exe = out_dir / source.stem
             error = build(cc, source, exe)
             if error:
                 return source.stem, 0, ["does not compile: " + error], 0
-            return source.stem, *run([*prefix, str(exe)], a.timeout)
+            return source.stem, *run([*prefix, str(exe)], a.timeout, env)
 
         total = failed = 0
         with ThreadPoolExecutor(a.jobs) as pool:
             for test, passed, bad, seconds in pool.map(one, sources):
                 total += passed
-                key = f"{test} {' '.join(prefix[1:])}".strip()
+                key = f"{test} {' '.join(name.split()[1:])}".strip()
                 excuse = prefix and (known.get(key) or known.get(test))
                 if bad and excuse:
                     print(f"  {test}: known failure: {excuse}")
@@ -116,6 +142,8 @@ def main():
                     print("    " + line)
         print(f"{name}: {len(sources)} programs, {total} checks passed, {failed} failed")
         ok &= not failed
+        if root:
+            root.cleanup()
     sys.exit(0 if ok else 1)
 
 

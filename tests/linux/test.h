@@ -50,7 +50,7 @@ static inline int test_done(void)
 }
 
 /* A fresh directory, made the current one, removed at exit. */
-static char test_dir[64];
+static char test_dir[80];
 static pid_t test_owner;
 static inline void test_remove_dir(void)
 {
@@ -63,7 +63,8 @@ static inline void test_remove_dir(void)
 }
 static inline void test_use_dir(void)
 {
-    strcpy(test_dir, "/tmp/demotic-test-XXXXXX");
+    const char *parent = getenv("TEST_DIR");
+    snprintf(test_dir, sizeof test_dir, "%.40s/demotic-test-XXXXXX", parent ? parent : "/tmp");
     test_owner = getpid();
     if (!mkdtemp(test_dir) || chdir(test_dir))
         exit(99);
