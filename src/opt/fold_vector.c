@@ -1,13 +1,16 @@
 /* Identities of vector operations. */
 #include "opt/fold.h"
 
-/* The lowest lane of a scalar that was put there. */
+/* The lowest lane, of a scalar that was put there. */
 static ir_ref fold_extract(struct fold *f, struct ir_inst *in)
 {
     const struct ir_inst *a = fold_at(f, in->a);
     enum ir_type from;
 
     if (in->op != IR_VEXT || in->imm || (a->op != IR_ZEXT && a->op != IR_VDUP))
+        return IR_NONE;
+    if (a->op == IR_VDUP &&
+        ir_type_size((enum ir_type)a->lane) != ir_type_size((enum ir_type)in->lane))
         return IR_NONE;
     from = (enum ir_type)fold_at(f, a->a)->type;
     if (ir_type_is_vector(from) || ir_type_size(from) != ir_type_size((enum ir_type)in->lane))

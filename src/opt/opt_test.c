@@ -6,11 +6,11 @@
 #include <cmocka.h>
 
 #include "ir/build.h"
-#include "ir/eval.h"
 #include "ir/form.h"
 #include "ir/random_unit.h"
 #include "opt/golden.h"
 #include "opt/opt.h"
+#include "opt/walk.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,135 +61,6 @@ static void test_document(void **state)
 }
 
 /* -- random units ---------------------------------------------------------------- */
-
-/* What a straight walk leaves: slots, and what every memory access and way out saw of them. */
-struct outcome {
-    union ir_value slots[RANDOM_SLOTS], locals[8];
-    uint64_t
-        seen; /* a hash over all addresses, stored values, exits and the slots at each of them */
-    uint64_t left; /* guest PC */
-};
-
-static void see(struct outcome *o, const void *data, size_t n)
-{
-    const uint8_t *p = data;
-
-    for (size_t i = 0; i < n; i++)
-        o->seen = (o->seen ^ p[i]) * 0x100000001b3u;
-}
-
-/* Everything is looked at: a fault may come here. */
-static void see_slots(struct outcome *o)
-{
-    see(o, o->slots, sizeof(o->slots));
-}
-
-static void cut(union ir_value *v, enum ir_type t)
-{
-    memset((char *)v + ir_type_size(t), 0, sizeof(*v) - ir_type_size(t));
-}
-
-static uint64_t address_of(const struct ir_inst *in, const union ir_value *v)
-{
-    return v[in->a].u64[0] + (in->b ? v[in->b].u64[0] << (in->attr & IR_MEM_SCALE) : 0) + in->imm;
-}
-
-/* A load gives a hash of its address, cut to the lane; a store is noted. */
-static void access(struct outcome *o, const struct ir_inst *in, union ir_value *v,
-                   union ir_value *out)
-{
-    uint64_t at = address_of(in, v), hash = at;
-
-    see_slots(o);
-    see(o, &at, sizeof(at));
-    if (in->op == IR_STORE) {
-        see(o, &v[in->c], ir_type_size((enum ir_type)in->lane));
-        return;
-    }
-    for (unsigned i = 0; i < 4; i++)
-        out->u64[i] = random_next(&hash);
-    cut(out, (enum ir_type)in->lane);
-    if (in->op == IR_LOADS && in->lane != in->type)
-        ir_eval(IR_SEXT, (enum ir_type)in->type, IR_VOID, 0, (enum ir_type)in->lane, 0,
-                &(union ir_value){{out->u64[0]}}, NULL, NULL, out, NULL);
-}
-
-static ir_ref label_at(const struct ir_unit *u, uint64_t label)
-{
-    for (ir_ref r = 1; r < u->count; r++)
-        if (u->insts[r].op == IR_LABEL && u->insts[r].imm == label)
-            return r;
-    fail();
-    return 0;
-}
-
-static void compute(const struct ir_unit *u, const struct ir_inst *in, union ir_value *v,
-                    union ir_value *out)
-{
-    struct fp_status fp = {.env = {.nan_rule = FP_NAN_ARM}};
-
-    if (in->op == IR_CONST) {
-        for (unsigned i = 0; i < 4; i++)
-            out->u64[i] = in->imm;
-        cut(out, (enum ir_type)in->type);
-    } else if (in->op == IR_COPY) {
-        *out = v[in->a];
-    } else {
-        ir_eval((enum ir_op)in->op, (enum ir_type)in->type, (enum ir_type)in->lane, in->attr,
-                (enum ir_type)u->insts[in->a].type, in->imm, &v[in->a], in->b ? &v[in->b] : NULL,
-                in->c ? &v[in->c] : NULL, out, &fp);
-    }
-}
-
-/* Forward branches only. Unused bytes of a flags slot stay zero because every flags value is clean.
- */
-static void walk(const struct ir_unit *u, struct outcome *o)
-{
-    union ir_value *v = calloc(u->count, sizeof(*v));
-
-    for (ir_ref r = 1; r < u->count; r++) {
-        const struct ir_inst *in = &u->insts[r];
-        bool taken = v[in->a].u8[0] & 1;
-
-        switch (in->op) {
-        case IR_NOP:
-        case IR_INSN:
-        case IR_LABEL: break; /* nothing happens */
-        case IR_GET:
-            v[r] = o->slots[in->imm];
-            cut(&v[r], (enum ir_type)in->type);
-            break;
-        case IR_SET: o->slots[in->imm] = v[in->a]; break;
-        case IR_LGET: v[r] = o->locals[in->imm]; break;
-        case IR_LSET: o->locals[in->imm] = v[in->a]; break;
-        case IR_LOAD:
-        case IR_LOADS:
-        case IR_STORE: access(o, in, v, &v[r]); break;
-        case IR_HELPER: /* changes a slot in a way of its own */
-            see_slots(o);
-            o->slots[in->attr % 8].u64[0] ^= o->seen;
-            break;
-        case IR_BR: r = label_at(u, in->imm); break;
-        case IR_BR_IF:
-            if (taken)
-                r = label_at(u, in->imm);
-            break;
-        case IR_JUMP_IF:
-            if (!taken)
-                break;
-            /* fall through */
-        case IR_JUMP:
-            o->left = in->imm;
-            if (o->left & 1) /* where the flags are dead */
-                o->slots[RANDOM_FL] = (union ir_value){{0}};
-            see_slots(o);
-            free(v);
-            return;
-        default: compute(u, in, v, &v[r]); break;
-        }
-    }
-    fail();
-}
 
 static bool odd_is_dead(void *ctx, uint64_t pc)
 {
@@ -286,18 +157,6 @@ static void random_body(struct ir_unit *u, unsigned length, uint64_t *seed)
     ir_jump(u, random_below(seed, 4));
 }
 
-static void random_outcome(struct outcome *o, uint64_t seed)
-{
-    memset(o, 0, sizeof(*o));
-    for (unsigned i = 0; i < RANDOM_SLOTS; i++) {
-        for (unsigned k = 0; k < 4; k++)
-            o->slots[i].u64[k] = random_edge(&seed);
-        if (random_slots[i].type == IR_FLAGS)
-            o->slots[i].u64[0] &= IR_FLAG_ALL;
-        cut(&o->slots[i], (enum ir_type)random_slots[i].type);
-    }
-}
-
 static void compare_unit(uint64_t seed, unsigned *before, unsigned *after)
 {
     struct opt_config config = {
@@ -323,20 +182,20 @@ static void compare_unit(uint64_t seed, unsigned *before, unsigned *after)
         fail_msg("seed %llu: %s\n%s", (unsigned long long)seed, ir_verify(&opt), text);
     }
     for (unsigned i = 0; i < 3; i++) {
-        random_outcome(&want, seed * 3 + i);
+        walk_begin(&want, &u, seed * 3 + i);
         got = want;
-        walk(&u, &want);
-        walk(&opt, &got);
-        if (want.left != got.left || memcmp(want.slots, got.slots, sizeof(want.slots)) ||
-            want.seen != got.seen) {
-            printf("%s\n----\n%s\n", ir_print(&u), ir_print(&opt));
-            for (unsigned k = 0; k < RANDOM_SLOTS; k++)
-                if (memcmp(&want.slots[k], &got.slots[k], sizeof(want.slots[k])))
-                    printf("%s: %llx, not %llx\n", random_slots[k].name,
-                           (unsigned long long)got.slots[k].u64[0],
-                           (unsigned long long)want.slots[k].u64[0]);
-            fail_msg("seed %llu differs", (unsigned long long)seed);
-        }
+        walk_unit(&want, &u, RANDOM_FL, odd_is_dead, NULL);
+        walk_unit(&got, &opt, RANDOM_FL, odd_is_dead, NULL);
+        got.steps = want.steps;
+        if (memcmp(&want, &got, sizeof(want)) == 0)
+            continue;
+        printf("%s\n----\n%s\n", ir_print(&u), ir_print(&opt));
+        for (unsigned k = 0; k < RANDOM_SLOTS; k++)
+            if (memcmp(&want.slots[k], &got.slots[k], sizeof(want.slots[k])))
+                printf("%s: %llx, not %llx\n", random_slots[k].name,
+                       (unsigned long long)got.slots[k].u64[0],
+                       (unsigned long long)want.slots[k].u64[0]);
+        fail_msg("seed %llu differs", (unsigned long long)seed);
     }
     for (ir_ref r = 1; r < u.count; r++)
         *before += u.insts[r].op != IR_NOP;
