@@ -100,6 +100,7 @@ struct thread {
     size_t robust_size;
     bool vfork_child;         /* runs in the parent's memory, on its own host process */
     bool exiting;             /* leave the run loop */
+    volatile bool stress;     /* --random-signals: build a signal frame and return from it (stress.c) */
     int exit_status;
     void *host_altstack;      /* where host handlers run */
     void *exec_buffer;        /* an execve's, to be freed by the parent of a vfork child */

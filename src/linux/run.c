@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "engine/engine.h"
+#include "linux/stress.h"
 #include "linux/syscall.h"
 #include "memory/memory.h"
 
@@ -109,6 +110,8 @@ void thread_run(struct thread *t)
     while (!t->exiting) {
         if (t->signal_pending || t->restart || t->mask_saved)
             signals_deliver(t);
+        if (UNLIKELY(t->stress))
+            stress_thread(t);
         if (on_step)
             on_step(t->cpu);
         enum cpu_event event = engine_run(t->cpu, on_step ? 1 : 0);

@@ -17,6 +17,7 @@
 #include "linux/proc.h"
 #include "linux/signals.h"
 #include "linux/stack.h"
+#include "linux/stress.h"
 #include "linux/trace.h"
 #include "memory/memory.h"
 #include "program/program.h"
@@ -201,6 +202,7 @@ int process_run(const struct process_start *start)
     p->abi->start(t->cpu, pc, sp);
     set_name(start->path);
     proc_publish(p);
+    stress_start(p);
     signals_unblock(t);
     thread_run(t);
 

@@ -26,6 +26,7 @@
 #include "linux/hostcall.h"
 #include "linux/mapping.h"
 #include "linux/signals.h"
+#include "linux/stress.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
 
@@ -229,7 +230,7 @@ static void *thread_main(void *arg)
 }
 
 /* pthread_create installs the C library's handler of signal 33 the first time: the guest's comes back. */
-static int create_host_thread(pthread_t *id, void *(*fn)(void *), void *arg)
+int thread_create_host(pthread_t *id, void *(*fn)(void *), void *arg)
 {
     static bool done;
     unsigned char action[32];
@@ -282,7 +283,7 @@ static int64_t clone_thread(struct thread *t, const struct clone_request *rq)
     if (!b.t)
         return -ENOMEM;
     signals_block();
-    int error = create_host_thread(&id, thread_main, &b);
+    int error = thread_create_host(&id, thread_main, &b);
 
     if (!error)
         await(&b);
@@ -421,7 +422,7 @@ static int64_t clone_shared(struct thread *t, const struct clone_request *rq)
         pthread_t id;
 
         v->users = 2;
-        if (create_host_thread(&id, lend_main, v)) {
+        if (thread_create_host(&id, lend_main, v)) {
             result = -EAGAIN;
             thread_destroy(v->t);
             free(v->p);
@@ -510,6 +511,7 @@ static int64_t clone_fork(struct thread *t, const struct clone_request *rq)
     pthread_mutex_unlock(&p->lock);
     if (!pid) {
         fork_child(t, rq);
+        stress_start(p);
     } else if (pid > 0 && (rq->flags & CLONE_PARENT_SETTID)) {
         uint32_t child = (uint32_t)pid;
 
