@@ -16,6 +16,12 @@ CASES = [
     ("threads in another order", START + "@2 2000  nop\n@1 1004  nop\n", START + "@1 1004  nop\n@2 2000  nop\n", 0, "2 threads"),
     ("children by number", "@1 1000  svc\n@700:1 1004  nop\n", "@1 1000  svc\n@900:1 1004  nop\n", 0, "2 threads"),
     ("noise", "demotic: hello\n" + START, START, 0, "1 instructions"),
+    ("outside", "@1 1000  svc #0\n=1 x0=5\n@1 1004  add w1, w0, #1\n=1 x1=6\n@1 1008  nop\n",
+     "@1 1000  svc #0\n=1 x0=7\n@1 1004  add w1, w0, #1\n=1 x1=8\n@1 1008  nop\n", 0, "3 instructions"),
+    ("outside, through memory", "@1 1000  svc #0\n=1 x0=5\n@1 1004  str x0, [x2]\n@1 1008  ldr x3, [x4]\n=1 x3=5\n@1 100c  nop\n",
+     "@1 1000  svc #0\n=1 x0=7\n@1 1004  str x0, [x2]\n@1 1008  ldr x3, [x4]\n=1 x3=7\n@1 100c  nop\n", 0, "4 instructions"),
+    ("not from outside", "@1 1000  svc #0\n=1 x0=5\n@1 1004  mov x3, x4\n=1 x3=6\n@1 100c  nop\n",
+     "@1 1000  svc #0\n=1 x0=7\n@1 1004  mov x3, x4\n=1 x3=8\n@1 100c  nop\n", 1, "instruction 2 has different results"),
     ("beginning", "=1 x0=1\n@1 1000  nop\n", "=1 x0=2\n@1 1000  nop\n", 1, "begin with different registers"),
 ]
 

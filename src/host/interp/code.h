@@ -92,7 +92,8 @@ static inline const struct interp_unit *interp_unit_of(const struct interp_op *o
 #define INTERP_ZERO_WORDS 4u
 #define INTERP_FIRST_CELL (INTERP_ZERO_CELL + INTERP_ZERO_WORDS)
 #define INTERP_CPU_WORDS (INTERP_ZERO_CELL + (unsigned)(sizeof(((struct cpu *)0)->host_frame) / 8))
-#define INTERP_BIG_WORDS 65536u /* indexes are 16 bits */
+static_assert(INTERP_CPU_WORDS < 0xffff, "indexes of cells are 16 bits");
+#define INTERP_BIG_WORDS 65532u
 
 /* A cpu's: */
 struct interp_cpu {
