@@ -84,7 +84,7 @@ def main():
     p.add_argument("--only-demotic", action="store_true", help="do not run natively")
     p.add_argument("--native-cc", default="cc")
     p.add_argument("--cross-cc", default="aarch64-linux-gnu-gcc")
-    p.add_argument("--build-dir", default=os.environ.get("MESON_BUILD_ROOT", "/tmp") + "/linux-tests")
+    p.add_argument("--build", default="build", help="where the programs are built: in linux-tests below it")
     p.add_argument("--timeout", type=float, default=60)
     p.add_argument("--jobs", type=int, default=1)
     p.add_argument("-v", "--verbose", action="store_true")
@@ -103,9 +103,9 @@ def main():
         for options in MATRIX if a.matrix else [a.option]:
             name = " ".join(["demotic", *options])
             variants.append((name, [a.cross_cc], [os.path.abspath(a.demotic), *options]))
-    ok = True
+    all_passed = all_failed = 0
     for name, cc, prefix in variants:
-        out_dir = Path(a.build_dir) / ("arm64" if prefix else "native")
+        out_dir = Path(a.build).resolve() / "linux-tests" / ("arm64" if prefix else "native")
         out_dir.mkdir(parents=True, exist_ok=True)
 
         env = dict(os.environ)
@@ -141,10 +141,12 @@ def main():
                 for line in bad:
                     print("    " + line)
         print(f"{name}: {len(sources)} programs, {total} checks passed, {failed} failed")
-        ok &= not failed
+        all_passed += total
+        all_failed += failed
         if root:
             root.cleanup()
-    sys.exit(0 if ok else 1)
+    print(f"{all_passed} passed, {all_failed} failed")
+    sys.exit(1 if all_failed else 0)
 
 
 main()
