@@ -257,7 +257,7 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
     out[n++] = or_empty("demotic");
     out[n++] = or_empty(EXEC_OPTION);
     out[n++] = or_empty(EXEC_VERSION);
-    out[n++] = or_empty(c->root);
+    out[n++] = or_empty(path_root());
     out[n++] = or_empty(c->engine_name);
     out[n++] = or_empty(c->cpu_name);
     out[n++] = or_empty(c->log_path);

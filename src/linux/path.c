@@ -212,9 +212,10 @@ static int walk_dotdot(struct walk *w)
     return 0;
 }
 
-/* Follows the link at w->at, whose text is link[0..n); parent: length of its directory's path.
- * Returns 1 if it is to be left to the host's kernel. */
-static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool last, bool slash)
+/* Follows the link at w->at, whose text is link[0..n); parent: length of its directory's path, and
+ * side. Returns 1 if it is to be left to the host's kernel. */
+static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool parent_in_root,
+                       bool last, bool slash)
 {
     if (++w->links > MAX_LINKS)
         return -ELOOP;
@@ -241,10 +242,7 @@ static int walk_follow(struct walk *w, char *link, size_t n, size_t parent, bool
         return -ENAMETOOLONG;
     w->len = link[0] == '/' ? 0 : parent;
     w->at[w->len] = 0;
-    if (!w->len)
-        w->in_root = root_len > 0;
-    else
-        walk_side(w);
+    w->in_root = link[0] == '/' ? root_len > 0 : parent_in_root;
     return 0;
 }
 
@@ -286,7 +284,7 @@ static int walk_step(struct walk *w)
         return (int)r;
     if (last && !slash && (w->flags & PATH_NOFOLLOW))
         return 1;
-    return walk_follow(w, link, (size_t)r, parent, last, slash);
+    return walk_follow(w, link, (size_t)r, parent, parent_in_root, last, slash);
 }
 
 /* Composes the host path of where the walk ended. */
