@@ -1,8 +1,8 @@
-/* The Arm64 Linux ABI: registers of system calls, signal frames (arch/arm64/kernel/signal.c), fault syndromes
- * (arch/arm64/mm/fault.c).
+/* The Arm64 Linux ABI: registers of system calls, signal frames (arch/arm64/kernel/signal.c), fault
+ * syndromes (arch/arm64/mm/fault.c).
  *
- * Limitations: frames hold fpsimd_context and esr_context only (no SVE, which is not advertised); an extra_context
- * is refused at rt_sigreturn, since none is ever made. */
+ * Limitations: frames hold fpsimd_context and esr_context only (no SVE, which is not advertised);
+ * an extra_context is refused at rt_sigreturn, since none is ever made. */
 #include "linux/abi.h"
 
 #include <elf.h>
@@ -14,11 +14,11 @@
 #include "linux/process.h"
 #include "memory/memory.h"
 
-#define PSTATE_NZCV 0xf0000000u
+#define PSTATE_NZCV    0xf0000000u
 #define PSTATE_REFUSED 0x3dfu /* mode other than EL0t, 32 bit, masked exceptions */
 
-#define FPSIMD_MAGIC 0x46508001u
-#define ESR_MAGIC 0x45535201u
+#define FPSIMD_MAGIC  0x46508001u
+#define ESR_MAGIC     0x45535201u
 #define RESERVED_SIZE 4096
 
 struct arm64_siginfo {
@@ -80,9 +80,15 @@ static uint64_t syscall_get(struct cpu *cpu, uint64_t args[6])
     return s->x[8];
 }
 
-static void syscall_result(struct cpu *cpu, int64_t result) { arm64_state(cpu)->x[0] = (uint64_t)result; }
+static void syscall_result(struct cpu *cpu, int64_t result)
+{
+    arm64_state(cpu)->x[0] = (uint64_t)result;
+}
 
-static void syscall_rewind(struct cpu *cpu) { arm64_state(cpu)->pc -= 4; }
+static void syscall_rewind(struct cpu *cpu)
+{
+    arm64_state(cpu)->pc -= 4;
+}
 
 static void syscall_skip(struct cpu *cpu, int64_t result)
 {
@@ -90,11 +96,20 @@ static void syscall_skip(struct cpu *cpu, int64_t result)
     arm64_state(cpu)->x[0] = (uint64_t)result;
 }
 
-static uint64_t pc_get(const struct cpu *cpu) { return ((const struct arm64_state *)(const void *)cpu->state)->pc; }
+static uint64_t pc_get(const struct cpu *cpu)
+{
+    return ((const struct arm64_state *)(const void *)cpu->state)->pc;
+}
 
-static uint64_t sp_get(const struct cpu *cpu) { return ((const struct arm64_state *)(const void *)cpu->state)->sp; }
+static uint64_t sp_get(const struct cpu *cpu)
+{
+    return ((const struct arm64_state *)(const void *)cpu->state)->sp;
+}
 
-static uint64_t untag(uint64_t address) { return (uint64_t)((int64_t)(address << 8) >> 8) ; }
+static uint64_t untag(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 8) >> 8);
+}
 
 /* The engine's idea of the mode may be stale after FPCR changed. */
 static void mode_check(struct cpu *cpu)
@@ -124,12 +139,12 @@ static void child(struct cpu *cpu, uint64_t sp, uint64_t tls, bool set_tls)
     mode_check(cpu);
 }
 
-#define ESR_EC(ec) ((uint64_t)(ec) << 26)
-#define ESR_IL (1u << 25)
-#define ESR_WNR (1u << 6)
+#define ESR_EC(ec)      ((uint64_t)(ec) << 26)
+#define ESR_IL          (1u << 25)
+#define ESR_WNR         (1u << 6)
 #define FSC_TRANSLATION 0x07u /* level 3 */
-#define FSC_PERMISSION 0x0fu
-#define FSC_ALIGNMENT 0x21u
+#define FSC_PERMISSION  0x0fu
+#define FSC_ALIGNMENT   0x21u
 
 static void fault(struct thread *t, enum abi_fault kind, bool mapped, uint64_t address)
 {
@@ -206,8 +221,8 @@ static void info_save(struct arm64_siginfo *to, const siginfo_t *info, uint64_t 
     memcpy(to, &copy, sizeof(*to));
 }
 
-static bool signal_enter(struct thread *t, const struct signal_action *action, const siginfo_t *info,
-                         uint64_t sp, uint64_t saved_mask)
+static bool signal_enter(struct thread *t, const struct signal_action *action,
+                         const siginfo_t *info, uint64_t sp, uint64_t saved_mask)
 {
     struct arm64_state *s = arm64_state(t->cpu);
     struct arm64_frame_record record = {s->x[29], s->x[30]};
@@ -224,7 +239,8 @@ static bool signal_enter(struct thread *t, const struct signal_action *action, c
     f->fault_address = t->fault_address;
     registers_save(t->cpu, f);
     contexts_save(t, image.reserved);
-    /* The kernel leaves what it has nothing to say about as it was on the stack; so do we with the far end. */
+    /* The kernel leaves what it has nothing to say about as it was on the stack; so do we with the
+     * far end. */
     if (!memory_write(at, &image, sizeof(image)) || !memory_write(next, &record, sizeof(record)))
         return false;
     s->x[0] = (uint64_t)info->si_signo;
@@ -244,10 +260,12 @@ static bool signal_mask(struct thread *t, uint64_t *mask)
 {
     uint64_t sp = arm64_state(t->cpu)->sp;
 
-    return !(sp & 15) && memory_read(mask, sp + offsetof(struct arm64_frame, sigmask), sizeof(*mask));
+    return !(sp & 15) &&
+           memory_read(mask, sp + offsetof(struct arm64_frame, sigmask), sizeof(*mask));
 }
 
-/* Finds the floating-point context among the frame's; false if there is none or the list is damaged. */
+/* Finds the floating-point context among the frame's; false if there is none or the list is
+ * damaged. */
 static bool contexts_find(uint64_t at, struct arm64_fpsimd *fp)
 {
     struct arm64_context_head head;
@@ -303,7 +321,10 @@ static bool signal_return(struct thread *t, stack_t *altstack)
     return true;
 }
 
-static uint64_t hwcap(unsigned which) { return which == 1 ? arm64_hwcap() : arm64_hwcap2(); }
+static uint64_t hwcap(unsigned which)
+{
+    return which == 1 ? arm64_hwcap() : arm64_hwcap2();
+}
 
 const struct abi abi_arm64 = {
     .machine = "aarch64",

@@ -1,9 +1,10 @@
 /* The Arm64 vdso: an ELF image made in memory at start.
  *
  * Its clock functions use HLT instructions that the translator knows within this mapping only
- * (arm64_set_vdso_range): HLT #0xDE00 takes a clock in X0 and gives X0 = 0, seconds in X2, nanoseconds in X3, or
- * X0 != 0 for a clock it leaves to the system call; 0xDE01 is CLOCK_REALTIME; 0xDE02 as 0xDE00 for the resolution.
- * The signal trampoline is the one unwinders know by its instructions, with no label of the HLT kind.
+ * (arm64_set_vdso_range): HLT #0xDE00 takes a clock in X0 and gives X0 = 0, seconds in X2,
+ * nanoseconds in X3, or X0 != 0 for a clock it leaves to the system call; 0xDE01 is CLOCK_REALTIME;
+ * 0xDE02 as 0xDE00 for the resolution. The signal trampoline is the one unwinders know by its
+ * instructions, with no label of the HLT kind.
  *
  * Symbols carry the version LINUX_2.6.39, found by DT_HASH. */
 #include "linux/arm64.h"
@@ -13,33 +14,58 @@
 
 #include "guest/arm64/state.h"
 
-#define HLT(n) (0xd4400000u | (0xde00u + (n)) << 5)
-#define SVC 0xd4000001u
-#define RET 0xd65f03c0u
-#define MOV_X8(n) (0xd2800008u | (unsigned)(n) << 5)
-#define MOV_X9_X0 0xaa0003e9u
-#define MOV_X0_X9 0xaa0903e0u
-#define CBNZ_X0(insns) (0xb5000000u | (unsigned)(insns) << 5)
-#define CBZ_X(r, insns) (0xb4000000u | (unsigned)(insns) << 5 | (r))
+#define HLT(n)           (0xd4400000u | (0xde00u + (n)) << 5)
+#define SVC              0xd4000001u
+#define RET              0xd65f03c0u
+#define MOV_X8(n)        (0xd2800008u | (unsigned)(n) << 5)
+#define MOV_X9_X0        0xaa0003e9u
+#define MOV_X0_X9        0xaa0903e0u
+#define CBNZ_X0(insns)   (0xb5000000u | (unsigned)(insns) << 5)
+#define CBZ_X(r, insns)  (0xb4000000u | (unsigned)(insns) << 5 | (r))
 #define CBNZ_X(r, insns) (0xb5000000u | (unsigned)(insns) << 5 | (r))
-#define STP_X2_X3_X1 0xa9000c22u /* stp x2, x3, [x1] */
-#define STP_X2_X3_X9 0xa9000d22u
-#define MOV_W0_0 0x52800000u
-#define MOV_X4_1000 0xd2807d04u
-#define UDIV_X3_X3_X4 0x9ac40863u
-#define NOP 0xd503201fu
+#define STP_X2_X3_X1     0xa9000c22u /* stp x2, x3, [x1] */
+#define STP_X2_X3_X9     0xa9000d22u
+#define MOV_W0_0         0x52800000u
+#define MOV_X4_1000      0xd2807d04u
+#define UDIV_X3_X3_X4    0x9ac40863u
+#define NOP              0xd503201fu
 
 static const uint32_t code_gettime[] = {
-    MOV_X9_X0, HLT(0), CBNZ_X0(3), STP_X2_X3_X1, RET,
-    /* not ours */ MOV_X0_X9, MOV_X8(113), SVC, RET,
+    MOV_X9_X0,
+    HLT(0),
+    CBNZ_X0(3),
+    STP_X2_X3_X1,
+    RET,
+    /* not ours */ MOV_X0_X9,
+    MOV_X8(113),
+    SVC,
+    RET,
 };
 static const uint32_t code_getres[] = {
-    MOV_X9_X0, HLT(2), CBNZ_X0(4), CBZ_X(1, 2), STP_X2_X3_X1, RET,
-    /* not ours */ MOV_X0_X9, MOV_X8(114), SVC, RET,
+    MOV_X9_X0,
+    HLT(2),
+    CBNZ_X0(4),
+    CBZ_X(1, 2),
+    STP_X2_X3_X1,
+    RET,
+    /* not ours */ MOV_X0_X9,
+    MOV_X8(114),
+    SVC,
+    RET,
 };
 static const uint32_t code_gettimeofday[] = {
-    CBNZ_X(1, 9), MOV_X9_X0, HLT(1), CBZ_X(9, 4), MOV_X4_1000, UDIV_X3_X3_X4, STP_X2_X3_X9, MOV_W0_0, RET,
-    /* asks for a time zone */ MOV_X8(169), SVC, RET,
+    CBNZ_X(1, 9),
+    MOV_X9_X0,
+    HLT(1),
+    CBZ_X(9, 4),
+    MOV_X4_1000,
+    UDIV_X3_X3_X4,
+    STP_X2_X3_X9,
+    MOV_W0_0,
+    RET,
+    /* asks for a time zone */ MOV_X8(169),
+    SVC,
+    RET,
 };
 /* One NOP before it: unwinders look up the return address less one. */
 static const uint32_t code_sigreturn[] = {MOV_X8(139), SVC};
@@ -57,7 +83,7 @@ static const struct {
 
 #define SYMBOLS (ARRAY_LEN(functions) + 2) /* the null one, and the version's */
 #define VERSION "LINUX_2.6.39"
-#define SONAME "linux-vdso.so.1"
+#define SONAME  "linux-vdso.so.1"
 
 struct vdso {
     Elf64_Ehdr eh;
@@ -120,9 +146,8 @@ static void fill_symbols(struct vdso *v, uint32_t *strings, uint32_t version)
         at += (uint32_t)(functions[i].size / 4 + 3) & ~3u;
     }
     assert(at <= ARRAY_LEN(v->code));
-    v->symbols[SYMBOLS - 1] = (Elf64_Sym){.st_name = version,
-                                          .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT),
-                                          .st_shndx = SHN_ABS};
+    v->symbols[SYMBOLS - 1] = (Elf64_Sym){
+        .st_name = version, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = SHN_ABS};
     v->versions[SYMBOLS - 1] = 2;
     v->hash[0] = 1;
     v->hash[1] = SYMBOLS;
@@ -178,12 +203,22 @@ static void fill_headers(struct vdso *v, uint32_t soname)
     v->eh.e_phentsize = sizeof(v->ph[0]);
     v->eh.e_phnum = 3;
     v->ph[0] = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, 0, 0, 0, sizeof(*v), sizeof(*v), 0x1000};
-    v->ph[1] = (Elf64_Phdr){PT_DYNAMIC, PF_R, offsetof(struct vdso, dynamic),
-                            offsetof(struct vdso, dynamic), offsetof(struct vdso, dynamic),
+    v->ph[1] = (Elf64_Phdr){PT_DYNAMIC,
+                            PF_R,
+                            offsetof(struct vdso, dynamic),
+                            offsetof(struct vdso, dynamic),
+                            offsetof(struct vdso, dynamic),
                             sizeof(v->dynamic) + sizeof(Elf64_Dyn),
-                            sizeof(v->dynamic) + sizeof(Elf64_Dyn), 8};
-    v->ph[2] = (Elf64_Phdr){PT_NOTE, PF_R, offsetof(struct vdso, note), offsetof(struct vdso, note),
-                            offsetof(struct vdso, note), sizeof(v->note), sizeof(v->note), 4};
+                            sizeof(v->dynamic) + sizeof(Elf64_Dyn),
+                            8};
+    v->ph[2] = (Elf64_Phdr){PT_NOTE,
+                            PF_R,
+                            offsetof(struct vdso, note),
+                            offsetof(struct vdso, note),
+                            offsetof(struct vdso, note),
+                            sizeof(v->note),
+                            sizeof(v->note),
+                            4};
     v->note.head = (Elf64_Nhdr){6, 4, 0};
     memcpy(v->note.name, "Linux", 6);
     v->note.version = 6 << 16 | 1 << 8;

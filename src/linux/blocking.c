@@ -1,9 +1,10 @@
 /* Host system calls that a signal cannot slip past.
  *
- * The classic race: a signal is recorded by the host handler just after the run loop looked, and just before
- * the thread goes to sleep in the kernel.  Between blocking_check and the SYSCALL instruction the handler moves
- * the PC to the way out, so the call either sees the flag, or is interrupted by the kernel.  A call the kernel
- * restarts by itself has its PC at the SYSCALL instruction too, and is left the same way. */
+ * The classic race: a signal is recorded by the host handler just after the run loop looked, and
+ * just before the thread goes to sleep in the kernel.  Between blocking_check and the SYSCALL
+ * instruction the handler moves the PC to the way out, so the call either sees the flag, or is
+ * interrupted by the kernel.  A call the kernel restarts by itself has its PC at the SYSCALL
+ * instruction too, and is left the same way. */
 #include "linux/signals.h"
 #include "linux/syscall.h"
 

@@ -1,16 +1,18 @@
-/* execve: a guest program is run by executing Demotic again, a program of the host's own kind by executing it.
+/* execve: a guest program is run by executing Demotic again, a program of the host's own kind by
+ * executing it.
  *
- * The new Demotic is the running one (a descriptor of /proc/self/exe, which chroot and upgrades leave alone).
- * What it needs to know stands before the guest's arguments:
+ * The new Demotic is the running one (a descriptor of /proc/self/exe, which chroot and upgrades
+ * leave alone). What it needs to know stands before the guest's arguments:
  *
  *     demotic --exec-internal VERSION OPTIONS... EXECFN GUEST HOST ARGV...
  *
- * so the environment is the guest's, unchanged, and the kernel does all the rest: the new address space, the end
- * of the other threads, close-on-exec, signals that stay ignored or blocked, limits on sizes.  Pointers to
- * argument strings are handed to the kernel as the guest gave them: it reads them, or gives EFAULT.
+ * so the environment is the guest's, unchanged, and the kernel does all the rest: the new address
+ * space, the end of the other threads, close-on-exec, signals that stay ignored or blocked, limits
+ * on sizes.  Pointers to argument strings are handed to the kernel as the guest gave them: it reads
+ * them, or gives EFAULT.
  *
- * Limitations: set-user-ID bits of guest programs have no effect; a guest program must be readable, not
- * only executable. */
+ * Limitations: set-user-ID bits of guest programs have no effect; a guest program must be readable,
+ * not only executable. */
 #include "linux/exec.h"
 
 #include <elf.h>
@@ -29,11 +31,11 @@
 #include "memory/memory.h"
 #include "support/log.h"
 
-#define EXEC_OPTION "--exec-internal"
+#define EXEC_OPTION  "--exec-internal"
 #define EXEC_VERSION DEMOTIC_VERSION
 #define EXEC_STRINGS 7 /* of process_config, and one of flags and numbers */
-#define EXEC_FIXED (3 + EXEC_STRINGS + 3)
-#define ARGS_MAX (1u << 22)
+#define EXEC_FIXED   (3 + EXEC_STRINGS + 3)
+#define ARGS_MAX     (1u << 22)
 
 #if defined(__x86_64__)
 #define HOST_MACHINE EM_X86_64
@@ -43,9 +45,13 @@
 
 static int own_fd = -1;
 
-void exec_start(void) { own_fd = fd_own((int)host(openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC)); }
+void exec_start(void)
+{
+    own_fd = fd_own((int)host(openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC));
+}
 
-/* ---- finding out what a path is ------------------------------------------------------------------- */
+/* ---- finding out what a path is
+ * ------------------------------------------------------------------- */
 
 /* Opens what execve may execute: a readable, executable regular file. */
 static int open_program(const char *host_path, int dirfd)
@@ -91,7 +97,8 @@ static void name_program(struct exec_plan *plan)
     path_to_guest(plan->host, plan->guest);
 }
 
-static int open_first(struct thread *t, int dirfd, const char *path, int flags, struct exec_plan *plan)
+static int open_first(struct thread *t, int dirfd, const char *path, int flags,
+                      struct exec_plan *plan)
 {
     char host_path[PATH_MAX], link[40];
 
@@ -117,8 +124,8 @@ static int open_first(struct thread *t, int dirfd, const char *path, int flags, 
     return open_program(host_path, dirfd);
 }
 
-/* Puts a script's interpreter, its argument and the script's path before what is there already, in place of the
- * script that was argv[0]. */
+/* Puts a script's interpreter, its argument and the script's path before what is there already, in
+ * place of the script that was argv[0]. */
 static int push_script(struct exec_plan *plan, const char *script)
 {
     unsigned n = plan->info.has_arg ? 2 : 1, old = plan->prefix_count;
@@ -150,7 +157,8 @@ static int judge(struct thread *t, struct exec_plan *plan, const char *path)
     program_describe(info, plan->why, sizeof(plan->why));
     if (info->kind != PROGRAM_ELF)
         return -ENOEXEC;
-    plan->native = info->machine == HOST_MACHINE || (HOST_MACHINE == EM_X86_64 && info->machine == EM_386);
+    plan->native =
+        info->machine == HOST_MACHINE || (HOST_MACHINE == EM_X86_64 && info->machine == EM_386);
     if (plan->native)
         return 0;
     if (info->error != PROGRAM_OK || info->machine != abi->elf_machine)
@@ -167,10 +175,11 @@ static int judge(struct thread *t, struct exec_plan *plan, const char *path)
     }
     program_recognise(fd, &interp);
     host(close, fd);
-    if (interp.kind == PROGRAM_ELF && interp.error == PROGRAM_OK && interp.machine == abi->elf_machine)
+    if (interp.kind == PROGRAM_ELF && interp.error == PROGRAM_OK &&
+        interp.machine == abi->elf_machine)
         return 0;
-    snprintf(plan->why, sizeof(plan->why), "needs the interpreter %.400s, which is not for this architecture",
-             info->interp);
+    snprintf(plan->why, sizeof(plan->why),
+             "needs the interpreter %.400s, which is not for this architecture", info->interp);
     return -ELIBBAD;
 }
 
@@ -227,7 +236,8 @@ void exec_release(struct exec_plan *plan)
     plan->prefix_count = 0;
 }
 
-/* ---- the call ------------------------------------------------------------------------------------- */
+/* ---- the call
+ * ------------------------------------------------------------------------------------- */
 
 /* Pointers of the guest's argument array, or -errno. */
 static int64_t count_args(uint64_t argv)
@@ -245,15 +255,19 @@ static int64_t count_args(uint64_t argv)
     return 0;
 }
 
-static char *or_empty(const char *s) { return (char *)(uintptr_t)(s ? s : ""); }
+static char *or_empty(const char *s)
+{
+    return (char *)(uintptr_t)(s ? s : "");
+}
 
 /* The fixed arguments for a new Demotic. flags: room for the numbers. */
 static unsigned put_options(char **out, const struct process_config *c, char flags[160])
 {
     unsigned n = 0;
 
-    snprintf(flags, 160, "%d,%d,%d,%d,%d,%d,%u,%llu,%zu", c->strace, c->stats, c->no_link, c->no_opt, c->chaos,
-             c->random_signals, c->max_insns, (unsigned long long)c->chaos_seed, c->cache_bytes);
+    snprintf(flags, 160, "%d,%d,%d,%d,%d,%d,%u,%llu,%zu", c->strace, c->stats, c->no_link,
+             c->no_opt, c->chaos, c->random_signals, c->max_insns,
+             (unsigned long long)c->chaos_seed, c->cache_bytes);
     out[n++] = or_empty("demotic");
     out[n++] = or_empty(EXEC_OPTION);
     out[n++] = or_empty(EXEC_VERSION);
@@ -269,8 +283,8 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
 }
 
 /* The whole argument vector; freed through t->exec_buffer. */
-static char **build_args(struct thread *t, const struct exec_plan *plan, const char *execfn, char *file,
-                         char flags[160], uint64_t argv, int64_t count)
+static char **build_args(struct thread *t, const struct exec_plan *plan, const char *execfn,
+                         char *file, char flags[160], uint64_t argv, int64_t count)
 {
     char **out = calloc((size_t)count + EXEC_FIXED + plan->prefix_count + 2, sizeof(*out));
     unsigned n = 0;
@@ -330,22 +344,25 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
 
     if (!args)
         return -EFAULT;
-    /* A signal that comes up to the last moment is delivered first: the new program would not know of it. */
+    /* A signal that comes up to the last moment is delivered first: the new program would not know
+     * of it. */
     int from = plan->native ? plan->fd : own_fd;
     const char *again = plan->native ? plan->host : "/proc/self/exe";
 
     signals_exec_prepare(t);
-    ret = blocking_call(&t->signal_pending, SYS_execveat, (uint64_t)from, (uint64_t)"", (uint64_t)args, envp,
-                        AT_EMPTY_PATH, 0);
+    ret = blocking_call(&t->signal_pending, SYS_execveat, (uint64_t)from, (uint64_t) "",
+                        (uint64_t)args, envp, AT_EMPTY_PATH, 0);
     if (ret == -ENOSYS || ret == -EBADF || (plan->native && ret == -ENOENT))
-        ret = blocking_call(&t->signal_pending, SYS_execve, (uint64_t)again, (uint64_t)args, envp, 0, 0, 0);
+        ret = blocking_call(&t->signal_pending, SYS_execve, (uint64_t)again, (uint64_t)args, envp,
+                            0, 0, 0);
     signals_exec_failed(t);
     if (fd >= 0)
         host(close, fd);
     return ret;
 }
 
-static int64_t exec_call(struct thread *t, int dirfd, uint64_t path, uint64_t argv, uint64_t envp, int flags)
+static int64_t exec_call(struct thread *t, int dirfd, uint64_t path, uint64_t argv, uint64_t envp,
+                         int flags)
 {
     struct exec_plan plan;
     char name[PATH_MAX], execfn[PATH_MAX + 24];
@@ -377,11 +394,16 @@ int64_t sys_execveat(struct thread *t, const uint64_t a[6])
     return exec_call(t, (int)a[0], a[1], a[2], a[3], (int)a[4]);
 }
 
-/* ---- on the other side ---------------------------------------------------------------------------- */
+/* ---- on the other side
+ * ---------------------------------------------------------------------------- */
 
-static const char *or_null(const char *s) { return *s ? s : NULL; }
+static const char *or_null(const char *s)
+{
+    return *s ? s : NULL;
+}
 
-bool process_exec_parse(int argc, char **argv, struct process_config *config, struct process_start *start)
+bool process_exec_parse(int argc, char **argv, struct process_config *config,
+                        struct process_start *start)
 {
     int strace, stats, no_link, no_opt, chaos, random_signals;
     unsigned long long seed;
@@ -389,7 +411,8 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config, st
     if (argc < EXEC_FIXED || strcmp(argv[1], EXEC_OPTION))
         return false;
     if (strcmp(argv[2], EXEC_VERSION))
-        log_die(126, "was replaced by version %s while a program of version %s ran", EXEC_VERSION, argv[2]);
+        log_die(126, "was replaced by version %s while a program of version %s ran", EXEC_VERSION,
+                argv[2]);
     memset(config, 0, sizeof(*config));
     config->root = or_null(argv[3]);
     config->engine_name = or_null(argv[4]);

@@ -12,19 +12,20 @@ struct exec_plan {
     bool by_fd;           /* `host` is no path that could be opened again: pass fd */
     char host[PATH_MAX];  /* the program on the host */
     char guest[PATH_MAX]; /* and as the guest knows it */
-    /* What #! lines put before the arguments, outermost interpreter first: then the script's path takes the
-     * place of argv[0]. */
+    /* What #! lines put before the arguments, outermost interpreter first: then the script's path
+     * takes the place of argv[0]. */
     unsigned prefix_count;
     char *prefix[2 * EXEC_SCRIPTS + 1];
     struct program_info info;
-    char why[512];        /* a sentence, after an error */
+    char why[512]; /* a sentence, after an error */
 };
 
-/* Follows `path` (from dirfd; flags AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) through #! lines to a program. 0 or
- * -errno as execve gives it.  exec_release in either case. */
+/* Follows `path` (from dirfd; flags AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) through #! lines to a
+ * program. 0 or -errno as execve gives it.  exec_release in either case. */
 int exec_find(struct thread *t, int dirfd, const char *path, int flags, struct exec_plan *plan);
 void exec_release(struct exec_plan *plan);
-/* Opens a program's interpreter: a descriptor or -errno (program_loader.open_interp; ctx is the thread). */
+/* Opens a program's interpreter: a descriptor or -errno (program_loader.open_interp; ctx is the
+ * thread). */
 int exec_open_interp(void *ctx, const char *path);
 /* At start: remembers what to execute to become ourselves again. */
 void exec_start(void);

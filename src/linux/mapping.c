@@ -1,11 +1,12 @@
 /* mmap and its family (mm/mmap.c, mm/mremap.c of the kernel, whose error codes these are).
  *
- * The host's kernel maps, at the address the guest sees; the record of areas follows, both under one lock.
- * What differs from passing through: nothing becomes executable on the host; changes of executable bytes are
- * told to the engine; and Demotic's own memory, which lies in the same address space, must not be touched by a
- * guest that maps, unmaps or advises over it.  Own memory is what the host has mapped and the record has not:
- *   - a fixed mapping first takes the holes of the record in its range with MAP_FIXED_NOREPLACE, and fails with
- *     ENOMEM if that fails;
+ * The host's kernel maps, at the address the guest sees; the record of areas follows, both under
+ * one lock. What differs from passing through: nothing becomes executable on the host; changes of
+ * executable bytes are told to the engine; and Demotic's own memory, which lies in the same address
+ * space, must not be touched by a guest that maps, unmaps or advises over it.  Own memory is what
+ * the host has mapped and the record has not:
+ *   - a fixed mapping first takes the holes of the record in its range with MAP_FIXED_NOREPLACE,
+ * and fails with ENOMEM if that fails;
  *   - munmap, mprotect, madvise and mremap touch only what is in the record.
  *
  * Limitation: mlockall locks Demotic's memory too. */
@@ -31,15 +32,24 @@
 #define PROT_SEM 0x8
 #endif
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define GROWS (PROT_GROWSDOWN | PROT_GROWSUP)
+#define GROWS      (PROT_GROWSDOWN | PROT_GROWSUP)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t brk_start, brk_now;
 
-void mapping_fork_prepare(void) { pthread_mutex_lock(&lock); }
-void mapping_fork_done(bool child) { pthread_mutex_unlock(&lock); }
+void mapping_fork_prepare(void)
+{
+    pthread_mutex_lock(&lock);
+}
+void mapping_fork_done(bool child)
+{
+    pthread_mutex_unlock(&lock);
+}
 
-static uint64_t pages(uint64_t size) { return align_up(size, MEMORY_PAGE); }
+static uint64_t pages(uint64_t size)
+{
+    return align_up(size, MEMORY_PAGE);
+}
 
 /* True if [start, start + size) lies in the guest's address space. */
 static bool in_space(uint64_t start, uint64_t size)
@@ -63,8 +73,8 @@ static int effective_prot(const struct thread *t, int prot)
     return prot & PROT_KNOWN;
 }
 
-/* After a change to [start, end) that had executable bytes: their translations go. After, so that no
- * other thread translates the old bytes anew in between. */
+/* After a change to [start, end) that had executable bytes: their translations go. After, so that
+ * no other thread translates the old bytes anew in between. */
 static void forget_code(struct thread *t, bool had_code, uint64_t start, uint64_t end)
 {
     if (had_code)
@@ -90,7 +100,10 @@ static int64_t each_piece(uint64_t start, uint64_t end,
 }
 
 /* True if the record covers all of [start, end). */
-static bool covered(uint64_t start, uint64_t end) { return memory_allows(start, end, 0); }
+static bool covered(uint64_t start, uint64_t end)
+{
+    return memory_allows(start, end, 0);
+}
 
 static int64_t piece_unmap(uint64_t start, uint64_t end, uint64_t arg)
 {
@@ -107,8 +120,8 @@ static int64_t unmap_range(struct thread *t, uint64_t start, uint64_t end)
     return ret;
 }
 
-/* Takes [start, end) on the host where the record has nothing there; false if Demotic's own memory is in
- * the way (what was taken is given back). */
+/* Takes [start, end) on the host where the record has nothing there; false if Demotic's own memory
+ * is in the way (what was taken is given back). */
 static bool claim_holes(uint64_t start, uint64_t end)
 {
     uint64_t at = start;
@@ -119,8 +132,9 @@ static bool claim_holes(uint64_t start, uint64_t end)
         uint64_t hole_end = any ? area.start : end;
 
         if (hole_end > at) {
-            int64_t ret = host(mmap, at, hole_end - at, PROT_NONE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+            int64_t ret =
+                host(mmap, at, hole_end - at, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
             if (ret != (int64_t)at)
                 break;
@@ -308,8 +322,8 @@ int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
 }
 
 /* Notes that what was at [old, old + old_size) is now at [new, new + new_size). */
-static void note_move(struct thread *t, const struct memory_area *area, uint64_t old, uint64_t old_size,
-                      uint64_t new, uint64_t new_size, bool keep)
+static void note_move(struct thread *t, const struct memory_area *area, uint64_t old,
+                      uint64_t old_size, uint64_t new, uint64_t new_size, bool keep)
 {
     struct memory_area moved = *area;
 
@@ -324,8 +338,8 @@ static void note_move(struct thread *t, const struct memory_area *area, uint64_t
         engine_invalidate(t->process->engine, old, old_size);
 }
 
-static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, int flags,
-                     uint64_t new)
+static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t new_size,
+                     int flags, uint64_t new)
 {
     struct memory_area area;
 
@@ -419,7 +433,10 @@ int64_t sys_madvise(struct thread *t, const uint64_t a[6])
     return ret;
 }
 
-void mapping_set_brk(uint64_t start) { brk_start = brk_now = pages(start); }
+void mapping_set_brk(uint64_t start)
+{
+    brk_start = brk_now = pages(start);
+}
 
 /* Grows or shrinks the heap; keeps the old end when that fails, as the kernel does. */
 static void change_brk(struct thread *t, uint64_t end)

@@ -1,9 +1,9 @@
 /* Processes and threads as the guest sees them: what every system call handler finds at hand.
  *
- * A guest thread is a host thread with the same tid; a guest process is a host process.  Descriptors, ids,
- * limits, pending signals and the signal mask are the host kernel's own: the guest's mask is the host thread's
- * mask (except that the five synchronous signals stay unblocked on the host, see signal.c), so signalfd,
- * sigtimedwait and friends pass through. */
+ * A guest thread is a host thread with the same tid; a guest process is a host process.
+ * Descriptors, ids, limits, pending signals and the signal mask are the host kernel's own: the
+ * guest's mask is the host thread's mask (except that the five synchronous signals stay unblocked
+ * on the host, see signal.c), so signalfd, sigtimedwait and friends pass through. */
 #pragma once
 #include "guest/cpu.h"
 #include "linux/abi.h"
@@ -13,7 +13,7 @@
 struct engine;
 struct ir_unit;
 
-#define SIGNAL_COUNT 64
+#define SIGNAL_COUNT  64
 #define SIGNAL_BIT(s) (1ull << ((s)-1))
 /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP: never blocked on the host. */
 #define SIGNAL_SYNC                                                                                \
@@ -38,13 +38,14 @@ struct process_config {
     const char *trace;       /* file of the instruction trace, "-" the log, or NULL */
     bool strace;             /* print system calls */
     bool stats, no_link, no_opt, chaos;
-    bool random_signals;     /* stress: interrupt threads at random */
+    bool random_signals; /* stress: interrupt threads at random */
     unsigned max_insns;
     uint64_t chaos_seed;
     size_t cache_bytes;
 };
 
-/* What belongs to a signal-handler table: all threads of a process have one; fork and vfork copy it. */
+/* What belongs to a signal-handler table: all threads of a process have one; fork and vfork copy
+ * it. */
 struct process {
     pthread_mutex_t lock; /* guards actions and threads; never taken in a signal handler */
     struct signal_action actions[SIGNAL_COUNT]; /* [signal - 1] */
@@ -53,20 +54,21 @@ struct process {
     const struct abi *abi;
     struct engine *engine;
     const struct process_config *config;
-    void (*on_step)(struct cpu *cpu);       /* process_start's */
+    void (*on_step)(struct cpu *cpu); /* process_start's */
     void (*on_exit)(struct engine *engine);
 
-    const char *exe_guest; /* path of the program as the guest knows it, absolute (/proc/self/exe) */
-    const char *exe_host;  /* the same file on the host */
-    char **argv;           /* NULL-terminated copy (/proc/self/cmdline) */
+    const char
+        *exe_guest;       /* path of the program as the guest knows it, absolute (/proc/self/exe) */
+    const char *exe_host; /* the same file on the host */
+    char **argv;          /* NULL-terminated copy (/proc/self/cmdline) */
     int argc;
-    uint64_t auxv[64];     /* type, value pairs up to and including AT_NULL (/proc/self/auxv) */
-    unsigned auxv_count;   /* 64-bit words used */
-    uint32_t personality;  /* personality(2) */
+    uint64_t auxv[64];    /* type, value pairs up to and including AT_NULL (/proc/self/auxv) */
+    unsigned auxv_count;  /* 64-bit words used */
+    uint32_t personality; /* personality(2) */
 
-    uint64_t stack_low, stack_high; /* the first thread's stack mapping */
-    uint64_t vdso;                  /* start of its mapping */
-    uint64_t vdso_sigreturn;        /* address of the trampoline */
+    uint64_t stack_low, stack_high;                  /* the first thread's stack mapping */
+    uint64_t vdso;                                   /* start of its mapping */
+    uint64_t vdso_sigreturn;                         /* address of the trampoline */
     uint64_t arg_start, arg_end, env_start, env_end; /* of the strings on the stack */
     uint64_t code_start, code_end, data_start, data_end, brk_start; /* /proc/self/stat */
 };
@@ -83,27 +85,28 @@ struct thread {
     struct thread *next;
     int tid;
 
-    uint64_t mask;          /* guest's blocked signals */
-    uint64_t saved_mask;    /* what ppoll, sigsuspend … will put back, if mask_saved */
-    bool mask_saved;        /* `mask` is the temporary one of such a call */
+    uint64_t mask;                    /* guest's blocked signals */
+    uint64_t saved_mask;              /* what ppoll, sigsuspend … will put back, if mask_saved */
+    bool mask_saved;                  /* `mask` is the temporary one of such a call */
     volatile uint32_t signal_pending; /* nonzero: deliver before running guest code or blocking */
-    struct signal_record async;       /* everything else is blocked on the host while it is present */
-    struct signal_record deferred[5]; /* synchronous signals sent with kill while the guest blocks them */
+    struct signal_record async; /* everything else is blocked on the host while it is present */
+    struct signal_record
+        deferred[5]; /* synchronous signals sent with kill while the guest blocks them */
     uint64_t altstack_sp, altstack_size;
     uint32_t altstack_flags; /* SS_* as the guest gave them */
-    int restart;             /* SYS_ERESTART … of the system call just left, 0: none; see signals.c */
-    uint64_t fault_address;  /* of the last fault, as the kernel keeps it for signal frames */
-    uint64_t fault_code;     /* 0: none yet */
+    int restart; /* SYS_ERESTART … of the system call just left, 0: none; see signals.c */
+    uint64_t fault_address; /* of the last fault, as the kernel keeps it for signal frames */
+    uint64_t fault_code;    /* 0: none yet */
 
     uint64_t clear_child_tid; /* zeroed and woken at exit, 0: none */
     uint64_t robust_head;     /* set_robust_list's */
     size_t robust_size;
-    bool vfork_child;         /* runs in the parent's memory, on its own host process */
-    bool exiting;             /* leave the run loop */
-    volatile bool stress;     /* --random-signals: build a signal frame and return from it (stress.c) */
+    bool vfork_child;     /* runs in the parent's memory, on its own host process */
+    bool exiting;         /* leave the run loop */
+    volatile bool stress; /* --random-signals: build a signal frame and return from it (stress.c) */
     int exit_status;
-    void *host_altstack;      /* where host handlers run */
-    void *exec_buffer;        /* an execve's, to be freed by the parent of a vfork child */
+    void *host_altstack; /* where host handlers run */
+    void *exec_buffer;   /* an execve's, to be freed by the parent of a vfork child */
 };
 
 /* The thread that runs this code; NULL in a host thread that runs no guest. Async-signal-safe. */
@@ -112,32 +115,34 @@ struct thread *thread_current(void);
 /* The host's kernel knows of no second table: changes the guest's mask and the host's with it. */
 void signal_set_mask(struct thread *t, uint64_t mask);
 
-/* For calls that swap the mask while they block (ppoll, pselect6, epoll_pwait, rt_sigsuspend): reads the guest's
- * sigset (address 0: no change, *host is then NULL) into `set`, notes it so that a handler that interrupts the call
- * runs with it, and gives the pointer to hand to the host with size 8.  0, -EFAULT, or -EINVAL (size is not 8). Call
- * just before sys_blocking; the run loop ends it. */
+/* For calls that swap the mask while they block (ppoll, pselect6, epoll_pwait, rt_sigsuspend):
+ * reads the guest's sigset (address 0: no change, *host is then NULL) into `set`, notes it so that
+ * a handler that interrupts the call runs with it, and gives the pointer to hand to the host with
+ * size 8.  0, -EFAULT, or -EINVAL (size is not 8). Call just before sys_blocking; the run loop ends
+ * it. */
 int signal_temporary_mask(struct thread *t, uint64_t guest_set, uint64_t size, uint64_t *set,
                           const uint64_t **host);
 
-/* Starts the program at guest path `path` (already found to be for this guest) and runs it; returns the exit
- * status of the process if it ever comes back here.  argv, envp: NULL-terminated. */
+/* Starts the program at guest path `path` (already found to be for this guest) and runs it; returns
+ * the exit status of the process if it ever comes back here.  argv, envp: NULL-terminated. */
 struct process_start {
     const struct process_config *config;
     const char *path; /* as the guest would write it */
     char **argv, **envp;
-    /* After an execve, which has looked already: the file to load (NULL: path is to be looked at), a descriptor
-     * for it or -1, and the guest's name of it. */
+    /* After an execve, which has looked already: the file to load (NULL: path is to be looked at),
+     * a descriptor for it or -1, and the guest's name of it. */
     const char *exec_host, *exec_guest;
     int exec_fd;
     /* What the command line wants to be told of (src/debug); all may be NULL. */
     void (*on_unit)(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size);
     void *on_unit_ctx;
-    void (*on_step)(struct cpu *cpu);      /* if set, instructions are run one at a time, this before each */
+    void (*on_step)(
+        struct cpu *cpu); /* if set, instructions are run one at a time, this before each */
     void (*on_exit)(struct engine *engine); /* before the process ends by exit or exit_group */
 };
 int process_run(const struct process_start *start);
 
-/* When --exec-internal was the first argument (an execve by a guest): fills config and start from argv, strips them.
- * False if argv is not of that kind. */
+/* When --exec-internal was the first argument (an execve by a guest): fills config and start from
+ * argv, strips them. False if argv is not of that kind. */
 bool process_exec_parse(int argc, char **argv, struct process_config *config,
                         struct process_start *start);

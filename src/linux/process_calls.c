@@ -15,7 +15,7 @@
 #define PR_GET_AUXV 0x41555856
 #endif
 #ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA           0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 #ifndef PR_SET_MEMORY_MERGE
@@ -33,8 +33,8 @@ int64_t sys_waitid(struct thread *t, const uint64_t a[6])
     return sys_blocking(t, SYS_waitid, a[0], a[1], a[2], a[3], a[4], 0);
 }
 
-/* The address-space limits are the guest's to set and read, but would hit Demotic's own memory: they
- * are kept here, not enforced. */
+/* The address-space limits are the guest's to set and read, but would hit Demotic's own memory:
+ * they are kept here, not enforced. */
 static struct rlimit kept[2];
 static bool kept_set[2];
 
@@ -102,7 +102,8 @@ int64_t sys_personality(struct thread *t, const uint64_t a[6])
 
 int64_t sys_membarrier(struct thread *t, const uint64_t a[6])
 {
-    const uint64_t rseq = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+    const uint64_t rseq =
+        MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 
     if (a[0] & rseq)
         return -EINVAL; /* there is no rseq */
@@ -189,7 +190,8 @@ int64_t sys_prctl(struct thread *t, const uint64_t a[6])
         return memory_write(a[1], p->auxv, a[2] < size ? a[2] : size) ? (int64_t)size : -EFAULT;
     }
     default:
-        /* Another processor's, or what would need ours to obey: seccomp filters, tagged addresses, dispatch. */
+        /* Another processor's, or what would need ours to obey: seccomp filters, tagged addresses,
+         * dispatch. */
         return -EINVAL;
     }
 }

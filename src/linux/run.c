@@ -24,7 +24,8 @@ static void system_call(struct thread *t)
     int64_t ret = sys_dispatch(t, nr, args);
 
     if (t->mask_saved && ret != -EINTR) {
-        /* The kernel has put the mask back; after EINTR the handler is to run with the temporary one. */
+        /* The kernel has put the mask back; after EINTR the handler is to run with the temporary
+         * one. */
         t->mask_saved = false;
         t->mask = t->saved_mask;
     }
@@ -48,10 +49,14 @@ static void memory_fault(struct thread *t, bool fetch)
     uint64_t address = abi->untag(f->address);
     bool is_mapped = mapped(address);
 
-    abi->fault(t, fetch ? ABI_FAULT_FETCH : f->write ? ABI_FAULT_WRITE : ABI_FAULT_READ,
+    abi->fault(t,
+               fetch      ? ABI_FAULT_FETCH
+               : f->write ? ABI_FAULT_WRITE
+                          : ABI_FAULT_READ,
                is_mapped && f->signal != SIGBUS, address);
     if (f->signal == SIGBUS)
-        signals_force(t, SIGBUS, f->code > 0 && f->code < SI_KERNEL ? f->code : BUS_ADRERR, address);
+        signals_force(t, SIGBUS, f->code > 0 && f->code < SI_KERNEL ? f->code : BUS_ADRERR,
+                      address);
     else
         signals_force(t, SIGSEGV, is_mapped ? SEGV_ACCERR : SEGV_MAPERR, address);
 }

@@ -21,7 +21,7 @@ struct guest_stack {
 };
 
 #define SS_AUTODISARM_BIT (1u << 31)
-#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define UNBLOCKABLE       (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 int64_t sys_rt_sigaction(struct thread *t, const uint64_t a[6])
 {
@@ -40,7 +40,8 @@ int64_t sys_rt_sigaction(struct thread *t, const uint64_t a[6])
 
     old = (struct guest_sigaction){action->handler, action->flags, action->restorer, action->mask};
     if (a[1]) {
-        *action = (struct signal_action){new.handler, new.flags, new.restorer, new.mask & ~UNBLOCKABLE};
+        *action =
+            (struct signal_action){new.handler, new.flags, new.restorer, new.mask & ~UNBLOCKABLE};
         signals_install(sig, action);
     }
     pthread_mutex_unlock(&p->lock);
@@ -141,11 +142,20 @@ int64_t sys_rt_tgsigqueueinfo(struct thread *t, const uint64_t a[6])
     return host(rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]);
 }
 
-int64_t sys_kill(struct thread *t, const uint64_t a[6]) { return host(kill, a[0], a[1]); }
+int64_t sys_kill(struct thread *t, const uint64_t a[6])
+{
+    return host(kill, a[0], a[1]);
+}
 
-int64_t sys_tkill(struct thread *t, const uint64_t a[6]) { return host(tkill, a[0], a[1]); }
+int64_t sys_tkill(struct thread *t, const uint64_t a[6])
+{
+    return host(tkill, a[0], a[1]);
+}
 
-int64_t sys_tgkill(struct thread *t, const uint64_t a[6]) { return host(tgkill, a[0], a[1], a[2]); }
+int64_t sys_tgkill(struct thread *t, const uint64_t a[6])
+{
+    return host(tgkill, a[0], a[1], a[2]);
+}
 
 int64_t sys_pidfd_send_signal(struct thread *t, const uint64_t a[6])
 {

@@ -1,24 +1,27 @@
 /* Signals: from the host's handler to the guest's.
  *
- * Dispositions.  What the guest ignores or leaves at its default is so on the host too, and the host's kernel
- * does it: termination, stops, no interruption of calls.  Where the guest has a handler, the host has
- * host_handler(), without SA_RESTART.  The five synchronous signals always have it.
+ * Dispositions.  What the guest ignores or leaves at its default is so on the host too, and the
+ * host's kernel does it: termination, stops, no interruption of calls.  Where the guest has a
+ * handler, the host has host_handler(), without SA_RESTART.  The five synchronous signals always
+ * have it.
  *
- * Masks.  The host's mask is the guest's, less the synchronous signals, so the kernel keeps what is pending,
- * and sigtimedwait and signalfd work by themselves.  A synchronous signal sent by kill while the guest
- * blocks it is kept in thread.deferred.
+ * Masks.  The host's mask is the guest's, less the synchronous signals, so the kernel keeps what is
+ * pending, and sigtimedwait and signalfd work by themselves.  A synchronous signal sent by kill
+ * while the guest blocks it is kept in thread.deferred.
  *
- * Delivery.  The handler records the signal, blocks all others by way of the context it returns to, and asks
- * the engine to stop at the next block boundary; the run loop then calls signals_deliver().  So at most one
- * asynchronous signal is recorded at a time, the kernel holds the rest in its own order, and unblocking
- * brings the next.  While one is recorded nothing may unblock the host's mask: every change of mask goes through
- * blocking_call() with the record as its flag.  A recorded signal is delivered before the system call that the
- * guest is about to make: so it is never delivered under a mask that came after it.
+ * Delivery.  The handler records the signal, blocks all others by way of the context it returns to,
+ * and asks the engine to stop at the next block boundary; the run loop then calls
+ * signals_deliver().  So at most one asynchronous signal is recorded at a time, the kernel holds
+ * the rest in its own order, and unblocking brings the next.  While one is recorded nothing may
+ * unblock the host's mask: every change of mask goes through blocking_call() with the record as its
+ * flag.  A recorded signal is delivered before the system call that the guest is about to make: so
+ * it is never delivered under a mask that came after it.
  *
- * Interrupted calls.  The handler's return code is decided when it is known whether a handler runs, and with
- * which flags, as arch_do_signal_or_restart() does.
+ * Interrupted calls.  The handler's return code is decided when it is known whether a handler runs,
+ * and with which flags, as arch_do_signal_or_restart() does.
  *
- * Limitation: a process-directed synchronous signal (kill -SEGV) waits in the thread the host chose. */
+ * Limitation: a process-directed synchronous signal (kill -SEGV) waits in the thread the host
+ * chose. */
 #include "linux/signals.h"
 
 #include <errno.h>
@@ -33,9 +36,9 @@
 #include "memory/memory.h"
 #include "support/log.h"
 
-#define HOST_ALTSTACK (64u << 10)
+#define HOST_ALTSTACK   (64u << 10)
 #define SA_RESTORER_X64 0x04000000ul
-#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define UNBLOCKABLE     (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
 /* The host kernel's struct sigaction. */
 struct host_action {
@@ -47,9 +50,15 @@ struct host_action {
 
 static __thread struct thread *current;
 
-struct thread *thread_current(void) { return current; }
+struct thread *thread_current(void)
+{
+    return current;
+}
 
-void thread_set_current(struct thread *t) { current = t; }
+void thread_set_current(struct thread *t)
+{
+    current = t;
+}
 
 extern void signals_restorer(void);
 __asm__(".text\n"
@@ -92,9 +101,12 @@ static void crash(int sig, const siginfo_t *info, const ucontext_t *uc)
     extern const char __ehdr_start[];
     uint64_t pc = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
 
-    log_warn("internal error: %s at address 0x%llx, in host code 0x%llx (image+0x%llx), guest pc 0x%llx; "
+    log_warn("internal error: %s at address 0x%llx, in host code 0x%llx (image+0x%llx), guest pc "
+             "0x%llx; "
              "please report it",
-             sig == SIGSEGV ? "SIGSEGV" : sig == SIGBUS ? "SIGBUS" : "a signal",
+             sig == SIGSEGV  ? "SIGSEGV"
+             : sig == SIGBUS ? "SIGBUS"
+                             : "a signal",
              (unsigned long long)(uint64_t)info->si_addr, (unsigned long long)pc,
              (unsigned long long)(pc - (uint64_t)__ehdr_start),
              (unsigned long long)(t ? t->process->abi->pc_get(t->cpu) : 0));
@@ -191,16 +203,24 @@ void signals_thread_end(struct thread *t)
     t->host_altstack = NULL;
 }
 
-void signals_block(void) { host_set_mask(~0ull); }
+void signals_block(void)
+{
+    host_set_mask(~0ull);
+}
 
-/* The host's mask becomes `mask` unless a signal is recorded; then everything is blocked already. */
+/* The host's mask becomes `mask` unless a signal is recorded; then everything is blocked already.
+ */
 static int64_t host_try_mask(struct thread *t, uint64_t mask)
 {
     mask &= ~SIGNAL_SYNC;
-    return blocking_call(&t->async.present, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, 0, 8, 0, 0);
+    return blocking_call(&t->async.present, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, 0, 8,
+                         0, 0);
 }
 
-void signals_unblock(struct thread *t) { host_try_mask(t, t->mask); }
+void signals_unblock(struct thread *t)
+{
+    host_try_mask(t, t->mask);
+}
 
 /* Deferred signals that the mask lets through now. */
 static void wake_deferred(struct thread *t)
@@ -298,16 +318,19 @@ static bool on_altstack(const struct thread *t, uint64_t sp)
 
 static void force_segv(struct thread *t, int failed);
 
-/* A system call was interrupted and rewound: with this handler it may have to fail with EINTR after all. */
+/* A system call was interrupted and rewound: with this handler it may have to fail with EINTR after
+ * all. */
 static void settle_restart(struct thread *t, const struct signal_action *action)
 {
-    if (t->restart == SYS_ERESTARTNOINTR || (t->restart == SYS_ERESTART && (action->flags & SA_RESTART)))
+    if (t->restart == SYS_ERESTARTNOINTR ||
+        (t->restart == SYS_ERESTART && (action->flags & SA_RESTART)))
         return;
     if (t->restart)
         t->process->abi->syscall_skip(t->cpu, -EINTR);
 }
 
-static void enter_handler(struct thread *t, const struct signal_action *action, const siginfo_t *info)
+static void enter_handler(struct thread *t, const struct signal_action *action,
+                          const siginfo_t *info)
 {
     uint64_t saved = t->mask_saved ? t->saved_mask : t->mask;
     uint64_t sp = t->process->abi->sp_get(t->cpu);
@@ -462,7 +485,8 @@ void signals_exec_prepare(struct thread *t)
     for (size_t i = 0; i < ARRAY_LEN(sync); i++)
         if (t->process->actions[sync[i] - 1].handler == 1)
             host(rt_sigaction, sync[i], &ignore, 0, 8);
-    blocking_call(&t->async.present, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&t->mask, 0, 8, 0, 0);
+    blocking_call(&t->async.present, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&t->mask, 0, 8, 0,
+                  0);
 }
 
 void signals_exec_failed(struct thread *t)

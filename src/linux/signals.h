@@ -3,15 +3,15 @@
 #include "linux/process.h"
 #include <ucontext.h>
 
-/* Takes the host's dispositions as the guest's first ones, and installs the handlers that faults need. All
- * asynchronous signals must be blocked. */
+/* Takes the host's dispositions as the guest's first ones, and installs the handlers that faults
+ * need. All asynchronous signals must be blocked. */
 void signals_start(struct process *p);
 /* For every host thread that runs a guest: its stack for handlers. False when out of memory. */
 bool signals_thread_start(struct thread *t);
 void signals_thread_end(struct thread *t);
 
-/* Delivers whatever is recorded and not blocked, and settles an interrupted system call (t->restart). In the
- * run loop only. */
+/* Delivers whatever is recorded and not blocked, and settles an interrupted system call
+ * (t->restart). In the run loop only. */
 void signals_deliver(struct thread *t);
 /* The guest's instruction raised `sig`: its handler, or the end. */
 void signals_force(struct thread *t, int sig, int code, uint64_t address);
@@ -34,8 +34,8 @@ void signals_exec_failed(struct thread *t);
 /* A process-directed signal recorded by a thread that ends goes back to the process. */
 void signals_give_back(struct thread *t);
 
-/* The host system call nr unless *flag is nonzero when it would start: then SYS_ERESTARTNOINTR. A handler that
- * calls blocking_rewind makes this exact. */
+/* The host system call nr unless *flag is nonzero when it would start: then SYS_ERESTARTNOINTR. A
+ * handler that calls blocking_rewind makes this exact. */
 int64_t blocking_call(volatile uint32_t *flag, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
                       uint64_t a3, uint64_t a4, uint64_t a5);
 void blocking_rewind(ucontext_t *uc);

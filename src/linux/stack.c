@@ -1,5 +1,6 @@
-/* The first stack: strings at the top, then platform name and random bytes, then auxv, environment and argument
- * pointers, and the argument count at the stack pointer (fs/binfmt_elf.c: create_elf_tables). */
+/* The first stack: strings at the top, then platform name and random bytes, then auxv, environment
+ * and argument pointers, and the argument count at the stack pointer (fs/binfmt_elf.c:
+ * create_elf_tables). */
 #include "linux/stack.h"
 
 #include <elf.h>
@@ -12,8 +13,8 @@
 #include "memory/memory.h"
 
 #define STACK_DEFAULT (8ull << 20)
-#define STACK_MOST (1ull << 30) /* for an unlimited stack: it is mapped at once, not grown */
-#define STACK_GUARD (1ull << 20)
+#define STACK_MOST    (1ull << 30) /* for an unlimited stack: it is mapped at once, not grown */
+#define STACK_GUARD   (1ull << 20)
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -32,7 +33,10 @@ static uint64_t push(struct filler *f, const void *bytes, size_t n)
     return f->sp;
 }
 
-static uint64_t push_string(struct filler *f, const char *s) { return push(f, s, strlen(s) + 1); }
+static uint64_t push_string(struct filler *f, const char *s)
+{
+    return push(f, s, strlen(s) + 1);
+}
 
 static void aux(struct filler *f, uint64_t type, uint64_t value)
 {
@@ -52,7 +56,8 @@ static size_t count(char *const list[], size_t *bytes)
 /* Maps the stack with unmapped guard space below; its lowest address, or 0. */
 static uint64_t map_stack(uint64_t size, bool exec)
 {
-    char *p = mmap(NULL, size + STACK_GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, size + STACK_GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     if (p == MAP_FAILED || mprotect(p + STACK_GUARD, size, PROT_READ | PROT_WRITE))
         return 0;

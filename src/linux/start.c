@@ -42,8 +42,8 @@ static char **plan_argv(const struct exec_plan *plan, char **argv)
     return out;
 }
 
-/* The program's file, open; its names and arguments in p.  Does not come back if that fails, or if the
- * program is the host's own. */
+/* The program's file, open; its names and arguments in p.  Does not come back if that fails, or if
+ * the program is the host's own. */
 static int find_program(struct thread *t, const struct process_start *start)
 {
     static struct exec_plan plan;
@@ -81,7 +81,8 @@ static int find_program(struct thread *t, const struct process_start *start)
 
 static void map_vdso(struct process *p)
 {
-    void *image = mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *image =
+        mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (image == MAP_FAILED)
         log_die(126, "out of memory");

@@ -1,8 +1,8 @@
 /* --random-signals: interrupts guest threads at random, as signals whose handlers do nothing would.
  *
- * A host thread picks threads; the run loop of the picked one builds a signal frame on the guest's stack and at
- * once returns from it, so all state passes through the frame at points nobody chose.  What the guest keeps
- * below its stack pointer is lost, as by a real signal. */
+ * A host thread picks threads; the run loop of the picked one builds a signal frame on the guest's
+ * stack and at once returns from it, so all state passes through the frame at points nobody chose.
+ * What the guest keeps below its stack pointer is lost, as by a real signal. */
 #include "linux/stress.h"
 
 #include <string.h>

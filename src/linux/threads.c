@@ -1,17 +1,18 @@
 /* Guest threads and processes: clone in all its forms, their ends, and the calls about their ids.
  *
- * - A thread (CLONE_THREAD) is a detached pthread: the C library's thread-local storage comes with it.
- * - A process that shares memory until it executes (CLONE_VM, vfork) is a raw clone on a fresh C stack, run while
- *   its parent sleeps in the kernel: it borrows the parent's thread-local storage.  Without CLONE_VFORK a
- *   host thread of its own is made to lend it one, and does the sleeping.
- * - Everything else is fork.  Plain ones go through the C library, which keeps malloc usable in the child; ones
- *   with namespaces or other flags are raw, and rely on the process having one thread.
+ * - A thread (CLONE_THREAD) is a detached pthread: the C library's thread-local storage comes with
+ * it.
+ * - A process that shares memory until it executes (CLONE_VM, vfork) is a raw clone on a fresh C
+ * stack, run while its parent sleeps in the kernel: it borrows the parent's thread-local storage.
+ * Without CLONE_VFORK a host thread of its own is made to lend it one, and does the sleeping.
+ * - Everything else is fork.  Plain ones go through the C library, which keeps malloc usable in the
+ * child; ones with namespaces or other flags are raw, and rely on the process having one thread.
  *
- * The kernel walks the robust list and clears the thread id when a host thread ends; but that is after its
- * memory may have been given back, so thread_end() does both itself.
+ * The kernel walks the robust list and clears the thread id when a host thread ends; but that is
+ * after its memory may have been given back, so thread_end() does both itself.
  *
- * Limitations: CLONE_SIGHAND without CLONE_THREAD shares nothing but a copy of the handlers; threads always
- * share descriptors and the current directory. */
+ * Limitations: CLONE_SIGHAND without CLONE_THREAD shares nothing but a copy of the handlers;
+ * threads always share descriptors and the current directory. */
 #include "linux/threads.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@
 
 #define HOST_STACK (512u << 10)
 #define HOST_GUARD (64u << 10)
-#define SIGSETXID 33
+#define SIGSETXID  33
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
 #endif
@@ -84,7 +85,8 @@ void process_exit(struct process *p, int status)
         host(exit_group, status);
 }
 
-/* ---- the end of a thread ------------------------------------------------------------------------ */
+/* ---- the end of a thread ------------------------------------------------------------------------
+ */
 
 /* One robust futex of a dead owner (handle_futex_death of the kernel). */
 static void robust_death(struct thread *t, uint64_t futex, bool pi, bool pending)
@@ -100,9 +102,10 @@ static void robust_death(struct thread *t, uint64_t futex, bool pi, bool pending
     while ((value & FUTEX_TID_MASK) == (uint32_t)t->tid) {
         uint32_t dead = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 
-        /* Readable and the thread's own lock, so writable too; the kernel would have ignored it else. */
-        if (!memory_allows(align_down(futex, MEMORY_PAGE), align_down(futex, MEMORY_PAGE) + MEMORY_PAGE,
-                           PROT_WRITE))
+        /* Readable and the thread's own lock, so writable too; the kernel would have ignored it
+         * else. */
+        if (!memory_allows(align_down(futex, MEMORY_PAGE),
+                           align_down(futex, MEMORY_PAGE) + MEMORY_PAGE, PROT_WRITE))
             return;
         if (__atomic_compare_exchange_n((uint32_t *)futex, &value, dead, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST)) {
@@ -176,7 +179,8 @@ int64_t sys_exit_group(struct thread *t, const uint64_t a[6])
     process_exit(t->process, (int)a[0]);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads ------------------------------------------------------------------------------------
+ */
 
 /* What a new host thread is told, and tells back. */
 struct birth {
@@ -229,7 +233,8 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* pthread_create installs the C library's handler of signal 33 the first time: the guest's comes back. */
+/* pthread_create installs the C library's handler of signal 33 the first time: the guest's comes
+ * back. */
 int thread_create_host(pthread_t *id, void *(*fn)(void *), void *arg)
 {
     static bool done;
@@ -254,7 +259,8 @@ int thread_create_host(pthread_t *id, void *(*fn)(void *), void *arg)
 }
 
 /* A thread record that is a copy of t, to run the child. */
-static struct thread *child_thread(struct thread *t, struct process *p, const struct clone_request *rq)
+static struct thread *child_thread(struct thread *t, struct process *p,
+                                   const struct clone_request *rq)
 {
     struct thread *child = thread_create(p);
 
@@ -293,7 +299,8 @@ static int64_t clone_thread(struct thread *t, const struct clone_request *rq)
     return error ? -EAGAIN : (int64_t)b.tid;
 }
 
-/* ---- processes that share memory ---------------------------------------------------------------- */
+/* ---- processes that share memory ----------------------------------------------------------------
+ */
 
 struct vfork {
     struct thread *parent, *t;
@@ -343,7 +350,8 @@ static void vfork_run(struct vfork *v)
         return;
     }
     mprotect(stack, HOST_GUARD, PROT_NONE);
-    int pid = clone(vfork_main, stack + HOST_STACK, (int)v->host_flags, v, (int *)v->rq->pidfd, NULL, NULL);
+    int pid = clone(vfork_main, stack + HOST_STACK, (int)v->host_flags, v, (int *)v->rq->pidfd,
+                    NULL, NULL);
 
     v->result = pid < 0 ? -errno : pid;
     thread_set_current(self);
@@ -400,9 +408,10 @@ static struct vfork *vfork_create(struct thread *t, const struct clone_request *
     v->t->altstack_sp = rq->flags & CLONE_VFORK ? t->altstack_sp : 0;
     v->t->altstack_size = rq->flags & CLONE_VFORK ? t->altstack_size : 0;
     v->t->altstack_flags = rq->flags & CLONE_VFORK ? t->altstack_flags : SS_DISABLE;
-    v->host_flags = (rq->flags & ~(uint64_t)(CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
-                                             CLONE_PARENT_SETTID | CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) |
-                    CLONE_VM | CLONE_VFORK | (unsigned)rq->exit_signal;
+    v->host_flags =
+        (rq->flags & ~(uint64_t)(CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                                 CLONE_PARENT_SETTID | CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) |
+        CLONE_VM | CLONE_VFORK | (unsigned)rq->exit_signal;
     return v;
 }
 
@@ -437,7 +446,8 @@ static int64_t clone_shared(struct thread *t, const struct clone_request *rq)
     return result;
 }
 
-/* ---- fork ---------------------------------------------------------------------------------------- */
+/* ---- fork
+ * ---------------------------------------------------------------------------------------- */
 
 /* In the child: the one thread there is. */
 static void fork_child(struct thread *t, const struct clone_request *rq)
@@ -480,13 +490,15 @@ static int64_t fork_host(const struct clone_request *rq)
 
         return pid < 0 ? -errno : pid;
     }
-    uint64_t flags = rq->flags & ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
-                                             CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_CLEAR_SIGHAND);
+    uint64_t flags =
+        rq->flags & ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID |
+                                CLONE_SETTLS | CLONE_CLEAR_SIGHAND);
 
     struct {
         uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
             set_tid_size, cgroup;
-    } args = {flags, rq->pidfd, 0, 0, (uint64_t)rq->exit_signal, 0, 0, 0, rq->set_tid, rq->set_tid_size, rq->cgroup};
+    } args = {flags,       rq->pidfd,        0,         0, (uint64_t)rq->exit_signal, 0, 0, 0,
+              rq->set_tid, rq->set_tid_size, rq->cgroup};
 
     return host(clone3, &args, sizeof(args));
 }
@@ -521,7 +533,8 @@ static int64_t clone_fork(struct thread *t, const struct clone_request *rq)
     return pid;
 }
 
-/* ---- the calls ----------------------------------------------------------------------------------- */
+/* ---- the calls
+ * ----------------------------------------------------------------------------------- */
 
 static int64_t do_clone(struct thread *t, const struct clone_request *rq)
 {
@@ -584,7 +597,8 @@ int64_t sys_clone3(struct thread *t, const uint64_t a[6])
         if (extra)
             return -E2BIG;
     }
-    if (args.exit_signal & ~(uint64_t)CSIGNAL || (args.flags & (CSIGNAL | CLONE_DETACHED) & ~(uint64_t)CLONE_NEWTIME))
+    if (args.exit_signal & ~(uint64_t)CSIGNAL ||
+        (args.flags & (CSIGNAL | CLONE_DETACHED) & ~(uint64_t)CLONE_NEWTIME))
         return -EINVAL;
     if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
         return -EINVAL;

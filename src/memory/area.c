@@ -1,10 +1,11 @@
 /* The record of the guest's areas: a sorted array without overlaps under one lock.
  *
- * Invariants: areas[i].start < areas[i].end <= areas[i + 1].start; neighbours that the kernel would have merged
- * are merged.  An array costs a memmove per change, which for the few hundred areas of real programs is less
- * than a tree's cache misses, and look-up is a binary search.
+ * Invariants: areas[i].start < areas[i].end <= areas[i + 1].start; neighbours that the kernel would
+ * have merged are merged.  An array costs a memmove per change, which for the few hundred areas of
+ * real programs is less than a tree's cache misses, and look-up is a binary search.
  *
- * Limitation: areas that grow by themselves (MAP_GROWSDOWN) are recorded with the size they were mapped with. */
+ * Limitation: areas that grow by themselves (MAP_GROWSDOWN) are recorded with the size they were
+ * mapped with. */
 #include "memory/memory.h"
 
 #include <errno.h>
@@ -211,8 +212,9 @@ static bool host_free(uint64_t addr, uint64_t size)
     return (uint64_t)p == addr;
 }
 
-/* The highest fit below `top` among addresses the host has free, or 0.  Where Demotic's own memory is in the
- * way we cannot see its extent, so step down in growing strides: gaps are found late but found. */
+/* The highest fit below `top` among addresses the host has free, or 0.  Where Demotic's own memory
+ * is in the way we cannot see its extent, so step down in growing strides: gaps are found late but
+ * found. */
 static uint64_t probe(uint64_t size, uint64_t low, uint64_t top)
 {
     uint64_t stride = MEMORY_PAGE;
@@ -306,7 +308,10 @@ const char *memory_intern(const char *name)
     return found;
 }
 
-void memory_fork_prepare(void) { pthread_mutex_lock(&lock); }
+void memory_fork_prepare(void)
+{
+    pthread_mutex_lock(&lock);
+}
 
 void memory_fork_done(bool child)
 {

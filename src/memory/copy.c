@@ -1,10 +1,11 @@
 /* Copies between guest memory and ours that survive any address.
  *
- * The copy loops are a few instructions between two labels; a fault with the PC between them is sent by
- * memory_fault_fixup() to the failure exit.  Nothing here takes a lock or touches errno, so signal handlers
- * may copy too.
+ * The copy loops are a few instructions between two labels; a fault with the PC between them is
+ * sent by memory_fault_fixup() to the failure exit.  Nothing here takes a lock or touches errno, so
+ * signal handlers may copy too.
  *
- * Hosts other than x86-64 ask the kernel to copy (process_vm_readv on ourselves): slower, and portable. */
+ * Hosts other than x86-64 ask the kernel to copy (process_vm_readv on ourselves): slower, and
+ * portable. */
 #include "memory/memory.h"
 
 #include <string.h>
@@ -127,8 +128,7 @@ static long transfer(long call, void *ours, uint64_t guest, size_t n)
 
 bool memory_read(void *dst, uint64_t src, size_t n)
 {
-    return in_range(src, n) &&
-           (!n || transfer(SYS_process_vm_readv, dst, src, n) == (long)n);
+    return in_range(src, n) && (!n || transfer(SYS_process_vm_readv, dst, src, n) == (long)n);
 }
 
 bool memory_write(uint64_t dst, const void *src, size_t n)

@@ -1,12 +1,12 @@
-/* The guest's address space: what is mapped where, with which rights, as the guest believes, and safe
- * copies in and out.  Today guest addresses are host addresses.  The host mapping is never executable:
- * the guest's right to execute is kept here only. */
+/* The guest's address space: what is mapped where, with which rights, as the guest believes, and
+ * safe copies in and out.  Today guest addresses are host addresses.  The host mapping is never
+ * executable: the guest's right to execute is kept here only. */
 #pragma once
 #include "support/base.h"
 #include <sys/types.h>
 
 #define MEMORY_PAGE 4096u
-#define MEMORY_END 0x800000000000ull /* 47 bits */
+#define MEMORY_END  0x800000000000ull /* 47 bits */
 
 struct memory_area {
     uint64_t start, end; /* page aligned */
@@ -14,10 +14,11 @@ struct memory_area {
     int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN */
     uint64_t offset;     /* in the file */
     uint64_t dev, inode;
-    const char *name;    /* path as the guest knows it, "[heap]", … or NULL; interned, never freed */
+    const char *name; /* path as the guest knows it, "[heap]", … or NULL; interned, never freed */
 };
 
-/* The record of areas.  Areas that touch and agree are merged as the kernel does; overlapped ones are cut. */
+/* The record of areas.  Areas that touch and agree are merged as the kernel does; overlapped ones
+ * are cut. */
 void memory_note_map(const struct memory_area *area);
 void memory_note_unmap(uint64_t start, uint64_t end);
 void memory_note_protect(uint64_t start, uint64_t end, int prot);
@@ -25,28 +26,28 @@ void memory_note_protect(uint64_t start, uint64_t end, int prot);
 void memory_note_name(uint64_t start, uint64_t end, const char *name);
 /* The first area that ends above addr; false if none. */
 bool memory_area_at(uint64_t addr, struct memory_area *out);
-/* True if every page of [start, end) is mapped with all of prot. Lock-free with respect to signals is
- * not promised: not for signal handlers. */
+/* True if every page of [start, end) is mapped with all of prot. Lock-free with respect to signals
+ * is not promised: not for signal handlers. */
 bool memory_allows(uint64_t start, uint64_t end, int prot);
 /* True if any page of [start, end) is mapped executable. */
 bool memory_any_exec(uint64_t start, uint64_t end);
-/* A free range of size bytes (page aligned) in [low, high), top down; 0 if none.  Looks at the host's
- * mappings as well as the guest's.  Another thread may take it at once: map it with MAP_FIXED_NOREPLACE
- * and ask again if that fails. */
+/* A free range of size bytes (page aligned) in [low, high), top down; 0 if none.  Looks at the
+ * host's mappings as well as the guest's.  Another thread may take it at once: map it with
+ * MAP_FIXED_NOREPLACE and ask again if that fails. */
 uint64_t memory_find_free(uint64_t size, uint64_t low, uint64_t high);
 const char *memory_intern(const char *name);
 /* Around fork. */
 void memory_fork_prepare(void);
 void memory_fork_done(bool child);
 
-/* Guest memory to ours and back; false (and nothing promised about dst) if any byte cannot be read or
- * written. Async-signal-safe. */
+/* Guest memory to ours and back; false (and nothing promised about dst) if any byte cannot be read
+ * or written. Async-signal-safe. */
 bool memory_read(void *dst, uint64_t src, size_t n);
 bool memory_write(uint64_t dst, const void *src, size_t n);
 /* A NUL-terminated string of fewer than `size` bytes: its length, -1 fault, -2 too long. */
 ssize_t memory_read_string(char *dst, uint64_t src, size_t size);
 /* For guest_request.fetch: also asks the record for PROT_EXEC. */
 bool memory_fetch(void *ctx, uint64_t addr, void *buf, size_t n);
-/* A handler of SIGSEGV/SIGBUS calls this: true if the fault was in one of the copies above, which then
- * reports it. */
+/* A handler of SIGSEGV/SIGBUS calls this: true if the fault was in one of the copies above, which
+ * then reports it. */
 bool memory_fault_fixup(void *ucontext);

@@ -14,7 +14,7 @@
 #include "memory/memory.h"
 
 #define PAGES 64
-#define BASE 0x100000000000ull
+#define BASE  0x100000000000ull
 
 struct page {
     bool mapped;
@@ -24,20 +24,23 @@ struct page {
 };
 static struct page model[PAGES];
 
-static uint64_t address(unsigned page) { return BASE + (uint64_t)page * MEMORY_PAGE; }
+static uint64_t address(unsigned page)
+{
+    return BASE + (uint64_t)page * MEMORY_PAGE;
+}
 
 static bool model_joined(const struct page *a, const struct page *b)
 {
-    if (!a->mapped || !b->mapped || a->prot != b->prot || a->flags != b->flags || a->inode != b->inode ||
-        a->name != b->name)
+    if (!a->mapped || !b->mapped || a->prot != b->prot || a->flags != b->flags ||
+        a->inode != b->inode || a->name != b->name)
         return false;
     if (!a->inode)
         return !(a->flags & MAP_SHARED);
     return a->offset + MEMORY_PAGE == b->offset;
 }
 
-/* Every page of the model is in the record and the reverse. `strict`: areas are maximal, as long as no shared
- * anonymous memory is about (whose pieces stay apart). */
+/* Every page of the model is in the record and the reverse. `strict`: areas are maximal, as long as
+ * no shared anonymous memory is about (whose pieces stay apart). */
 static void compare(bool strict)
 {
     uint64_t at = BASE;
@@ -100,9 +103,9 @@ static void test_random(void **state)
             }
             memory_note_map(&area);
             for (unsigned i = 0; i < n; i++)
-                model[first + i] = (struct page){true, area.prot, area.flags,
-                                                 area.offset + (uint64_t)i * MEMORY_PAGE, area.inode,
-                                                 area.name};
+                model[first + i] = (struct page){
+                    true,       area.prot, area.flags, area.offset + (uint64_t)i * MEMORY_PAGE,
+                    area.inode, area.name};
             break;
         }
         case 2:
@@ -123,7 +126,8 @@ static void test_random(void **state)
             int prot = rand() % 8;
 
             for (unsigned i = 0; i < n; i++) {
-                allows = allows && model[first + i].mapped && (model[first + i].prot & prot) == prot;
+                allows =
+                    allows && model[first + i].mapped && (model[first + i].prot & prot) == prot;
                 exec = exec || (model[first + i].mapped && (model[first + i].prot & PROT_EXEC));
             }
             assert_int_equal(memory_allows(start, end, prot), allows);
@@ -169,7 +173,8 @@ static void handler(int sig, siginfo_t *info, void *context)
 static void test_copy(void **state)
 {
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
-    char *p = mmap(NULL, 3 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *p =
+        mmap(NULL, 3 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char buf[2 * MEMORY_PAGE] = {0};
     uint64_t a = (uint64_t)p, v = 5;
 
@@ -238,8 +243,9 @@ static void test_intern(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random), cmocka_unit_test(test_find_free), cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_fetch),  cmocka_unit_test(test_intern),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_find_free),
+        cmocka_unit_test(test_copy),   cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_intern),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* Lays a 64-bit ELF program and its interpreter out in memory, as fs/binfmt_elf.c does.
  *
- * Nothing becomes executable on the host: the right to execute is only recorded.  Position-independent
- * programs go to PIE_BASE, far from the host's own mappings and from the low 4 GiB, with room above for brk; the
- * interpreter goes where the host kernel places mappings.
+ * Nothing becomes executable on the host: the right to execute is only recorded.
+ * Position-independent programs go to PIE_BASE, far from the host's own mappings and from the low 4
+ * GiB, with room above for brk; the interpreter goes where the host kernel places mappings.
  *
  * Limitation: no address space randomisation of the program itself. */
 #include "program/program.h"
@@ -67,8 +67,8 @@ static int check_segment(const struct object *o, const Elf64_Phdr *ph)
         return refuse(o, -EINVAL, "damaged ELF: a segment lies outside the address space");
     if ((ph->p_vaddr - ph->p_offset) % MEMORY_PAGE)
         return refuse(o, -EINVAL, "damaged ELF: a segment's address and offset do not agree");
-    if (ph->p_filesz &&
-        (ph->p_offset > (uint64_t)o->st.st_size || ph->p_filesz > (uint64_t)o->st.st_size - ph->p_offset))
+    if (ph->p_filesz && (ph->p_offset > (uint64_t)o->st.st_size ||
+                         ph->p_filesz > (uint64_t)o->st.st_size - ph->p_offset))
         return refuse(o, -ENOEXEC, "truncated ELF: shorter than its headers say");
     return 0;
 }
@@ -179,7 +179,8 @@ static int guest_prot(uint32_t flags)
            (flags & PF_X ? PROT_EXEC : 0);
 }
 
-static void note(const struct object *o, const Elf64_Phdr *ph, uint64_t start, uint64_t end, bool file)
+static void note(const struct object *o, const Elf64_Phdr *ph, uint64_t start, uint64_t end,
+                 bool file)
 {
     struct memory_area area = {
         .start = start, .end = end, .prot = guest_prot(ph->p_flags), .flags = MAP_PRIVATE};
@@ -211,8 +212,8 @@ static int map_segment(const struct object *o, const Elf64_Phdr *ph)
             memset((void *)file_end, 0, file_pages - file_end);
     }
     if (end > file_pages) {
-        if (mmap((void *)file_pages, end - file_pages, prot, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
-                 -1, 0) == MAP_FAILED)
+        if (mmap((void *)file_pages, end - file_pages, prot,
+                 MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
             return refuse(o, -errno, "no memory for its zeroed data");
         note(o, ph, file_pages, end, false);
     }
@@ -293,10 +294,14 @@ static void describe_image(const struct object *o, struct program_image *image)
         *first = start < *first ? start : *first;
         *last = end > *last ? end : *last;
     }
+    if (image->code_start == UINT64_MAX)
+        image->code_start = image->code_end = o->low + o->bias;
+    if (image->data_start == UINT64_MAX)
+        image->data_start = image->data_end = image->code_end;
 }
 
-static int load_interp(const struct program_loader *l, const char *path, struct program_image *image,
-                       char *why, size_t why_size)
+static int load_interp(const struct program_loader *l, const char *path,
+                       struct program_image *image, char *why, size_t why_size)
 {
     struct object o = {.name = path, .why = why, .why_size = why_size};
     int error;

@@ -96,8 +96,8 @@ static struct pe make_pe(unsigned machine)
     memcpy(pe.bytes + 0x80, "PE\0\0", 4);
     pe.bytes[0x84] = (unsigned char)machine;
     pe.bytes[0x85] = (unsigned char)(machine >> 8);
-    pe.bytes[0x86] = 3;          /* sections */
-    pe.bytes[0x80 + 20] = 240;   /* optional header */
+    pe.bytes[0x86] = 3;        /* sections */
+    pe.bytes[0x80 + 20] = 240; /* optional header */
     pe.bytes[0x80 + 24] = 0x0b;
     pe.bytes[0x80 + 25] = 2;
     pe.bytes[0x80 + 24 + 68] = 3;
@@ -130,9 +130,9 @@ struct elf {
     unsigned char rest[0x2000];
 };
 
-#define DATA_AT 0x12345 /* address of the data; the same low bits as its offset 0x1345 */
+#define DATA_AT   0x12345 /* address of the data; the same low bits as its offset 0x1345 */
 #define DATA_SIZE 0x20
-#define BSS_SIZE 0x3000
+#define BSS_SIZE  0x3000
 
 static void make_elf(struct elf *e, unsigned type, bool interp)
 {
@@ -149,11 +149,11 @@ static void make_elf(struct elf *e, unsigned type, bool interp)
     e->eh.e_phentsize = sizeof(e->ph[0]);
     e->eh.e_phnum = 4;
     e->ph[0] = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, 0, base, base, 0x800, 0x800, 0x10000};
-    e->ph[1] = (Elf64_Phdr){PT_LOAD,          PF_R | PF_W, 0x1345, base + DATA_AT, base + DATA_AT,
-                            DATA_SIZE, BSS_SIZE,    0x10000};
+    e->ph[1] = (Elf64_Phdr){PT_LOAD,        PF_R | PF_W, 0x1345,   base + DATA_AT,
+                            base + DATA_AT, DATA_SIZE,   BSS_SIZE, 0x10000};
     e->ph[2] = (Elf64_Phdr){PT_GNU_STACK, PF_R | PF_W, 0, 0, 0, 0, 0, 16};
-    e->ph[3] = (Elf64_Phdr){interp ? PT_INTERP : PT_NOTE, PF_R,
-                            offsetof(struct elf, interp), 0, 0, 0x10, 0x10, 1};
+    e->ph[3] = (Elf64_Phdr){
+        interp ? PT_INTERP : PT_NOTE, PF_R, offsetof(struct elf, interp), 0, 0, 0x10, 0x10, 1};
     memcpy(e->interp, "/lib/ld-test.so", 16);
     memset(e->rest, 0x5a, sizeof(e->rest));
 }
@@ -267,7 +267,8 @@ static void test_refusals(void **state)
 /* Random damage to the headers: any answer will do, as long as we live and nothing stays mapped. */
 static void test_damage(void **state)
 {
-    static const uint64_t nasty[] = {0, 1, 0xfff, 0x1000, 0x7fffffffffff, 0x800000000000, 1ull << 63, ~0ull, ~0xfffull};
+    static const uint64_t nasty[] = {
+        0, 1, 0xfff, 0x1000, 0x7fffffffffff, 0x800000000000, 1ull << 63, ~0ull, ~0xfffull};
     struct program_image image;
     unsigned loaded = 0;
     char why[256];
@@ -310,8 +311,9 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_script), cmocka_unit_test(test_kinds),    cmocka_unit_test(test_pe),
-        cmocka_unit_test(test_load),   cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_script),   cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_pe),       cmocka_unit_test(test_load),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* Tells ELF, PE, scripts and the rest apart from their first bytes.
  *
- * The rules are the kernel's where it has some (fs/binfmt_elf.c, fs/binfmt_script.c): what it would refuse
- * is an error here.  A PE's headers are checked as far as they are read. */
+ * The rules are the kernel's where it has some (fs/binfmt_elf.c, fs/binfmt_script.c): what it would
+ * refuse is an error here.  A PE's headers are checked as far as they are read. */
 #include "program/program.h"
 
 #include <elf.h>
@@ -39,7 +39,10 @@ static void fail(struct program_info *info, enum program_error error)
         info->error = error;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
 
 /* `line` is the file's beginning, n bytes of it. */
 static void parse_script(struct program_info *info, const char *line, size_t n)
@@ -126,7 +129,8 @@ static void parse_elf(int fd, struct program_info *info, const unsigned char *he
     unsigned first = info->big_endian ? 1 : 0; /* index of a halfword's low byte */
 
     info->type = (unsigned)head[EI_NIDENT + first] | (unsigned)head[EI_NIDENT + 1 - first] << 8;
-    info->machine = (unsigned)head[EI_NIDENT + 2 + first] | (unsigned)head[EI_NIDENT + 3 - first] << 8;
+    info->machine = (unsigned)head[EI_NIDENT + 2 + first] | (unsigned)head[EI_NIDENT + 3 - first]
+                                                                << 8;
     if (info->type != ET_EXEC && info->type != ET_DYN) {
         fail(info, PROGRAM_NOT_EXECUTABLE);
         return;
@@ -146,8 +150,14 @@ static void parse_elf(int fd, struct program_info *info, const unsigned char *he
     find_interp(fd, info, &eh);
 }
 
-static unsigned le16(const unsigned char *p) { return p[0] | (unsigned)p[1] << 8; }
-static uint32_t le32(const unsigned char *p) { return le16(p) | (uint32_t)le16(p + 2) << 16; }
+static unsigned le16(const unsigned char *p)
+{
+    return p[0] | (unsigned)p[1] << 8;
+}
+static uint32_t le32(const unsigned char *p)
+{
+    return le16(p) | (uint32_t)le16(p + 2) << 16;
+}
 
 /* A DOS header; a PE if the new header is there. */
 static void parse_pe(int fd, struct program_info *info, const unsigned char *head, size_t n)
@@ -229,11 +239,19 @@ const char *program_machine_name(unsigned machine, bool pe, char buf[32])
         bool pe;
         const char *name;
     } known[] = {
-        {EM_AARCH64, false, "Arm64"},    {EM_X86_64, false, "x86-64"},      {EM_386, false, "i386"},
-        {EM_ARM, false, "Arm (32 bit)"}, {EM_RISCV, false, "RISC-V"},       {EM_PPC64, false, "PowerPC64"},
-        {EM_S390, false, "s390"},        {258, false, "LoongArch"},         {EM_MIPS, false, "MIPS"},
-        {PE_MACHINE_ARM64, true, "Arm64"}, {PE_MACHINE_AMD64, true, "x86-64"},
-        {PE_MACHINE_I386, true, "i386"}, {PE_MACHINE_ARM64EC, true, "Arm64EC"},
+        {EM_AARCH64, false, "Arm64"},
+        {EM_X86_64, false, "x86-64"},
+        {EM_386, false, "i386"},
+        {EM_ARM, false, "Arm (32 bit)"},
+        {EM_RISCV, false, "RISC-V"},
+        {EM_PPC64, false, "PowerPC64"},
+        {EM_S390, false, "s390"},
+        {258, false, "LoongArch"},
+        {EM_MIPS, false, "MIPS"},
+        {PE_MACHINE_ARM64, true, "Arm64"},
+        {PE_MACHINE_AMD64, true, "x86-64"},
+        {PE_MACHINE_I386, true, "i386"},
+        {PE_MACHINE_ARM64EC, true, "Arm64EC"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
@@ -244,7 +262,8 @@ const char *program_machine_name(unsigned machine, bool pe, char buf[32])
 }
 
 /* What is wrong with a file of the named kind. */
-static void describe_error(const struct program_info *info, const char *kind, char *out, size_t size)
+static void describe_error(const struct program_info *info, const char *kind, char *out,
+                           size_t size)
 {
     switch (info->error) {
     case PROGRAM_OK:
@@ -265,7 +284,8 @@ static void describe_error(const struct program_info *info, const char *kind, ch
         snprintf(out, size, "is a script whose #! line names no interpreter");
         break;
     case PROGRAM_LONG_INTERPRETER:
-        snprintf(out, size, "is a script whose interpreter's name is longer than Linux reads (%u bytes)",
+        snprintf(out, size,
+                 "is a script whose interpreter's name is longer than Linux reads (%u bytes)",
                  PROGRAM_SCRIPT_LINE);
         break;
     }
