@@ -1,9 +1,8 @@
 /* a64gen: random Arm64 instruction words from the instruction tables, for tests.
  *
  *     a64gen --list                      rows: name, chapter, feature or -, attributes or -, fields
- *     a64gen [options] [ROW…]            words of these rows (all of them if none is named), one a line:
- *                                        the word in hexadecimal, the row, and the text
- *       -n N               words of each row (1)
+ *     a64gen [options] [ROW…]            words of these rows (all of them if none is named), one a
+ * line: the word in hexadecimal, the row, and the text -n N               words of each row (1)
  *       --seed N           of the random numbers (1)
  *       --exclude A,B      leave out rows with one of these attributes (branch, system, faults, …)
  *       --chapter NAME     only rows whose table's name begins with NAME
@@ -17,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const attr_names[] = {"reads_flags", "writes_flags", "faults", "ends", "branch", "system", "load",
-                                         "store", "exclusive", "fp", "simd", "pc", "unpredictable"};
+static const char *const attr_names[] = {
+    "reads_flags", "writes_flags", "faults", "ends", "branch", "system",       "load",
+    "store",       "exclusive",    "fp",     "simd", "pc",     "unpredictable"};
 
 struct options {
     unsigned count, base, index;
@@ -34,7 +34,8 @@ static uint32_t parse_attrs(const char *list)
     while (*list) {
         size_t n = strcspn(list, ",");
         unsigned i = 0;
-        while (i < ARRAY_LEN(attr_names) && (strlen(attr_names[i]) != n || strncmp(attr_names[i], list, n) != 0))
+        while (i < ARRAY_LEN(attr_names) &&
+               (strlen(attr_names[i]) != n || strncmp(attr_names[i], list, n) != 0))
             i++;
         if (i == ARRAY_LEN(attr_names)) {
             fprintf(stderr, "a64gen: no attribute named '%.*s'\n", (int)n, list);
@@ -73,7 +74,8 @@ static void print_word(uint32_t word, uint64_t pc)
 static void generate(unsigned row, const struct options *o, uint64_t *rng)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
-    if ((info->attrs & o->exclude) || (o->chapter && strncmp(info->chapter, o->chapter, strlen(o->chapter)) != 0))
+    if ((info->attrs & o->exclude) ||
+        (o->chapter && strncmp(info->chapter, o->chapter, strlen(o->chapter)) != 0))
         return;
     if (o->list) {
         print_row(row);
@@ -81,7 +83,8 @@ static void generate(unsigned row, const struct options *o, uint64_t *rng)
     }
     for (unsigned i = 0; i < o->count; i++) {
         bool memory = o->controlled && (info->attrs & ARM64_ATTR_faults);
-        uint32_t w = memory ? arm64_row_random_memory(row, rng, o->base, o->index) : arm64_row_random(row, rng);
+        uint32_t w = memory ? arm64_row_random_memory(row, rng, o->base, o->index)
+                            : arm64_row_random(row, rng);
         if (w)
             print_word(w, o->pc);
     }

@@ -1,6 +1,7 @@
-/* Disassembly of random words of every row, compared with Capstone 4.0.2's.  Numbers are compared by value
- * (Capstone writes negative offsets as unsigned here and signed there).  Where Capstone is wrong, or does not know
- * an instruction, `differences` says so, and llvm_test.py, which compares with llvm-mc, covers the row. */
+/* Disassembly of random words of every row, compared with Capstone 4.0.2's.  Numbers are compared
+ * by value (Capstone writes negative offsets as unsigned here and signed there).  Where Capstone is
+ * wrong, or does not know an instruction, `differences` says so, and llvm_test.py, which compares
+ * with llvm-mc, covers the row. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,12 +16,13 @@
 #include <string.h>
 
 #define WORDS 200
-#define PC 0x123456000ull
+#define PC    0x123456000ull
 
 /* Tables to compare: those whose name begins so. */
 static const char *chapter = "";
 
-/* Rows (a glob over names, or over features after '@') whose text differs for a reason that is not ours. */
+/* Rows (a glob over names, or over features after '@') whose text differs for a reason that is not
+ * ours. */
 static struct difference {
     const char *rows, *why;
     unsigned seen;
@@ -82,8 +84,9 @@ static void normalise(const char *in, char *out, size_t size)
             if (memchr(in, '.', length + 1))
                 n += (size_t)snprintf(out + n, size - n, "#%g", strtod(in + 1, NULL));
             else
-                n += (size_t)snprintf(out + n, size - n, "%c%llx", *in, in[1] == '-' ? 0ull - strtoull(in + 2, NULL, 0)
-                                                                             : strtoull(in + 1, NULL, 0));
+                n += (size_t)snprintf(out + n, size - n, "%c%llx", *in,
+                                      in[1] == '-' ? 0ull - strtoull(in + 2, NULL, 0)
+                                                   : strtoull(in + 1, NULL, 0));
             in += length + 1;
         } else if (isspace((unsigned char)*in)) {
             while (isspace((unsigned char)*in))
@@ -118,14 +121,16 @@ static uint32_t field(unsigned row, uint32_t word, const char *name)
 /* A row of several precisions at half precision, which Capstone 4 does not know. */
 static bool is_half(unsigned row, uint32_t word)
 {
-    bool by_immediate = (arm64_row_info[row].attrs & ARM64_ATTR_fp) && (field(row, word, "immh") & ~1u) == 2;
+    bool by_immediate =
+        (arm64_row_info[row].attrs & ARM64_ATTR_fp) && (field(row, word, "immh") & ~1u) == 2;
     return field(row, word, "ftype") == 3 || by_immediate;
 }
 
 static bool same(csh handle, uint32_t word)
 {
     char text[256], ours[256], theirs[256];
-    assert_int_equal(guest_arm64.disassemble(PC, (const uint8_t *)&word, sizeof word, text, sizeof text), 4);
+    assert_int_equal(
+        guest_arm64.disassemble(PC, (const uint8_t *)&word, sizeof word, text, sizeof text), 4);
     normalise(text, ours, sizeof ours);
     capstone_text(handle, word, theirs, sizeof theirs);
     if (strcmp(ours, theirs) == 0)
@@ -139,7 +144,8 @@ static bool same(csh handle, uint32_t word)
         d->seen++;
         return true;
     }
-    fprintf(stderr, "%08x %s: ours '%s', Capstone '%s'\n", word, arm64_row_info[row].name, ours, theirs);
+    fprintf(stderr, "%08x %s: ours '%s', Capstone '%s'\n", word, arm64_row_info[row].name, ours,
+            theirs);
     return false;
 }
 
@@ -159,7 +165,8 @@ static void test_every_row(void **state)
     }
     for (size_t i = 0; i < ARRAY_LEN(differences); i++) {
         if (!differences[i].seen) {
-            fprintf(stderr, "no difference was seen for %s (%s)\n", differences[i].rows, differences[i].why);
+            fprintf(stderr, "no difference was seen for %s (%s)\n", differences[i].rows,
+                    differences[i].why);
             bad++;
         }
     }

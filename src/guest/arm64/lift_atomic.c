@@ -1,13 +1,17 @@
 /* Exclusives and atomic operations (Arm ARM C4.1.94, B2.9).
  *
- * The exclusive monitor is emulated by value: LDXR keeps address and value in slots, STXR stores with a
- * compare-and-swap of that value.  It succeeds although another thread has written the same value back in
- * between (ABA), which the architecture's monitor would not; programs that only use exclusives to build
- * atomic operations cannot tell.  All these accesses must be aligned (no LSE2). */
+ * The exclusive monitor is emulated by value: LDXR keeps address and value in slots, STXR stores
+ * with a compare-and-swap of that value.  It succeeds although another thread has written the same
+ * value back in between (ABA), which the architecture's monitor would not; programs that only use
+ * exclusives to build atomic operations cannot tell.  All these accesses must be aligned (no LSE2).
+ */
 #include "arm64_isa.h"
 #include "guest/arm64/lift.h"
 
-static enum ir_type size_type(uint32_t size) { return (enum ir_type)(IR_I8 + size); }
+static enum ir_type size_type(uint32_t size)
+{
+    return (enum ir_type)(IR_I8 + size);
+}
 
 static ir_ref address_of(struct arm64_lift *l, uint32_t Rn)
 {
@@ -16,8 +20,12 @@ static ir_ref address_of(struct arm64_lift *l, uint32_t Rn)
 
 static ir_ref compare_and_swap(struct arm64_lift *l, ir_ref address, ir_ref expected, ir_ref value)
 {
-    return ir_emit(l->u, (struct ir_inst){.op = IR_ATOMIC_CAS, .type = l->u->insts[value].type, .attr = IR_MEM_ALIGNED,
-                                          .a = address, .b = expected, .c = value});
+    return ir_emit(l->u, (struct ir_inst){.op = IR_ATOMIC_CAS,
+                                          .type = l->u->insts[value].type,
+                                          .attr = IR_MEM_ALIGNED,
+                                          .a = address,
+                                          .b = expected,
+                                          .c = value});
 }
 
 /* Two i64 as a V128, and its halves. */
@@ -47,7 +55,8 @@ static void set_words(struct arm64_lift *l, uint32_t low, uint32_t high, ir_ref 
     arm64_set_x(l, high, top);
 }
 
-/* ---- exclusives -------------------------------------------------------------------------------------- */
+/* ---- exclusives
+ * -------------------------------------------------------------------------------------- */
 
 static unsigned load_attr(uint32_t acquire)
 {
@@ -64,12 +73,14 @@ static void set_monitor(struct arm64_lift *l, ir_ref address, ir_ref low, ir_ref
 void arm64_lift_load_exclusive(struct arm64_lift *l, const struct arm64_args_load_exclusive *a)
 {
     ir_ref address = address_of(l, a->Rn);
-    ir_ref v = ir_load(l->u, IR_LOAD, IR_I64, size_type(a->size), address, IR_NONE, 0, load_attr(a->acquire));
+    ir_ref v = ir_load(l->u, IR_LOAD, IR_I64, size_type(a->size), address, IR_NONE, 0,
+                       load_attr(a->acquire));
     set_monitor(l, address, v, ir_const(l->u, IR_I64, 0));
     arm64_set_x(l, a->Rt, v);
 }
 
-void arm64_lift_load_exclusive_pair(struct arm64_lift *l, const struct arm64_args_load_exclusive_pair *a)
+void arm64_lift_load_exclusive_pair(struct arm64_lift *l,
+                                    const struct arm64_args_load_exclusive_pair *a)
 {
     ir_ref address = address_of(l, a->Rn);
     enum ir_type t = a->sz ? IR_V128 : IR_I64;
@@ -95,7 +106,8 @@ static unsigned exclusive_begin(struct arm64_lift *l, ir_ref address, unsigned *
     return status;
 }
 
-static void exclusive_end(struct arm64_lift *l, unsigned status, unsigned skip, ir_ref failed, uint32_t Rs)
+static void exclusive_end(struct arm64_lift *l, unsigned status, unsigned skip, ir_ref failed,
+                          uint32_t Rs)
 {
     ir_lset(l->u, status, ir_conv(l->u, IR_ZEXT, IR_I64, failed));
     ir_label(l->u, skip);
@@ -113,7 +125,8 @@ void arm64_lift_store_exclusive(struct arm64_lift *l, const struct arm64_args_st
     exclusive_end(l, status, skip, ir_cmp(l->u, IR_CC_NE, old, expected), a->Rs);
 }
 
-void arm64_lift_store_exclusive_pair(struct arm64_lift *l, const struct arm64_args_store_exclusive_pair *a)
+void arm64_lift_store_exclusive_pair(struct arm64_lift *l,
+                                     const struct arm64_args_store_exclusive_pair *a)
 {
     ir_ref address = address_of(l, a->Rn);
     unsigned skip, status = exclusive_begin(l, address, &skip);
@@ -132,7 +145,8 @@ void arm64_lift_store_exclusive_pair(struct arm64_lift *l, const struct arm64_ar
     exclusive_end(l, status, skip, failed, a->Rs);
 }
 
-/* ---- LSE ---------------------------------------------------------------------------------------------- */
+/* ---- LSE
+ * ---------------------------------------------------------------------------------------------- */
 
 void arm64_lift_cas(struct arm64_lift *l, const struct arm64_args_cas *a)
 {
@@ -146,7 +160,8 @@ void arm64_lift_casp(struct arm64_lift *l, const struct arm64_args_casp *a)
     ir_ref address = address_of(l, a->Rn);
     if (!a->sz) {
         ir_ref expected = words_of(l, a->Rs, a->Rs + 1);
-        set_words(l, a->Rs, a->Rs + 1, compare_and_swap(l, address, expected, words_of(l, a->Rt, a->Rt + 1)));
+        set_words(l, a->Rs, a->Rs + 1,
+                  compare_and_swap(l, address, expected, words_of(l, a->Rt, a->Rt + 1)));
         return;
     }
     ir_ref expected = pair_of(l, arm64_x(l, IR_I64, a->Rs), arm64_x(l, IR_I64, a->Rs + 1));
@@ -160,11 +175,14 @@ void arm64_lift_casp(struct arm64_lift *l, const struct arm64_args_casp *a)
 /* op: opc of LD<op>, 8 SWP. */
 void arm64_lift_atomic(struct arm64_lift *l, const struct arm64_args_atomic *a)
 {
-    static const uint8_t ops[9] = {IR_RMW_ADD, IR_RMW_ANDN, IR_RMW_XOR, IR_RMW_OR, IR_RMW_SMAX,
+    static const uint8_t ops[9] = {IR_RMW_ADD,  IR_RMW_ANDN, IR_RMW_XOR,  IR_RMW_OR,  IR_RMW_SMAX,
                                    IR_RMW_SMIN, IR_RMW_UMAX, IR_RMW_UMIN, IR_RMW_XCHG};
     enum ir_type t = size_type(a->size);
     ir_ref address = address_of(l, a->Rn), operand = arm64_x(l, t, a->Rs);
-    ir_ref old = ir_emit(l->u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = (uint8_t)t,
-                                                .attr = (uint8_t)(ops[a->op] | IR_MEM_ALIGNED), .a = address, .b = operand});
+    ir_ref old = ir_emit(l->u, (struct ir_inst){.op = IR_ATOMIC_RMW,
+                                                .type = (uint8_t)t,
+                                                .attr = (uint8_t)(ops[a->op] | IR_MEM_ALIGNED),
+                                                .a = address,
+                                                .b = operand});
     arm64_set_x(l, a->Rt, old);
 }

@@ -36,17 +36,22 @@ void arm64_lift_cbz(struct arm64_lift *l, const struct arm64_args_cbz *a)
 {
     enum ir_type t = arm64_int_type(a->sf);
     ir_ref v = arm64_x(l, t, a->Rt);
-    branch_if(l, ir_cmp(l->u, a->nonzero ? IR_CC_NE : IR_CC_E, v, ir_const(l->u, t, 0)), target(l, a->imm19, 19));
+    branch_if(l, ir_cmp(l->u, a->nonzero ? IR_CC_NE : IR_CC_E, v, ir_const(l->u, t, 0)),
+              target(l, a->imm19, 19));
 }
 
 void arm64_lift_tbz(struct arm64_lift *l, const struct arm64_args_tbz *a)
 {
     enum ir_type t = arm64_int_type(a->b5);
     ir_ref v = ir_bin_imm(l->u, IR_AND, arm64_x(l, t, a->Rt), 1ull << (a->b5 << 5 | a->b40));
-    branch_if(l, ir_cmp(l->u, a->nonzero ? IR_CC_NE : IR_CC_E, v, ir_const(l->u, t, 0)), target(l, a->imm14, 14));
+    branch_if(l, ir_cmp(l->u, a->nonzero ? IR_CC_NE : IR_CC_E, v, ir_const(l->u, t, 0)),
+              target(l, a->imm14, 14));
 }
 
-static void set_link(struct arm64_lift *l) { arm64_set_x(l, 30, ir_const_pc(l->u, l->pc + 4)); }
+static void set_link(struct arm64_lift *l)
+{
+    arm64_set_x(l, 30, ir_const_pc(l->u, l->pc + 4));
+}
 
 void arm64_lift_b(struct arm64_lift *l, const struct arm64_args_b *a)
 {
@@ -79,7 +84,8 @@ void arm64_lift_ret(struct arm64_lift *l, const struct arm64_args_ret *a)
     l->ended = true;
 }
 
-/* ---- exceptions ------------------------------------------------------------------------------------ */
+/* ---- exceptions
+ * ------------------------------------------------------------------------------------ */
 
 void arm64_lift_svc(struct arm64_lift *l, const struct arm64_args_svc *a)
 {
@@ -97,14 +103,21 @@ void arm64_lift_brk(struct arm64_lift *l, const struct arm64_args_brk *a)
 void arm64_lift_hlt(struct arm64_lift *l, const struct arm64_args_hlt *a)
 {
     unsigned helper = ARM64_HELPER_CLOCK_GETTIME + (a->imm16 - 0xde00);
-    if (l->pc >= vdso_start && l->pc < vdso_end && a->imm16 >= 0xde00 && helper <= ARM64_HELPER_CLOCK_GETRES)
+    if (l->pc >= vdso_start && l->pc < vdso_end && a->imm16 >= 0xde00 &&
+        helper <= ARM64_HELPER_CLOCK_GETRES)
         ir_helper(l->u, helper, IR_NONE, 0);
     else
         arm64_undefined(l);
 }
 
-void arm64_lift_undefined_imm(struct arm64_lift *l, const struct arm64_args_undefined_imm *a) { arm64_undefined(l); }
-void arm64_lift_undefined_dcps(struct arm64_lift *l, const struct arm64_args_undefined_dcps *a) { arm64_undefined(l); }
+void arm64_lift_undefined_imm(struct arm64_lift *l, const struct arm64_args_undefined_imm *a)
+{
+    arm64_undefined(l);
+}
+void arm64_lift_undefined_dcps(struct arm64_lift *l, const struct arm64_args_undefined_dcps *a)
+{
+    arm64_undefined(l);
+}
 void arm64_lift_undefined_system(struct arm64_lift *l, const struct arm64_args_undefined_system *a)
 {
     arm64_undefined(l);

@@ -62,7 +62,8 @@ void arm64_lift_movk(struct arm64_lift *l, const struct arm64_args_movk *a)
 }
 
 /* The common extensions, as a conversion from a narrower register read; IR_NONE if it is none. */
-static ir_ref extension(struct arm64_lift *l, enum ir_op op, enum ir_type t, uint32_t Rn, uint32_t immr, uint32_t imms)
+static ir_ref extension(struct arm64_lift *l, enum ir_op op, enum ir_type t, uint32_t Rn,
+                        uint32_t immr, uint32_t imms)
 {
     if (immr != 0 || (imms != 7 && imms != 15 && imms != 31) || (imms == 31 && t == IR_I32))
         return IR_NONE;
@@ -70,7 +71,8 @@ static ir_ref extension(struct arm64_lift *l, enum ir_op op, enum ir_type t, uin
     return ir_conv(l->u, op, t, arm64_x(l, from, Rn));
 }
 
-static ir_ref bitfield(struct arm64_lift *l, bool is_signed, uint32_t sf, uint32_t Rn, uint32_t immr, uint32_t imms)
+static ir_ref bitfield(struct arm64_lift *l, bool is_signed, uint32_t sf, uint32_t Rn,
+                       uint32_t immr, uint32_t imms)
 {
     enum ir_type t = arm64_int_type(sf);
     unsigned width = sf ? 64 : 32;
@@ -124,6 +126,10 @@ void arm64_lift_extr(struct arm64_lift *l, const struct arm64_args_extr *a)
     else if (a->Rn == a->Rm)
         r = ir_bin_imm(l->u, IR_ROR, m, a->imms);
     else
-        r = ir_emit(l->u, (struct ir_inst){.op = IR_EXTR, .type = (uint8_t)t, .a = arm64_x(l, t, a->Rn), .b = m, .imm = a->imms});
+        r = ir_emit(l->u, (struct ir_inst){.op = IR_EXTR,
+                                           .type = (uint8_t)t,
+                                           .a = arm64_x(l, t, a->Rn),
+                                           .b = m,
+                                           .imm = a->imms});
     arm64_set_x(l, a->Rd, r);
 }

@@ -5,7 +5,8 @@
 /* Register m shifted by an immediate: 0 LSL, 1 LSR, 2 ASR, 3 ROR. */
 static const uint8_t shift_ops[4] = {IR_SHL, IR_SHR, IR_SAR, IR_ROR};
 
-static ir_ref shifted(struct arm64_lift *l, enum ir_type t, uint32_t m, uint32_t shift, uint32_t amount)
+static ir_ref shifted(struct arm64_lift *l, enum ir_type t, uint32_t m, uint32_t shift,
+                      uint32_t amount)
 {
     ir_ref v = arm64_x(l, t, m);
     return amount ? ir_bin_imm(l->u, (enum ir_op)shift_ops[shift], v, amount) : v;
@@ -21,7 +22,8 @@ void arm64_lift_logical_shift(struct arm64_lift *l, const struct arm64_args_logi
     else if (a->invert && (a->op == 0 || a->op == 3))
         r = ir_bin(l->u, IR_ANDN, arm64_x(l, t, a->Rn), m);
     else
-        r = ir_bin(l->u, (enum ir_op)ops[a->op], arm64_x(l, t, a->Rn), a->invert ? ir_un(l->u, IR_NOT, m) : m);
+        r = ir_bin(l->u, (enum ir_op)ops[a->op], arm64_x(l, t, a->Rn),
+                   a->invert ? ir_un(l->u, IR_NOT, m) : m);
     arm64_set_x(l, a->Rd, r);
     if (a->op == 3)
         arm64_set_flags_logic(l, r);
@@ -63,18 +65,22 @@ void arm64_lift_add_sub_carry(struct arm64_lift *l, const struct arm64_args_add_
     }
 }
 
-/* ---- flags --------------------------------------------------------------------------------------- */
+/* ---- flags
+ * --------------------------------------------------------------------------------------- */
 
 static ir_ref merge_flags(struct arm64_lift *l, ir_ref bits, uint32_t mask)
 {
     ir_ref f = ir_flags(l->u, IR_FLAGS_PACK, bits, IR_NONE, IR_NONE);
-    return ir_emit(l->u, (struct ir_inst){.op = IR_FLAGS_MERGE, .type = IR_FLAGS, .a = arm64_flags(l), .b = f, .imm = mask});
+    return ir_emit(
+        l->u,
+        (struct ir_inst){
+            .op = IR_FLAGS_MERGE, .type = IR_FLAGS, .a = arm64_flags(l), .b = f, .imm = mask});
 }
 
 void arm64_lift_rmif(struct arm64_lift *l, const struct arm64_args_rmif *a)
 {
-    uint32_t mask = (a->mask & 8 ? IR_FLAG_S : 0) | (a->mask & 4 ? IR_FLAG_Z : 0) | (a->mask & 2 ? IR_FLAG_C : 0) |
-                    (a->mask & 1 ? IR_FLAG_O : 0);
+    uint32_t mask = (a->mask & 8 ? IR_FLAG_S : 0) | (a->mask & 4 ? IR_FLAG_Z : 0) |
+                    (a->mask & 2 ? IR_FLAG_C : 0) | (a->mask & 1 ? IR_FLAG_O : 0);
     if (mask == 0)
         return;
     ir_ref v = arm64_x(l, IR_I64, a->Rn);
@@ -88,14 +94,17 @@ void arm64_lift_setf(struct arm64_lift *l, const struct arm64_args_setf *a)
     ir_ref v = arm64_x(l, IR_I32, a->Rn);
     ir_ref low = ir_field(l->u, IR_BFX, v, IR_NONE, 0, a->width);
     ir_ref n = ir_field(l->u, IR_BFX, v, IR_NONE, a->width - 1, 1);
-    ir_ref z = ir_conv(l->u, IR_ZEXT, IR_I32, ir_cmp(l->u, IR_CC_E, low, ir_const(l->u, IR_I32, 0)));
+    ir_ref z =
+        ir_conv(l->u, IR_ZEXT, IR_I32, ir_cmp(l->u, IR_CC_E, low, ir_const(l->u, IR_I32, 0)));
     ir_ref o = ir_bin(l->u, IR_XOR, n, ir_field(l->u, IR_BFX, v, IR_NONE, a->width, 1));
-    ir_ref bits = ir_bin(l->u, IR_OR, ir_bin_imm(l->u, IR_SHL, n, 15), ir_bin_imm(l->u, IR_SHL, z, 14));
+    ir_ref bits =
+        ir_bin(l->u, IR_OR, ir_bin_imm(l->u, IR_SHL, n, 15), ir_bin_imm(l->u, IR_SHL, z, 14));
     bits = ir_bin(l->u, IR_OR, bits, o);
     arm64_set_flags(l, merge_flags(l, bits, IR_FLAG_S | IR_FLAG_Z | IR_FLAG_O));
 }
 
-static void conditional_compare(struct arm64_lift *l, uint32_t sub, uint32_t cond, uint32_t nzcv, ir_ref n, ir_ref m)
+static void conditional_compare(struct arm64_lift *l, uint32_t sub, uint32_t cond, uint32_t nzcv,
+                                ir_ref n, ir_ref m)
 {
     ir_ref c = arm64_condition(l, cond);
     ir_ref f = ir_flags(l->u, sub ? IR_FLAGS_SUB : IR_FLAGS_ADD, n, m, IR_NONE);
@@ -113,7 +122,8 @@ void arm64_lift_ccmp_reg(struct arm64_lift *l, const struct arm64_args_ccmp_reg 
 void arm64_lift_ccmp_imm(struct arm64_lift *l, const struct arm64_args_ccmp_imm *a)
 {
     enum ir_type t = arm64_int_type(a->sf);
-    conditional_compare(l, a->sub, a->cond, a->nzcv, arm64_x(l, t, a->Rn), ir_const(l->u, t, a->imm5));
+    conditional_compare(l, a->sub, a->cond, a->nzcv, arm64_x(l, t, a->Rn),
+                        ir_const(l->u, t, a->imm5));
 }
 
 void arm64_lift_csel(struct arm64_lift *l, const struct arm64_args_csel *a)
@@ -133,7 +143,8 @@ void arm64_lift_csel(struct arm64_lift *l, const struct arm64_args_csel *a)
     arm64_set_x(l, a->Rd, ir_select(l->u, c, n, m));
 }
 
-/* ---- one, two and three sources ------------------------------------------------------------------- */
+/* ---- one, two and three sources
+ * ------------------------------------------------------------------- */
 
 void arm64_lift_div(struct arm64_lift *l, const struct arm64_args_div *a)
 {
@@ -154,7 +165,9 @@ void arm64_lift_crc32(struct arm64_lift *l, const struct arm64_args_crc32 *a)
     static const uint8_t lanes[4] = {IR_I8, IR_I16, IR_I32, IR_I64};
     ir_ref m = arm64_x(l, a->size == 3 ? IR_I64 : IR_I32, a->Rm);
     ir_ref n = arm64_x(l, IR_I32, a->Rn);
-    arm64_set_x(l, a->Rd, ir_vec(l->u, IR_CRC32, IR_I32, (enum ir_type)lanes[a->size], a->castagnoli, 0, n, m, IR_NONE));
+    arm64_set_x(l, a->Rd,
+                ir_vec(l->u, IR_CRC32, IR_I32, (enum ir_type)lanes[a->size], a->castagnoli, 0, n, m,
+                       IR_NONE));
 }
 
 void arm64_lift_rbit(struct arm64_lift *l, const struct arm64_args_rbit *a)
@@ -194,7 +207,8 @@ void arm64_lift_cls(struct arm64_lift *l, const struct arm64_args_cls *a)
     arm64_set_x(l, a->Rd, ir_bin_imm(l->u, IR_SUB, ir_un(l->u, IR_CLZ, changes), 1));
 }
 
-static void multiply_add(struct arm64_lift *l, uint32_t sub, enum ir_type t, uint32_t Rd, uint32_t Ra, ir_ref n, ir_ref m)
+static void multiply_add(struct arm64_lift *l, uint32_t sub, enum ir_type t, uint32_t Rd,
+                         uint32_t Ra, ir_ref n, ir_ref m)
 {
     ir_ref r = ir_bin(l->u, IR_MUL, n, m);
     if (Ra != 31)

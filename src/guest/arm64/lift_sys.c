@@ -26,7 +26,8 @@ void arm64_lift_barrier(struct arm64_lift *l, const struct arm64_args_barrier *a
     ir_emit(l->u, (struct ir_inst){.op = IR_FENCE, .attr = kinds[a->CRm & 3]});
 }
 
-/* ---- flags ----------------------------------------------------------------------------------------- */
+/* ---- flags
+ * ----------------------------------------------------------------------------------------- */
 
 void arm64_lift_cfinv(struct arm64_lift *l, const struct arm64_args_cfinv *a)
 {
@@ -35,7 +36,8 @@ void arm64_lift_cfinv(struct arm64_lift *l, const struct arm64_args_cfinv *a)
 
 static ir_ref flags_bits(struct arm64_lift *l)
 {
-    return ir_emit(l->u, (struct ir_inst){.op = IR_FLAGS_BITS, .type = IR_I32, .a = arm64_flags(l)});
+    return ir_emit(l->u,
+                   (struct ir_inst){.op = IR_FLAGS_BITS, .type = IR_I32, .a = arm64_flags(l)});
 }
 
 /* Bit `flag` of a flags value's 32 bits, as 0 or 1. */
@@ -54,7 +56,8 @@ void arm64_lift_axflag(struct arm64_lift *l, const struct arm64_args_axflag *a)
 {
     struct ir_unit *u = l->u;
     ir_ref bits = flags_bits(l);
-    ir_ref z = flag_bit(l, bits, IR_FLAG_Z), c = flag_bit(l, bits, IR_FLAG_C), v = flag_bit(l, bits, IR_FLAG_O);
+    ir_ref z = flag_bit(l, bits, IR_FLAG_Z), c = flag_bit(l, bits, IR_FLAG_C),
+           v = flag_bit(l, bits, IR_FLAG_O);
     ir_ref r = place(l, ir_const(u, IR_I32, 0), ir_bin(u, IR_OR, z, v), IR_FLAG_Z);
     r = place(l, r, ir_bin(u, IR_OR, c, v), IR_FLAG_C); /* the slot has !C */
     arm64_set_flags(l, ir_flags(u, IR_FLAGS_PACK, r, IR_NONE, IR_NONE));
@@ -74,7 +77,8 @@ void arm64_lift_xaflag(struct arm64_lift *l, const struct arm64_args_xaflag *a)
     arm64_set_flags(l, ir_flags(u, IR_FLAGS_PACK, r, IR_NONE, IR_NONE));
 }
 
-/* ---- cache maintenance ------------------------------------------------------------------------------ */
+/* ---- cache maintenance
+ * ------------------------------------------------------------------------------ */
 
 void arm64_lift_ic_ivau(struct arm64_lift *l, const struct arm64_args_ic_ivau *a)
 {
@@ -100,7 +104,8 @@ void arm64_lift_dc_clean(struct arm64_lift *l, const struct arm64_args_dc_clean 
     arm64_load(l, IR_LOAD, IR_I32, IR_I8, at, 0);
 }
 
-/* ---- system registers -------------------------------------------------------------------------------- */
+/* ---- system registers
+ * -------------------------------------------------------------------------------- */
 
 ir_ref arm64_nzcv_to_bits(struct arm64_lift *l, ir_ref v)
 {
@@ -157,7 +162,8 @@ void arm64_lift_msr_fpsr(struct arm64_lift *l, const struct arm64_args_msr_fpsr 
 {
     struct ir_unit *u = l->u;
     ir_ref v = arm64_x(l, IR_I32, a->Rt);
-    ir_emit(u, (struct ir_inst){.op = IR_FPFLAGS_SET, .a = ir_bin_imm(u, IR_AND, v, ARM64_FPSR_FLAGS)});
+    ir_emit(
+        u, (struct ir_inst){.op = IR_FPFLAGS_SET, .a = ir_bin_imm(u, IR_AND, v, ARM64_FPSR_FLAGS)});
     ir_ref qc = ir_conv(u, IR_ZEXT, IR_I64, ir_field(u, IR_BFX, v, IR_NONE, 27, 1));
     ir_set(u, ARM64_QC, ir_conv(u, IR_ZEXT, IR_V128, ir_conv(u, IR_BITCAST, IR_V64, qc)));
 }

@@ -1,5 +1,6 @@
-/* Lifts: random words of every row give units that verify, before and after the optimiser, in several modes; and a
- * few instructions give the results the manual says, run by a small walker over the IR. */
+/* Lifts: random words of every row give units that verify, before and after the optimiser, in
+ * several modes; and a few instructions give the results the manual says, run by a small walker
+ * over the IR. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define WORDS 200
-#define PC 0x10000ull
+#define PC    0x10000ull
 
 /* Guest code as an array of words at PC. */
 struct code {
@@ -34,7 +35,8 @@ static bool fetch(void *ctx, uint64_t addr, void *buf, size_t n)
 
 static void translate(struct ir_unit *u, struct arena *arena, struct code *c, uint32_t mode)
 {
-    struct guest_request rq = {.pc = PC, .mode = mode, .max_insns = (unsigned)c->count, .fetch = fetch, .fetch_ctx = c};
+    struct guest_request rq = {
+        .pc = PC, .mode = mode, .max_insns = (unsigned)c->count, .fetch = fetch, .fetch_ctx = c};
     ir_unit_init(u, arena, guest_arm64.slots, guest_arm64.slot_count);
     guest_arm64.translate(u, &rq);
 }
@@ -44,13 +46,15 @@ static bool verifies(struct ir_unit *u, const char *when, uint32_t word)
     const char *message = ir_verify(u);
     if (!message)
         return true;
-    fprintf(stderr, "%s: %08x %s: %s\n%s\n", when, word, arm64_row_info[arm64_decode(word)].name, message, ir_print(u));
+    fprintf(stderr, "%s: %08x %s: %s\n%s\n", when, word, arm64_row_info[arm64_decode(word)].name,
+            message, ir_print(u));
     return false;
 }
 
 static void test_every_row_verifies(void **state)
 {
-    static const uint32_t modes[] = {0, ARM64_MODE_TBI, ARM64_MODE_FZ | ARM64_MODE_DN | ARM64_MODE_FZ16 | 3};
+    static const uint32_t modes[] = {0, ARM64_MODE_TBI,
+                                     ARM64_MODE_FZ | ARM64_MODE_DN | ARM64_MODE_FZ16 | 3};
     struct arena arena = {0};
     uint64_t rng = 7;
     unsigned bad = 0, words = 0;
@@ -66,7 +70,8 @@ static void test_every_row_verifies(void **state)
             }
             translate(&u, &arena, &c, modes[i % ARRAY_LEN(modes)]);
             bool good = verifies(&u, "lifted", word);
-            opt_run(&u, &(struct opt_config){.enabled = true, .flags_slot = guest_arm64.flags_slot});
+            opt_run(&u,
+                    &(struct opt_config){.enabled = true, .flags_slot = guest_arm64.flags_slot});
             good = good && verifies(&u, "optimised", word);
             arena_reset(&arena);
             if (!good) {
@@ -80,7 +85,8 @@ static void test_every_row_verifies(void **state)
     assert_int_equal(bad, 0);
 }
 
-/* ---- a walker over the IR ------------------------------------------------------------------------------- */
+/* ---- a walker over the IR
+ * ------------------------------------------------------------------------------- */
 
 struct walk {
     struct arm64_state *s;
@@ -102,8 +108,10 @@ static unsigned label_index(const struct ir_unit *u, uint64_t label)
 
 static char *address_of(struct walk *w, const struct ir_inst *in)
 {
-    uint64_t index = in->b && in->op != IR_ATOMIC_RMW && in->op != IR_ATOMIC_CAS ? w->values[in->b].u64[0] : 0;
-    return (char *)(uintptr_t)(w->values[in->a].u64[0] + (index << (in->attr & IR_MEM_SCALE)) + in->imm);
+    uint64_t index =
+        in->b && in->op != IR_ATOMIC_RMW && in->op != IR_ATOMIC_CAS ? w->values[in->b].u64[0] : 0;
+    return (char *)(uintptr_t)(w->values[in->a].u64[0] + (index << (in->attr & IR_MEM_SCALE)) +
+                               in->imm);
 }
 
 static void walk_memory(struct walk *w, const struct ir_inst *in, union ir_value *out)
@@ -147,7 +155,10 @@ static unsigned walk_step(struct walk *w, const struct ir_unit *u, unsigned i)
     union ir_value *out = &w->values[i];
     memset(out, 0, sizeof *out);
     switch (in->op) {
-    case IR_NOP: case IR_INSN: case IR_LABEL: case IR_FENCE:
+    case IR_NOP:
+    case IR_INSN:
+    case IR_LABEL:
+    case IR_FENCE:
         break;
     case IR_CONST:
         for (unsigned k = 0; k < (ir_type_size((enum ir_type)in->type) + 7) / 8; k++)
@@ -160,7 +171,8 @@ static unsigned walk_step(struct walk *w, const struct ir_unit *u, unsigned i)
         memcpy(out, (char *)w->s + u->slots[in->imm].offset, ir_type_size((enum ir_type)in->type));
         break;
     case IR_SET:
-        memcpy((char *)w->s + u->slots[in->imm].offset, &w->values[in->a], ir_type_size((enum ir_type)u->slots[in->imm].type));
+        memcpy((char *)w->s + u->slots[in->imm].offset, &w->values[in->a],
+               ir_type_size((enum ir_type)u->slots[in->imm].type));
         break;
     case IR_LGET:
         *out = w->locals[in->imm];
@@ -168,7 +180,11 @@ static unsigned walk_step(struct walk *w, const struct ir_unit *u, unsigned i)
     case IR_LSET:
         w->locals[in->imm] = w->values[in->a];
         break;
-    case IR_LOAD: case IR_LOADS: case IR_STORE: case IR_ATOMIC_CAS: case IR_ATOMIC_RMW:
+    case IR_LOAD:
+    case IR_LOADS:
+    case IR_STORE:
+    case IR_ATOMIC_CAS:
+    case IR_ATOMIC_RMW:
         walk_memory(w, in, out);
         break;
     case IR_BR:
@@ -180,10 +196,13 @@ static unsigned walk_step(struct walk *w, const struct ir_unit *u, unsigned i)
             break;
         w->next = in->imm;
         return 0;
-    case IR_JUMP: case IR_CALL:
+    case IR_JUMP:
+    case IR_CALL:
         w->next = in->imm;
         return 0;
-    case IR_JUMP_IND: case IR_CALL_IND: case IR_RET:
+    case IR_JUMP_IND:
+    case IR_CALL_IND:
+    case IR_RET:
         w->next = w->values[in->a].u64[0];
         return 0;
     case IR_EXIT:
@@ -192,15 +211,17 @@ static unsigned walk_step(struct walk *w, const struct ir_unit *u, unsigned i)
         w->detail = w->values[in->a].u64[0];
         return 0;
     default:
-        ir_eval((enum ir_op)in->op, (enum ir_type)in->type, (enum ir_type)in->lane, in->attr, ir_type_of(u, in->a), in->imm,
-                &w->values[in->a], &w->values[in->b], &w->values[in->c], out, NULL);
+        ir_eval((enum ir_op)in->op, (enum ir_type)in->type, (enum ir_type)in->lane, in->attr,
+                ir_type_of(u, in->a), in->imm, &w->values[in->a], &w->values[in->b],
+                &w->values[in->c], out, NULL);
     }
     return i + 1;
 }
 
 static _Alignas(16) uint64_t m[8]; /* the memory that tests touch */
 
-/* Runs the words from PC; both as lifted and optimised must end in the same state, which is left in *s. */
+/* Runs the words from PC; both as lifted and optimised must end in the same state, which is left in
+ * *s. */
 static struct walk run(struct arm64_state *s, const uint32_t *words, size_t count)
 {
     static struct walk w[2];
@@ -215,7 +236,8 @@ static struct walk run(struct arm64_state *s, const uint32_t *words, size_t coun
         memcpy(m, before, sizeof m);
         translate(&u, &arena, &c, 0);
         if (k)
-            opt_run(&u, &(struct opt_config){.enabled = true, .flags_slot = guest_arm64.flags_slot});
+            opt_run(&u,
+                    &(struct opt_config){.enabled = true, .flags_slot = guest_arm64.flags_slot});
         assert_true(u.count <= ARRAY_LEN(w[k].values));
         memset(&w[k], 0, sizeof w[k]);
         after[k] = *s;
@@ -239,7 +261,10 @@ static uint64_t one(struct arm64_state *s, uint32_t word)
     return run(s, &word, 1).next;
 }
 
-static unsigned nzcv(const struct arm64_state *s) { return arm64_nzcv_get(s->nzcv) >> 28; }
+static unsigned nzcv(const struct arm64_state *s)
+{
+    return arm64_nzcv_get(s->nzcv) >> 28;
+}
 
 static void test_arithmetic(void **state)
 {
@@ -307,7 +332,7 @@ static void test_flag_registers(void **state)
         one(&t, 0xd500403f); /* xaflag */
         assert_int_equal(nzcv(&t), (!c && !z) << 3 | (z && c) << 2 | (c || z) << 1 | (!c && z));
         t = s;
-        t.x[2] = 0x50; /* bits 7..4 = 0101 */
+        t.x[2] = 0x50;       /* bits 7..4 = 0101 */
         one(&t, 0xba020446); /* rmif x2, #4, #6 */
         assert_int_equal(nzcv(&t), n << 3 | 4 | o);
         t = s;
@@ -320,10 +345,10 @@ static void test_flag_registers(void **state)
 static void test_branches(void **state)
 {
     struct arm64_state s = {.x = {1, 0x4000}};
-    assert_int_equal(one(&s, 0x54000040), PC + 4); /* b.eq +8: Z clear, N Z V 0 */
-    assert_int_equal(one(&s, 0x54000041), PC + 8); /* b.ne +8 */
-    assert_int_equal(one(&s, 0xb5000040), PC + 8); /* cbnz x0 */
-    assert_int_equal(one(&s, 0x36000040), PC + 4); /* tbz w0, #0 */
+    assert_int_equal(one(&s, 0x54000040), PC + 4);  /* b.eq +8: Z clear, N Z V 0 */
+    assert_int_equal(one(&s, 0x54000041), PC + 8);  /* b.ne +8 */
+    assert_int_equal(one(&s, 0xb5000040), PC + 8);  /* cbnz x0 */
+    assert_int_equal(one(&s, 0x36000040), PC + 4);  /* tbz w0, #0 */
     assert_int_equal(one(&s, 0x94000010), PC + 64); /* bl */
     assert_int_equal(s.x[30], PC + 4);
     assert_int_equal(one(&s, 0xd63f0020), 0x4000); /* blr x1 */
@@ -425,12 +450,79 @@ static void test_flags_dead(void **state)
     }
 }
 
+/* HWCAPs and identification registers claim what the tables have, and nothing else. */
+static void test_capabilities(void **state)
+{
+    static const struct {
+        const char *feature;
+        unsigned word, bit; /* of AT_HWCAP or AT_HWCAP2 */
+    } caps[] = {
+        {"AES", 0, 3},           {"PMULL", 0, 4},
+        {"SHA1", 0, 5},          {"SHA256", 0, 6},
+        {"CRC32", 0, 7},         {"LSE", 0, 8},
+        {"FP16", 0, 9},          {"FP16", 0, 10},
+        {"RDM", 0, 12},          {"JSCVT", 0, 13},
+        {"FCMA", 0, 14},         {"LRCPC", 0, 15},
+        {"DPB", 0, 16},          {"SHA3", 0, 17},
+        {"DotProd", 0, 20},      {"SHA512", 0, 21},
+        {"FHM", 0, 23},          {"LRCPC2", 0, 26},
+        {"FLAGM", 0, 27},        {"SB", 0, 29},
+        {"FLAGM2", 1, 7},        {"FRINTTS", 1, 8},
+        {"I8MM", 1, 13},         {"BF16", 1, 14},
+        {"", 0, 0 /* FP */},     {"", 0, 1 /* Advanced SIMD */},
+        {"", 0, 11 /* CPUID */},
+    };
+    uint64_t claimed[2] = {arm64_hwcap(), arm64_hwcap2()}, known[2] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+        known[caps[i].word] |= 1ull << caps[i].bit;
+    assert_int_equal(claimed[0], known[0]);
+    assert_int_equal(claimed[1], known[1]);
+    bool seen[ARRAY_LEN(caps)] = {false};
+    for (unsigned row = 1; row < arm64_row_count; row++) {
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LEN(caps); i++) {
+            if (strcmp(caps[i].feature, arm64_row_info[row].feature) == 0)
+                seen[i] = found = true;
+        }
+        if (!found)
+            fail_msg("%s: feature %s has no capability", arm64_row_info[row].name,
+                     arm64_row_info[row].feature);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+        assert_true(seen[i]);
+}
+
+static void test_vdso(void **state)
+{
+    uint32_t hlt = 0xd45bc000; /* hlt #0xde00 */
+    struct arena arena = {0};
+    struct code c = {&hlt, 1};
+    for (unsigned inside = 0; inside < 2; inside++) {
+        struct ir_unit u;
+        bool helper = false;
+        if (inside)
+            arm64_set_vdso_range(PC, PC + 4);
+        translate(&u, &arena, &c, 0);
+        for (unsigned i = 0; i < u.count; i++)
+            helper = helper || u.insts[i].op == IR_HELPER;
+        assert_int_equal(helper, inside);
+    }
+    arm64_set_vdso_range(0, 0);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_row_verifies), cmocka_unit_test(test_arithmetic), cmocka_unit_test(test_flag_registers),
-        cmocka_unit_test(test_branches),           cmocka_unit_test(test_memory),     cmocka_unit_test(test_exclusives),
+        cmocka_unit_test(test_every_row_verifies),
+        cmocka_unit_test(test_arithmetic),
+        cmocka_unit_test(test_flag_registers),
+        cmocka_unit_test(test_branches),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_exclusives),
         cmocka_unit_test(test_flags_dead),
+        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_vdso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* What goes with the generated tables: the functions of table expressions, and random words of a row for
- * tests.  Limits: a row whose `when` holds for fewer than about one in 10,000 words is rarely met. */
+/* What goes with the generated tables: the functions of table expressions, and random words of a
+ * row for tests.  Limits: a row whose `when` holds for fewer than about one in 10,000 words is
+ * rarely met. */
 #include "guest/arm64/rows.h"
 #include <string.h>
 

@@ -6,13 +6,14 @@ struct arm64_state {
     uint64_t x[31]; /* with sp: the 256 bytes a host reaches with 8-bit displacements */
     uint64_t sp;
     uint64_t pc;
-    uint32_t nzcv;  /* IR_FLAG_* layout; IR_FLAG_C is the inverse of Arm's C */
+    uint32_t nzcv; /* IR_FLAG_* layout; IR_FLAG_C is the inverse of Arm's C */
     uint32_t fpcr;
     uint64_t excl_addr;   /* exclusive monitor: tag-stripped address, ~0 when open */
     uint64_t excl_val[2]; /* what LDXR/LDXP loaded there */
     uint64_t tpidr, tpidrro;
     _Alignas(16) uint64_t v[32][2];
-    uint64_t qc[2]; /* nonzero: FPSR.QC; the other cumulative flags are in cpu.fp and the host FPU */
+    uint64_t
+        qc[2]; /* nonzero: FPSR.QC; the other cumulative flags are in cpu.fp and the host FPU */
 };
 
 enum arm64_slot {
@@ -50,17 +51,18 @@ static inline uint32_t arm64_nzcv_put(uint32_t pstate)
 
 /* cpu.mode bits: what translations are specialised on. */
 #define ARM64_MODE_RMODE 0x3u /* FPCR.RMode: 0 nearest, 1 up, 2 down, 3 zero */
-#define ARM64_MODE_FZ 0x4u
-#define ARM64_MODE_DN 0x8u
-#define ARM64_MODE_FZ16 0x10u
-#define ARM64_MODE_AHP 0x20u
-#define ARM64_MODE_TBI 0x40u /* mask address tags: set for the process once a tagged address was seen */
+#define ARM64_MODE_FZ    0x4u
+#define ARM64_MODE_DN    0x8u
+#define ARM64_MODE_FZ16  0x10u
+#define ARM64_MODE_AHP   0x20u
+#define ARM64_MODE_TBI                                                                             \
+    0x40u /* mask address tags: set for the process once a tagged address was seen */
 
-/* What is implemented of FPCR (RMode, FZ, FZ16, DN, AHP; no trapping), and FPSR's cumulative bits (at the
- * places of FP_*) and QC. */
-#define ARM64_FPCR_BITS 0x07c80000u
+/* What is implemented of FPCR (RMode, FZ, FZ16, DN, AHP; no trapping), and FPSR's cumulative bits
+ * (at the places of FP_*) and QC. */
+#define ARM64_FPCR_BITS  0x07c80000u
 #define ARM64_FPSR_FLAGS 0x9fu
-#define ARM64_FPSR_QC 0x08000000u
+#define ARM64_FPSR_QC    0x08000000u
 
 /* FPSR with its cumulative bits gathered from everywhere (the cpu is not running), and set. */
 uint32_t arm64_fpsr_get(struct cpu *cpu);
@@ -74,7 +76,7 @@ uint64_t arm64_hwcap2(void);
 /* MRS of an ID register as Linux shows it to EL0; encoding op0:op1:CRn:CRm:op2. */
 uint64_t arm64_id_register(unsigned encoding);
 
-/* Where the Linux layer put the vdso: only there is HLT #0xde00 + n a call of a helper. n 0: clock_gettime,
- * X0 clock id -> X0 0 (or 1: make the system call), X2 seconds, X3 nanoseconds; n 1: the same for
- * CLOCK_REALTIME whatever X0; n 2: clock_getres.  Before any translation. */
+/* Where the Linux layer put the vdso: only there is HLT #0xde00 + n a call of a helper. n 0:
+ * clock_gettime, X0 clock id -> X0 0 (or 1: make the system call), X2 seconds, X3 nanoseconds; n 1:
+ * the same for CLOCK_REALTIME whatever X0; n 2: clock_getres.  Before any translation. */
 void arm64_set_vdso_range(uint64_t start, uint64_t end);

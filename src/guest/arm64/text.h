@@ -1,5 +1,5 @@
-/* Text of instructions.  The tables' asm templates call arm64_fmt_NAME(text, values…) for {NAME:values};
- * prototypes are in the generated arm64_isa.h. */
+/* Text of instructions.  The tables' asm templates call arm64_fmt_NAME(text, values…) for
+ * {NAME:values}; prototypes are in the generated arm64_isa.h. */
 #pragma once
 #include "support/base.h"
 
