@@ -1,8 +1,9 @@
 /* The Arm64 side of the oracle test: runs a few instructions on given states; see wire.h.  Linked
  * statically, run by an emulator or on a real processor.
  *
- * A program is followed by a branch to `back`.  All of X0 to X29, SP, V, NZCV, FPCR and FPSR are loaded
- * before, and X30 holds the program's address; afterwards TPIDR_EL0 is the one free place to put X0. */
+ * A program is followed by a branch to `back`.  All of X0 to X29, SP, V, NZCV, FPCR and FPSR are
+ * loaded before, and X30 holds the program's address; afterwards TPIDR_EL0 is the one free place to
+ * put X0. */
 #define _GNU_SOURCE
 #include "wire.h"
 #include <signal.h>
@@ -22,6 +23,7 @@ _Static_assert(offsetof(struct wire_state, sp) == 248 && offsetof(struct wire_st
                    offsetof(struct wire_state, fpcr) == 768,
                "the assembly knows the layout");
 
+/* clang-format off */
 __asm__(".global run_one, back\n"
         "run_one:\n"
         "    stp x29, x30, [sp, #-176]!\n"
@@ -64,6 +66,7 @@ __asm__(".global run_one, back\n"
         "    ldp x25, x26, [sp, #64]\n ldp x27, x28, [sp, #80]\n"
         "    ldp d8, d9, [sp, #96]\n ldp d10, d11, [sp, #112]\n ldp d12, d13, [sp, #128]\n ldp d14, d15, [sp, #144]\n"
         "    ldp x29, x30, [sp], #176\n ret\n");
+/* clang-format on */
 
 static void handler(int sig, siginfo_t *info, void *context)
 {
@@ -78,7 +81,8 @@ static void catch_signals(void)
 {
     static char stack[65536];
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)};
-    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction sa = {.sa_sigaction = handler,
+                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     static const int signals[] = {SIGILL, SIGSEGV, SIGBUS, SIGTRAP};
 
     sigaltstack(&ss, NULL);
@@ -97,11 +101,15 @@ static int transfer(ssize_t (*fn)(int, void *, size_t), int fd, void *buf, size_
     return 1;
 }
 
-static ssize_t write_any(int fd, void *buf, size_t size) { return write(fd, buf, size); }
+static ssize_t write_any(int fd, void *buf, size_t size)
+{
+    return write(fd, buf, size);
+}
 
 static void *map_at(uint32_t address, size_t size, int protection)
 {
-    void *p = mmap((void *)(uintptr_t)address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    void *p = mmap((void *)(uintptr_t)address, size, protection,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
     if (p != (void *)(uintptr_t)address) {
         perror("mmap");
@@ -132,7 +140,8 @@ int main(void)
 
         states = realloc(states, size);
         if (!states || b.programs > WIRE_PROGRAMS || b.length > WIRE_LENGTH ||
-            !transfer(read, 0, words, b.programs * b.length * sizeof(words[0])) || !transfer(read, 0, states, size))
+            !transfer(read, 0, words, b.programs * b.length * sizeof(words[0])) ||
+            !transfer(read, 0, states, size))
             return 1;
         for (uint32_t i = 0; i < b.programs; i++)
             place((uint32_t *)(void *)(code + i * WIRE_STRIDE), words + i * b.length, b.length);

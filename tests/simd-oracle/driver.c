@@ -1,14 +1,16 @@
 /* Compares every floating-point and SIMD instruction of the tables with an Arm64 processor.
  *
  *     simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-v] PROGRAM      single instructions
- *     simd-oracle -l LENGTH [...] PROGRAM                          several in a row, some of them integer ones
- *     simd-oracle -u COUNT PROGRAM                                 which encodings are unallocated
+ *     simd-oracle -l LENGTH [...] PROGRAM                          several in a row, some of them
+ * integer ones simd-oracle -u COUNT PROGRAM                                 which encodings are
+ * unallocated
  *
- * For each row a few random words are lifted, verified, and walked over (walk.c) before and after the
- * optimiser; the program of arm64.c (run by $DEMOTIC_QEMU, or else qemu-aarch64 from the path) runs them on
- * the same random states in all modes of FPCR, and for loads and stores with address tags.  All registers,
- * flags, FPSR and memory must agree.  A round is 4 words of every row with 32 states each.  Instructions in a
- * row use few registers and access no memory.  Exit status 77: there is nothing to run the program with. */
+ * For each row a few random words are lifted, verified, and walked over (walk.c) before and after
+ * the optimiser; the program of arm64.c (run by $DEMOTIC_QEMU, or else qemu-aarch64 from the path)
+ * runs them on the same random states in all modes of FPCR, and for loads and stores with address
+ * tags.  All registers, flags, FPSR and memory must agree.  A round is 4 words of every row with 32
+ * states each.  Instructions in a row use few registers and access no memory.  Exit status 77:
+ * there is nothing to run the program with. */
 #include "inputs.h"
 #include "opt/opt.h"
 #include "walk.h"
@@ -22,10 +24,10 @@
 #include <unistd.h>
 
 #define ROUND_PROGRAMS 4
-#define STATES 32
-#define FPSR_BITS 0x0800009fu
+#define STATES         32
+#define FPSR_BITS      0x0800009fu
 
-/* -- the other side -------------------------------------------------------------------------------- */
+/* -- the other side ------------------------------------------------------------------ */
 
 static int to_child, from_child;
 
@@ -106,9 +108,12 @@ static void run_there(unsigned states)
         after[i].fpsr &= FPSR_BITS; /* others belong to the 32-bit architecture */
 }
 
-/* -- our side ----------------------------------------------------------------------------------------- */
+/* -- our side ------------------------------------------------------------------------ */
 
-static uint64_t code_at(unsigned i) { return WIRE_CODE + (uint64_t)i * WIRE_STRIDE; }
+static uint64_t code_at(unsigned i)
+{
+    return WIRE_CODE + (uint64_t)i * WIRE_STRIDE;
+}
 
 static bool fetch(void *ctx, uint64_t addr, void *buf, size_t n)
 {
@@ -135,14 +140,16 @@ static void show_program(const struct program *p)
         uint8_t bytes[4];
         memcpy(bytes, &p->words[i], 4);
         guest_arm64.disassemble(WIRE_CODE, bytes, 4, text, sizeof(text));
-        printf("    %08x %-20s %s\n", p->words[i], arm64_row_info[arm64_decode(p->words[i])].name, text);
+        printf("    %08x %-20s %s\n", p->words[i], arm64_row_info[arm64_decode(p->words[i])].name,
+               text);
     }
 }
 
 static void lift(struct ir_unit *u, struct arena *arena, unsigned i, uint32_t mode, bool optimise)
 {
     struct program *p = &programs[i];
-    struct guest_request rq = {.pc = code_at(i), .mode = mode, .max_insns = length, .fetch = fetch, .fetch_ctx = p->words};
+    struct guest_request rq = {
+        .pc = code_at(i), .mode = mode, .max_insns = length, .fetch = fetch, .fetch_ctx = p->words};
     const char *wrong;
 
     ir_unit_init(u, arena, guest_arm64.slots, guest_arm64.slot_count);
@@ -180,10 +187,11 @@ static uint32_t with_field(unsigned row, uint32_t word, const char *name, uint32
 /* All combinations of RMode, FZ, DN, FZ16 and AHP. */
 static uint32_t fpcr_of(unsigned i)
 {
-    return (i & 3) << 22 | (i >> 2 & 1) << 24 | (i >> 3 & 1) << 25 | (i >> 4 & 1) << 19 | (i >> 5 & 1) << 26;
+    return (i & 3) << 22 | (i >> 2 & 1) << 24 | (i >> 3 & 1) << 25 | (i >> 4 & 1) << 19 |
+           (i >> 5 & 1) << 26;
 }
 
-/* -- failures ----------------------------------------------------------------------------------------- */
+/* -- failures ------------------------------------------------------------------------ */
 
 static unsigned failures, verbose;
 static unsigned *row_failures;
@@ -194,8 +202,8 @@ static void show_vector(const char *what, const uint64_t v[2])
     printf("    %-10s %016llx %016llx\n", what, (unsigned long long)v[1], (unsigned long long)v[0]);
 }
 
-static void show_failure(const struct program *p, const struct wire_state *in, const struct wire_state *want,
-                         const struct wire_state *got)
+static void show_failure(const struct program *p, const struct wire_state *in,
+                         const struct wire_state *want, const struct wire_state *got)
 {
     static const char *const names[] = {"Rn", "Rm", "Ra", "Rd", "Rt"};
 
@@ -215,20 +223,24 @@ static void show_failure(const struct program *p, const struct wire_state *in, c
             show_vector("got", got->v[i]);
         }
         if (i < 31 && want->x[i] != got->x[i])
-            printf("   x%u: want %016llx got %016llx\n", i, (unsigned long long)want->x[i], (unsigned long long)got->x[i]);
+            printf("   x%u: want %016llx got %016llx\n", i, (unsigned long long)want->x[i],
+                   (unsigned long long)got->x[i]);
     }
-    printf("   nzcv %08x want %08x, fpsr %08x -> want %08x got %08x, signal %u, memory %s\n", got->nzcv, want->nzcv, in->fpsr,
-           want->fpsr, got->fpsr, want->signal, memcmp(want->memory, got->memory, WIRE_WINDOW) ? "differs" : "same");
+    printf("   nzcv %08x want %08x, fpsr %08x -> want %08x got %08x, signal %u, memory %s\n",
+           got->nzcv, want->nzcv, in->fpsr, want->fpsr, got->fpsr, want->signal,
+           memcmp(want->memory, got->memory, WIRE_WINDOW) ? "differs" : "same");
 }
 
 static bool same(const struct wire_state *a, const struct wire_state *b)
 {
-    return !memcmp(a->x, b->x, sizeof(a->x)) && a->sp == b->sp && !memcmp(a->v, b->v, sizeof(a->v)) && a->nzcv == b->nzcv &&
-           a->fpsr == b->fpsr && !memcmp(a->memory, b->memory, WIRE_WINDOW);
+    return !memcmp(a->x, b->x, sizeof(a->x)) && a->sp == b->sp &&
+           !memcmp(a->v, b->v, sizeof(a->v)) && a->nzcv == b->nzcv && a->fpsr == b->fpsr &&
+           !memcmp(a->memory, b->memory, WIRE_WINDOW);
 }
 
 /* True if the walk over our unit ends in the state that was reached there. */
-static bool agrees(unsigned i, const struct ir_unit *u, const struct wire_state *in, const struct wire_state *want, bool optimised)
+static bool agrees(unsigned i, const struct ir_unit *u, const struct wire_state *in,
+                   const struct wire_state *want, bool optimised)
 {
     static struct walk w;
     struct wire_state got = *in;
@@ -285,7 +297,7 @@ static void flush(struct arena *arena)
     program_count = 0;
 }
 
-/* -- random programs and states -------------------------------------------------------------------------- */
+/* -- random programs and states ------------------------------------------------------ */
 
 /* Words this test can run: X30 is not free, and some choices of registers are left open. */
 static bool suitable(unsigned row, uint32_t word)
@@ -298,7 +310,8 @@ static bool suitable(unsigned row, uint32_t word)
     return arm64_row_predictable(row, word);
 }
 
-/* Bits the row neither fixes nor names. Of the integer instructions some should be one, and QEMU insists. */
+/* Bits the row neither fixes nor names. Of the integer instructions some should be one, and QEMU
+ * insists. */
 static uint32_t ignored_bits(unsigned row)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
@@ -309,7 +322,8 @@ static uint32_t ignored_bits(unsigned row)
     return left;
 }
 
-/* A word of the row, or 0.  PC-relative ones go to the window; in programs few registers are used. */
+/* A word of the row, or 0.  PC-relative ones go to the window; in programs few registers are used.
+ */
 static uint32_t random_word_of(unsigned row, uint64_t *rng)
 {
     static const char *const registers[] = {"Rd", "Rn", "Rm", "Ra"};
@@ -320,7 +334,8 @@ static uint32_t random_word_of(unsigned row, uint64_t *rng)
             word |= ignored_bits(row);
         if (arm64_row_info[row].attrs & ARM64_ATTR_pc)
             word = with_field(row, word, "imm19",
-                              (uint32_t)((WIRE_MEMORY - code_at(program_count)) / 4 + inputs_next(rng) % (WIRE_WINDOW / 4 - 4)));
+                              (uint32_t)((WIRE_MEMORY - code_at(program_count)) / 4 +
+                                         inputs_next(rng) % (WIRE_WINDOW / 4 - 4)));
         for (unsigned i = 0; length > 1 && i < ARRAY_LEN(registers); i++)
             word = with_field(row, word, registers[i], field(row, word, registers[i], 0) & 3);
         if (word && arm64_decode(word) == row && suitable(row, word))
@@ -330,7 +345,8 @@ static uint32_t random_word_of(unsigned row, uint64_t *rng)
 }
 
 /* Moves the base so that what is accessed lies in the window. */
-static bool place(struct wire_state *s, const struct ir_unit *u, const struct program *p, uint64_t *rng)
+static bool place(struct wire_state *s, const struct ir_unit *u, const struct program *p,
+                  uint64_t *rng)
 {
     uint32_t n = field(p->row, p->words[0], "Rn", 0);
     uint64_t *base = n == 31 ? &s->sp : &s->x[n];
@@ -349,11 +365,13 @@ static bool place(struct wire_state *s, const struct ir_unit *u, const struct pr
     return true;
 }
 
-/* Rows that programs may contain.  FPSR's bits 31 to 28 belong to the 32-bit architecture, which QEMU has. */
+/* Rows that programs may contain.  FPSR's bits 31 to 28 belong to the 32-bit architecture, which
+ * QEMU has. */
 static bool is_plain(unsigned row)
 {
-    const uint32_t never = ARM64_ATTR_faults | ARM64_ATTR_ends | ARM64_ATTR_branch | ARM64_ATTR_system | ARM64_ATTR_exclusive |
-                           ARM64_ATTR_pc | ARM64_ATTR_unpredictable;
+    const uint32_t never = ARM64_ATTR_faults | ARM64_ATTR_ends | ARM64_ATTR_branch |
+                           ARM64_ATTR_system | ARM64_ATTR_exclusive | ARM64_ATTR_pc |
+                           ARM64_ATTR_unpredictable;
 
     return !(arm64_row_info[row].attrs & never) && row != arm64_row_by_name("MSR_FPSR");
 }
@@ -392,7 +410,8 @@ static bool wanted(unsigned row, const char *only)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
 
-    return (info->attrs & ARM64_ATTR_simd) && (length == 1 || is_plain(row)) && (!only || strstr(info->name, only));
+    return (info->attrs & ARM64_ATTR_simd) && (length == 1 || is_plain(row)) &&
+           (!only || strstr(info->name, only));
 }
 
 static int run_instructions(unsigned rounds, uint64_t rng, const char *only)
@@ -425,14 +444,16 @@ static int run_instructions(unsigned rounds, uint64_t rng, const char *only)
             bad++;
         }
     }
-    printf("%u rows, %llu cases, %u failures in %u rows\n", tested, (unsigned long long)cases, failures, bad);
+    printf("%u rows, %llu cases, %u failures in %u rows\n", tested, (unsigned long long)cases,
+           failures, bad);
     arena_free(&arena);
     return failures != 0;
 }
 
-/* -- what is unallocated --------------------------------------------------------------------------------- */
+/* -- what is unallocated ------------------------------------------------------------- */
 
-/* Random words of the groups "SIMD and floating-point data processing" and "loads and stores" of SIMD&FP. */
+/* Random words of the groups "SIMD and floating-point data processing" and "loads and stores" of
+ * SIMD&FP. */
 static uint32_t random_word(uint64_t *rng)
 {
     uint32_t w = (uint32_t)inputs_next(rng);
@@ -466,7 +487,8 @@ static int run_unallocated(uint64_t count, uint64_t rng)
             if (theirs == (row == 0))
                 continue;
             if (wrong++ < 100 || verbose)
-                printf("%08x %s, there it is %s\n", word, row ? arm64_row_info[row].name : "unallocated",
+                printf("%08x %s, there it is %s\n", word,
+                       row ? arm64_row_info[row].name : "unallocated",
                        theirs ? "unallocated" : "allocated");
         }
     }
@@ -483,17 +505,31 @@ int main(int argc, char **argv)
 
     while ((c = getopt(argc, argv, "n:s:r:l:u:v")) != -1) {
         switch (c) {
-        case 'n': rounds = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 's': seed = strtoull(optarg, NULL, 0); break;
-        case 'r': only = optarg; break;
-        case 'l': length = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 'u': unallocated = strtoull(optarg, NULL, 0); break;
-        case 'v': verbose++; break;
-        default: return 2;
+        case 'n':
+            rounds = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 's':
+            seed = strtoull(optarg, NULL, 0);
+            break;
+        case 'r':
+            only = optarg;
+            break;
+        case 'l':
+            length = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'u':
+            unallocated = strtoull(optarg, NULL, 0);
+            break;
+        case 'v':
+            verbose++;
+            break;
+        default:
+            return 2;
         }
     }
     if (optind + 1 != argc || !length || length > WIRE_LENGTH) {
-        fprintf(stderr, "usage: simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-l LENGTH] [-u COUNT] [-v] PROGRAM\n");
+        fprintf(stderr, "usage: simd-oracle [-n ROUNDS] [-s SEED] [-r ROW] [-l LENGTH] [-u COUNT] "
+                        "[-v] PROGRAM\n");
         return 2;
     }
     spawn(argv[optind]);

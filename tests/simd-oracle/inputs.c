@@ -17,13 +17,20 @@ static uint64_t integer(uint64_t r, unsigned bits)
     uint64_t small = r >> 8 & 7, edge = 1ull << (r >> 16) % bits;
 
     switch (r & 15) {
-    case 8: return r >> 60 << (bits - 4) | (r >> 8 & 1); /* only high bits */
-    case 0: return small;
-    case 1: return 0 - small;
-    case 2: return edge + small - 4;
-    case 3: return 0 - edge + small - 4;
-    case 4: return (1ull << (bits - 1)) - (r >> 8 & 1);
-    default: return r >> 7 ^ r << 43;
+    case 8:
+        return r >> 60 << (bits - 4) | (r >> 8 & 1); /* only high bits */
+    case 0:
+        return small;
+    case 1:
+        return 0 - small;
+    case 2:
+        return edge + small - 4;
+    case 3:
+        return 0 - edge + small - 4;
+    case 4:
+        return (1ull << (bits - 1)) - (r >> 8 & 1);
+    default:
+        return r >> 7 ^ r << 43;
     }
 }
 
@@ -37,24 +44,37 @@ static uint64_t number(uint64_t r, unsigned bits)
     if (r & 1 << 5)
         f &= ~0ull << (r >> 20) % fraction; /* few bits: results that are exact or ties */
     switch (r & 15) {
-    case 0: return sign;                                                     /* zero */
-    case 1: return sign | all << fraction;                                   /* infinity */
-    case 2: return sign | all << fraction | 1ull << (fraction - 1) | f;      /* quiet NaN */
-    case 3: return sign | all << fraction | (f & ~(1ull << (fraction - 1))) | 1; /* signalling NaN */
-    case 4: return sign | f;                                                 /* denormal */
-    case 5: return sign | bias << fraction;                                  /* one */
-    case 6: return sign | (all - 1) << fraction | f;                         /* huge */
-    case 7: return sign | (1 + (r >> 60 & 1)) << fraction | f;               /* tiny */
-    case 8: return sign | (bias + (r >> 60) - 4) << fraction | f;            /* near one */
-    case 9: return sign | (bias + (r >> 40) % (2 * fraction)) << fraction | f; /* about integers */
-    case 10: return sign | (bias + (r >> 60) + (bits == 16 ? 0 : 24)) << fraction | f;
-    case 11: return sign | (bias - (r >> 40) % (bits == 16 ? 15 : 30)) << fraction | f;
-    default: return sign | e << fraction | f;
+    case 0:
+        return sign; /* zero */
+    case 1:
+        return sign | all << fraction; /* infinity */
+    case 2:
+        return sign | all << fraction | 1ull << (fraction - 1) | f; /* quiet NaN */
+    case 3:
+        return sign | all << fraction | (f & ~(1ull << (fraction - 1))) | 1; /* signalling NaN */
+    case 4:
+        return sign | f; /* denormal */
+    case 5:
+        return sign | bias << fraction; /* one */
+    case 6:
+        return sign | (all - 1) << fraction | f; /* huge */
+    case 7:
+        return sign | (1 + (r >> 60 & 1)) << fraction | f; /* tiny */
+    case 8:
+        return sign | (bias + (r >> 60) - 4) << fraction | f; /* near one */
+    case 9:
+        return sign | (bias + (r >> 40) % (2 * fraction)) << fraction | f; /* about integers */
+    case 10:
+        return sign | (bias + (r >> 60) + (bits == 16 ? 0 : 24)) << fraction | f;
+    case 11:
+        return sign | (bias - (r >> 40) % (bits == 16 ? 15 : 30)) << fraction | f;
+    default:
+        return sign | e << fraction | f;
     }
 }
 
-/* What a register holds: the element's size (bits 0 and 1), and whether integers, floating-point numbers
- * (there are none of 8 bits: anything) or amounts of shifts (bits 2 and 3). */
+/* What a register holds: the element's size (bits 0 and 1), and whether integers, floating-point
+ * numbers (there are none of 8 bits: anything) or amounts of shifts (bits 2 and 3). */
 #define STYLE_RANDOM 4
 
 static void fill_register(uint64_t v[2], unsigned style, uint64_t *rng)
@@ -65,9 +85,15 @@ static void fill_register(uint64_t v[2], unsigned style, uint64_t *rng)
     for (unsigned i = 0; i < 128 / width; i++) {
         uint64_t r = inputs_next(rng), x;
         switch (style >> 2) {
-        case 0: x = integer(r, width); break;
-        case 1: x = style == STYLE_RANDOM ? r : number(r, width); break;
-        default: x = r % (2 * width + 6) - width - 3; break; /* an amount to shift by */
+        case 0:
+            x = integer(r, width);
+            break;
+        case 1:
+            x = style == STYLE_RANDOM ? r : number(r, width);
+            break;
+        default:
+            x = r % (2 * width + 6) - width - 3;
+            break; /* an amount to shift by */
         }
         memcpy(bytes + i * width / 8, &x, width / 8);
     }

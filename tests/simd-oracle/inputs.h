@@ -1,4 +1,5 @@
-/* Random states with operands that matter: edges of integers, special floating-point numbers, near misses. */
+/* Random states with operands that matter: edges of integers, special floating-point numbers, near
+ * misses. */
 #pragma once
 #include "wire.h"
 

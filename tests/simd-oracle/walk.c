@@ -40,7 +40,8 @@ static void *guest_memory(struct walk *w, uint64_t address, unsigned size)
     return w->memory + (address - WIRE_MEMORY);
 }
 
-static void access_memory(struct walk *w, const struct ir_inst *in, const union ir_value *values, union ir_value *out)
+static void access_memory(struct walk *w, const struct ir_inst *in, const union ir_value *values,
+                          union ir_value *out)
 {
     uint64_t address = values[in->a].u64[0] + in->imm;
     unsigned size = ir_type_size((enum ir_type)in->lane);
@@ -57,7 +58,8 @@ static void access_memory(struct walk *w, const struct ir_inst *in, const union 
         union ir_value v = {0};
         memcpy(&v, p, size);
         if (in->op == IR_LOADS)
-            v.u64[0] = bits_get((uint64_t)sign_extend(v.u64[0], 8 * size), 0, 8 * ir_type_size((enum ir_type)in->type));
+            v.u64[0] = bits_get((uint64_t)sign_extend(v.u64[0], 8 * size), 0,
+                                8 * ir_type_size((enum ir_type)in->type));
         *out = v;
     }
 }
@@ -74,7 +76,8 @@ void walk_run(struct walk *w, const struct ir_unit *u)
         switch (in->op) {
         case IR_NOP:
         case IR_INSN:
-        case IR_FENCE: break;
+        case IR_FENCE:
+            break;
         case IR_CONST: {
             unsigned size = ir_type_size((enum ir_type)in->type);
             union ir_value all = {.u64 = {in->imm, in->imm, in->imm, in->imm}};
@@ -82,24 +85,33 @@ void walk_run(struct walk *w, const struct ir_unit *u)
             memcpy(out, &all, size);
             break;
         }
-        case IR_COPY: *out = values[in->a]; break;
+        case IR_COPY:
+            *out = values[in->a];
+            break;
         case IR_GET:
             memset(out, 0, sizeof(*out));
             memcpy(out, slot(w, u, in->imm), ir_type_size((enum ir_type)in->type));
             break;
-        case IR_SET: memcpy(slot(w, u, in->imm), &values[in->a], ir_type_size((enum ir_type)in->type)); break;
+        case IR_SET:
+            memcpy(slot(w, u, in->imm), &values[in->a], ir_type_size((enum ir_type)in->type));
+            break;
         case IR_LOAD:
         case IR_LOADS:
             memset(out, 0, sizeof(*out));
             access_memory(w, in, values, out);
             break;
-        case IR_STORE: access_memory(w, in, values, NULL); break;
+        case IR_STORE:
+            access_memory(w, in, values, NULL);
+            break;
         case IR_FPFLAGS_GET:
             memset(out, 0, sizeof(*out));
             out->u32[0] = fp.flags;
             break;
-        case IR_FPFLAGS_SET: fp.flags = values[in->a].u32[0]; break;
-        case IR_JUMP: goto done;
+        case IR_FPFLAGS_SET:
+            fp.flags = values[in->a].u32[0];
+            break;
+        case IR_JUMP:
+            goto done;
         case IR_EXIT:
             w->undefined = in->attr == IR_EXIT_UNDEFINED;
             goto done;
@@ -108,8 +120,9 @@ void walk_run(struct walk *w, const struct ir_unit *u)
                 w->stopped = ir_op_info[in->op].name;
                 goto done;
             }
-            ir_eval((enum ir_op)in->op, (enum ir_type)in->type, (enum ir_type)in->lane, in->attr, ir_type_of(u, in->a),
-                    in->imm, &values[in->a], &values[in->b], &values[in->c], out, &fp);
+            ir_eval((enum ir_op)in->op, (enum ir_type)in->type, (enum ir_type)in->lane, in->attr,
+                    ir_type_of(u, in->a), in->imm, &values[in->a], &values[in->b], &values[in->c],
+                    out, &fp);
         }
     }
 done:

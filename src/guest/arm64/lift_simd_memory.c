@@ -1,6 +1,7 @@
 /* Loads and stores of SIMD&FP registers (Arm ARM C4.1.94).  `bytes` is the logarithm of the size.
  *
- * State is exact where an access may fault: registers and the base are written after the last access. */
+ * State is exact where an access may fault: registers and the base are written after the last
+ * access. */
 #include "arm64_isa.h"
 #include "guest/arm64/lift.h"
 #include "guest/arm64/simd.h"
@@ -21,8 +22,9 @@ static void store(struct arm64_lift *l, uint32_t bytes, struct arm64_address at,
     enum ir_type t = (enum ir_type)types[bytes];
 
     if (bytes == 0) {
-        ir_ref all = ir_get(l->u, IR_V128, ARM64_V0 + Rt);
-        arm64_store(l, IR_I8, at, ir_vec(l->u, IR_VEXT, IR_I32, IR_I8, 0, 0, all, IR_NONE, IR_NONE), 0);
+        ir_ref all = simd_all(l->u, Rt);
+        arm64_store(l, IR_I8, at, ir_vec(l->u, IR_VEXT, IR_I32, IR_I8, 0, 0, all, IR_NONE, IR_NONE),
+                    0);
     } else {
         arm64_store(l, t, at, ir_get(l->u, t, ARM64_V0 + Rt), 0);
     }
@@ -64,17 +66,21 @@ void arm64_lift_simd_load_reg(struct arm64_lift *l, const struct arm64_args_simd
 {
     ir_ref base = arm64_xsp(l, IR_I64, a->Rn);
 
-    simd_put(l->u, a->Rt, load(l, a->bytes, arm64_address_extended(l, base, a->Rm, a->option, a->S ? a->bytes : 0)));
+    simd_put(
+        l->u, a->Rt,
+        load(l, a->bytes, arm64_address_extended(l, base, a->Rm, a->option, a->S ? a->bytes : 0)));
 }
 
 void arm64_lift_simd_store_reg(struct arm64_lift *l, const struct arm64_args_simd_store_reg *a)
 {
     ir_ref base = arm64_xsp(l, IR_I64, a->Rn);
 
-    store(l, a->bytes, arm64_address_extended(l, base, a->Rm, a->option, a->S ? a->bytes : 0), a->Rt);
+    store(l, a->bytes, arm64_address_extended(l, base, a->Rm, a->option, a->S ? a->bytes : 0),
+          a->Rt);
 }
 
-void arm64_lift_simd_load_literal(struct arm64_lift *l, const struct arm64_args_simd_load_literal *a)
+void arm64_lift_simd_load_literal(struct arm64_lift *l,
+                                  const struct arm64_args_simd_load_literal *a)
 {
     uint64_t address = l->pc + (uint64_t)sign_extend(a->imm19, 19) * 4;
     struct arm64_address at = {.base = ir_const_pc(l->u, address)};

@@ -1,31 +1,32 @@
-/* Advanced SIMD shift by immediate and scalar shift by immediate (Arm ARM C4.1.96).  The tables compute
- * size and amount: right shifts by 1 to the width, left shifts by 0 to the width - 1.
+/* Advanced SIMD shift by immediate and scalar shift by immediate (Arm ARM C4.1.96).  The tables
+ * compute size and amount: right shifts by 1 to the width, left shifts by 0 to the width - 1.
  *
  * A rounding right shift by s is the shift plus bit s - 1, which cannot overflow. */
 #include "arm64_isa.h"
 #include "guest/arm64/lift.h"
 #include "guest/arm64/simd.h"
 
-static ir_ref shift_right(const struct simd *s, unsigned shift, bool is_signed, bool round, ir_ref v)
+static ir_ref shift_right(const struct simd *s, unsigned shift, bool is_signed, bool round,
+                          ir_ref v)
 {
-    ir_ref r = simd_op(s, IR_VSHRI, is_signed, shift, v, IR_NONE, IR_NONE);
+    ir_ref r = simd_un(s, IR_VSHRI, is_signed, shift, v);
     ir_ref half;
 
     if (!round)
         return r;
-    half = shift > 1 ? simd_op(s, IR_VSHRI, 0, shift - 1, v, IR_NONE, IR_NONE) : v;
-    half = simd_op(s, IR_VAND, 0, 0, half, simd_const(s, 1), IR_NONE);
-    return simd_op(s, IR_VADD, 0, 0, r, half, IR_NONE);
+    half = shift > 1 ? simd_un(s, IR_VSHRI, 0, shift - 1, v) : v;
+    half = simd_bin(s, IR_VAND, 0, 0, half, simd_const(s, 1));
+    return simd_bin(s, IR_VADD, 0, 0, r, half);
 }
 
-/* -- right ------------------------------------------------------------------------------------------ */
+/* -- right --------------------------------------------------------------------------- */
 
 static void shr(const struct simd *s, const struct arm64_args_simd_shr *a)
 {
     ir_ref v = shift_right(s, a->shift, !a->u, a->round, simd_get(s, a->Rn));
 
     if (a->acc)
-        v = simd_op(s, IR_VADD, 0, 0, simd_get(s, a->Rd), v, IR_NONE);
+        v = simd_bin(s, IR_VADD, 0, 0, simd_get(s, a->Rd), v);
     simd_set(s, a->Rd, v);
 }
 
@@ -39,8 +40,13 @@ void arm64_lift_simd_shr(struct arm64_lift *l, const struct arm64_args_simd_shr 
 void arm64_lift_simd_shr_scalar(struct arm64_lift *l, const struct arm64_args_simd_shr_scalar *a)
 {
     struct simd s = simd_int_scalar(l->u, a->size);
-    struct arm64_args_simd_shr v = {
-        .Rd = a->Rd, .Rn = a->Rn, .size = a->size, .shift = a->shift, .u = a->u, .acc = a->acc, .round = a->round};
+    struct arm64_args_simd_shr v = {.Rd = a->Rd,
+                                    .Rn = a->Rn,
+                                    .size = a->size,
+                                    .shift = a->shift,
+                                    .u = a->u,
+                                    .acc = a->acc,
+                                    .round = a->round};
 
     shr(&s, &v);
 }
@@ -50,7 +56,7 @@ static void shift_insert(const struct simd *s, uint32_t d, uint32_t n, bool left
 {
     uint64_t ones = bits_get(~0ull, 0, simd_bits(s->lane));
     uint64_t mask = left ? ones << shift : shift < simd_bits(s->lane) ? ones >> shift : 0;
-    ir_ref v = simd_op(s, left ? IR_VSHLI : IR_VSHRI, 0, shift, simd_get(s, n), IR_NONE, IR_NONE);
+    ir_ref v = simd_un(s, left ? IR_VSHLI : IR_VSHRI, 0, shift, simd_get(s, n));
 
     simd_set(s, d, simd_op(s, IR_VSEL, 0, 0, simd_const(s, mask), v, simd_get(s, d)));
 }
@@ -85,20 +91,20 @@ void arm64_lift_simd_shrn_scalar(struct arm64_lift *l, const struct arm64_args_s
                 shift_right(&wide, a->shift, !a->u, a->round, simd_get(&wide, a->Rn)));
 }
 
-/* -- left -------------------------------------------------------------------------------------------- */
+/* -- left ---------------------------------------------------------------------------- */
 
 void arm64_lift_simd_shl(struct arm64_lift *l, const struct arm64_args_simd_shl *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
 
-    simd_set(&s, a->Rd, simd_op(&s, IR_VSHLI, 0, a->shift, simd_get(&s, a->Rn), IR_NONE, IR_NONE));
+    simd_set(&s, a->Rd, simd_un(&s, IR_VSHLI, 0, a->shift, simd_get(&s, a->Rn)));
 }
 
 void arm64_lift_simd_shl_scalar(struct arm64_lift *l, const struct arm64_args_simd_shl_scalar *a)
 {
     struct simd s = simd_int_scalar(l->u, a->size);
 
-    simd_set(&s, a->Rd, simd_op(&s, IR_VSHLI, 0, a->shift, simd_get(&s, a->Rn), IR_NONE, IR_NONE));
+    simd_set(&s, a->Rd, simd_un(&s, IR_VSHLI, 0, a->shift, simd_get(&s, a->Rn)));
 }
 
 void arm64_lift_simd_sli(struct arm64_lift *l, const struct arm64_args_simd_sli *a)
@@ -118,25 +124,27 @@ void arm64_lift_simd_sli_scalar(struct arm64_lift *l, const struct arm64_args_si
 void arm64_lift_simd_shll_imm(struct arm64_lift *l, const struct arm64_args_simd_shll_imm *a)
 {
     struct simd wide = simd_ints(l->u, true, a->size + 1);
-    ir_ref v = ir_vec(l->u, IR_VWIDEN, IR_V128, simd_int(a->size), !a->u, a->Q, simd_get(&wide, a->Rn), IR_NONE, IR_NONE);
+    ir_ref v = ir_vec(l->u, IR_VWIDEN, IR_V128, simd_int(a->size), !a->u, a->Q,
+                      simd_get(&wide, a->Rn), IR_NONE, IR_NONE);
 
     if (a->shift)
-        v = simd_op(&wide, IR_VSHLI, 0, a->shift, v, IR_NONE, IR_NONE);
+        v = simd_un(&wide, IR_VSHLI, 0, a->shift, v);
     simd_set(&wide, a->Rd, v);
 }
 
-/* Shifted back, the result is the argument exactly if nothing saturated.  SQSHLU of a negative number
- * is 0, and saturates. */
-static void saturating_shift_left(const struct simd *s, uint32_t kind, uint32_t d, uint32_t n, unsigned shift)
+/* Shifted back, the result is the argument exactly if nothing saturated.  SQSHLU of a negative
+ * number is 0, and saturates. */
+static void saturating_shift_left(const struct simd *s, uint32_t kind, uint32_t d, uint32_t n,
+                                  unsigned shift)
 {
     ir_ref v = simd_get(s, n), amount = simd_const(s, shift), r;
     bool is_signed = kind == SIMD_SQSHL;
     ir_ref from = v;
 
     if (kind == SIMD_SQSHLU)
-        from = simd_op(s, IR_VMAX, 1, 0, v, simd_const(s, 0), IR_NONE);
-    r = simd_op(s, IR_VSHLV, is_signed | 4u, 0, from, amount, IR_NONE);
-    simd_qc(s, v, simd_op(s, IR_VSHRI, is_signed, shift, r, IR_NONE, IR_NONE));
+        from = simd_bin(s, IR_VMAX, 1, 0, v, simd_const(s, 0));
+    r = simd_bin(s, IR_VSHLV, is_signed | 4u, 0, from, amount);
+    simd_qc(s, v, simd_un(s, IR_VSHRI, is_signed, shift, r));
     simd_set(s, d, r);
 }
 
@@ -154,19 +162,24 @@ void arm64_lift_simd_qshl_scalar(struct arm64_lift *l, const struct arm64_args_s
     saturating_shift_left(&s, a->kind, a->Rd, a->Rn, a->shift);
 }
 
-/* -- fixed point -------------------------------------------------------------------------------------- */
+/* -- fixed point --------------------------------------------------------------------- */
 
-void arm64_lift_simd_convert_fixed(struct arm64_lift *l, const struct arm64_args_simd_convert_fixed *a)
+void arm64_lift_simd_convert_fixed(struct arm64_lift *l,
+                                   const struct arm64_args_simd_convert_fixed *a)
 {
     struct simd s = simd_floats(l->u, a->Q, a->size);
     enum ir_type lane = a->op == IR_FTOI ? simd_int(a->size) : s.lane;
 
-    simd_set(&s, a->Rd, ir_vec(l->u, (enum ir_op)a->op, s.t, lane, a->attr, a->shift, simd_get(&s, a->Rn), IR_NONE, IR_NONE));
+    simd_set(&s, a->Rd,
+             ir_vec(l->u, (enum ir_op)a->op, s.t, lane, a->attr, a->shift, simd_get(&s, a->Rn),
+                    IR_NONE, IR_NONE));
 }
 
-void arm64_lift_simd_convert_fixed_scalar(struct arm64_lift *l, const struct arm64_args_simd_convert_fixed_scalar *a)
+void arm64_lift_simd_convert_fixed_scalar(struct arm64_lift *l,
+                                          const struct arm64_args_simd_convert_fixed_scalar *a)
 {
     struct simd s = simd_float_scalar(l->u, a->size);
 
-    simd_set(&s, a->Rd, simd_convert_scalar(&s, (enum ir_op)a->op, a->attr, a->shift, simd_get(&s, a->Rn)));
+    simd_set(&s, a->Rd,
+             simd_convert_scalar(&s, (enum ir_op)a->op, a->attr, a->shift, simd_get(&s, a->Rn)));
 }

@@ -1,11 +1,11 @@
 /* Loads and stores of structures: LD1 to LD4, ST1 to ST4, LD1R to LD4R (Arm ARM C4.1.94).
  *
- * Memory is accessed in whole vectors, in ascending order, and elements are sorted to or from registers by
- * permutations: two and four elements by UZP or ZIP, three by moving lanes (words and larger) or by table
- * look-ups (bytes and halves).  Registers are written after the last access.
+ * Memory is accessed in whole vectors, in ascending order, and elements are sorted to or from
+ * registers by permutations: two and four elements by UZP or ZIP, three by moving lanes (words and
+ * larger) or by table look-ups (bytes and halves).  Registers are written after the last access.
  *
- * Known limitation: a store of structures that faults may have written the vectors before, which the
- * manual allows. */
+ * Known limitation: a store of structures that faults may have written the vectors before, which
+ * the manual allows. */
 #include "arm64_isa.h"
 #include "guest/arm64/lift.h"
 #include "guest/arm64/simd.h"
@@ -14,13 +14,16 @@
 
 static ir_ref permute(const struct simd *s, enum ir_op op, unsigned part, ir_ref a, ir_ref b)
 {
-    return simd_op(s, op, 0, part, a, b, IR_NONE);
+    return simd_bin(s, op, 0, part, a, b);
 }
 
-/* -- three elements ------------------------------------------------------------------------------------- */
+/* -- three elements ------------------------------------------------------------------ */
 
 /* Where element e of register k lies among the elements in memory, counted from the first. */
-static unsigned memory_position(unsigned k, unsigned e) { return 3 * e + k; }
+static unsigned memory_position(unsigned k, unsigned e)
+{
+    return 3 * e + k;
+}
 
 /* A vector whose lane i is lane `from[i] % lanes` of v[from[i] / lanes]. */
 static ir_ref gather_lanes(const struct simd *s, const ir_ref *v, const unsigned *from)
@@ -30,12 +33,13 @@ static ir_ref gather_lanes(const struct simd *s, const ir_ref *v, const unsigned
 
     for (unsigned i = 0; i < lanes; i++)
         if (from[i] != start * lanes + i)
-            r = simd_op(s, IR_VINSL, 0, i | (from[i] % lanes) << 8, r, v[from[i] / lanes], IR_NONE);
+            r = simd_bin(s, IR_VINSL, 0, i | (from[i] % lanes) << 8, r, v[from[i] / lanes]);
     return r;
 }
 
 /* A value of type t whose byte i is byte from[i] of the V128s v[0], v[1], v[2] in a row. */
-static ir_ref gather_bytes(struct ir_unit *u, enum ir_type t, const ir_ref *v, unsigned tables, const uint8_t *from)
+static ir_ref gather_bytes(struct ir_unit *u, enum ir_type t, const ir_ref *v, unsigned tables,
+                           const uint8_t *from)
 {
     uint64_t index[2] = {0};
     ir_ref r = ir_const(u, t, 0), where;
@@ -44,14 +48,18 @@ static ir_ref gather_bytes(struct ir_unit *u, enum ir_type t, const ir_ref *v, u
         index[i / 8] |= (uint64_t)from[i] << 8 * (i % 8);
     where = ir_const(u, IR_V64, index[0]);
     if (t == IR_V128)
-        where = ir_vec(u, IR_VCONCAT, IR_V128, IR_I64, 0, 0, where, ir_const(u, IR_V64, index[1]), IR_NONE);
+        where = ir_vec(u, IR_VCONCAT, IR_V128, IR_I64, 0, 0, where, ir_const(u, IR_V64, index[1]),
+                       IR_NONE);
     for (unsigned i = 0; i < tables; i++)
         r = ir_vec(u, IR_VTBL, t, IR_I8, 0, i, v[i], where, r);
     return r;
 }
 
 /* In pieces of memory (24 bytes are a V128 and a V64) or registers. */
-static unsigned pieces_of_three(const struct simd *s, bool by_bytes) { return by_bytes && s->t == IR_V64 ? 2 : 3; }
+static unsigned pieces_of_three(const struct simd *s, bool by_bytes)
+{
+    return by_bytes && s->t == IR_V64 ? 2 : 3;
+}
 
 static void sort_three(const struct simd *s, const ir_ref *memory, ir_ref *regs)
 {
@@ -98,7 +106,7 @@ static void unsort_three(const struct simd *s, const ir_ref *regs, ir_ref *memor
     }
 }
 
-/* -- two and four elements -------------------------------------------------------------------------------- */
+/* -- two and four elements ----------------------------------------------------------- */
 
 static void sort(const struct simd *s, unsigned elements, const ir_ref *m, ir_ref *r)
 {
@@ -108,7 +116,8 @@ static void sort(const struct simd *s, unsigned elements, const ir_ref *m, ir_re
     } else if (elements == 3) {
         sort_three(s, m, r);
     } else {
-        ir_ref even0 = permute(s, IR_VUZP, 0, m[0], m[1]), even1 = permute(s, IR_VUZP, 0, m[2], m[3]);
+        ir_ref even0 = permute(s, IR_VUZP, 0, m[0], m[1]),
+               even1 = permute(s, IR_VUZP, 0, m[2], m[3]);
         ir_ref odd0 = permute(s, IR_VUZP, 1, m[0], m[1]), odd1 = permute(s, IR_VUZP, 1, m[2], m[3]);
         r[0] = permute(s, IR_VUZP, 0, even0, even1);
         r[1] = permute(s, IR_VUZP, 0, odd0, odd1);
@@ -126,17 +135,19 @@ static void unsort(const struct simd *s, unsigned elements, const ir_ref *r, ir_
         unsort_three(s, r, m);
     } else {
         for (unsigned half = 0; half < 2; half++) {
-            ir_ref even = permute(s, IR_VZIP, half, r[0], r[2]), odd = permute(s, IR_VZIP, half, r[1], r[3]);
+            ir_ref even = permute(s, IR_VZIP, half, r[0], r[2]),
+                   odd = permute(s, IR_VZIP, half, r[1], r[3]);
             m[2 * half] = permute(s, IR_VZIP, 0, even, odd);
             m[2 * half + 1] = permute(s, IR_VZIP, 1, even, odd);
         }
     }
 }
 
-/* -- multiple structures ------------------------------------------------------------------------------------ */
+/* -- multiple structures ------------------------------------------------------------- */
 
 /* Rn := base + Rm, or + the bytes accessed. */
-static void post_index(struct arm64_lift *l, bool post, uint32_t Rn, uint32_t Rm, ir_ref base, unsigned bytes)
+static void post_index(struct arm64_lift *l, bool post, uint32_t Rn, uint32_t Rm, ir_ref base,
+                       unsigned bytes)
 {
     ir_ref step;
 
@@ -146,13 +157,15 @@ static void post_index(struct arm64_lift *l, bool post, uint32_t Rn, uint32_t Rm
     arm64_set_xsp(l, Rn, ir_bin(l->u, IR_ADD, base, step));
 }
 
-/* 24 bytes that will be sorted by bytes are a V128 and a V64; all else is in vectors of the registers' size. */
+/* 24 bytes that will be sorted by bytes are a V128 and a V64; all else is in vectors of the
+ * registers' size. */
 static bool in_two_pieces(const struct simd *s, unsigned elements)
 {
     return elements == 3 && ir_type_size(s->lane) < 4 && s->t == IR_V64;
 }
 
-void arm64_lift_simd_load_structs(struct arm64_lift *l, const struct arm64_args_simd_load_structs *a)
+void arm64_lift_simd_load_structs(struct arm64_lift *l,
+                                  const struct arm64_args_simd_load_structs *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
     ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS], regs[MAX_REGS];
@@ -174,7 +187,8 @@ void arm64_lift_simd_load_structs(struct arm64_lift *l, const struct arm64_args_
     post_index(l, a->post, a->Rn, a->Rm, base, a->count * bytes);
 }
 
-void arm64_lift_simd_store_structs(struct arm64_lift *l, const struct arm64_args_simd_store_structs *a)
+void arm64_lift_simd_store_structs(struct arm64_lift *l,
+                                   const struct arm64_args_simd_store_structs *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
     ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS], regs[MAX_REGS];
@@ -195,7 +209,7 @@ void arm64_lift_simd_store_structs(struct arm64_lift *l, const struct arm64_args
     post_index(l, a->post, a->Rn, a->Rm, base, a->count * bytes);
 }
 
-/* -- one structure --------------------------------------------------------------------------------------------- */
+/* -- one structure ------------------------------------------------------------------- */
 
 struct one {
     uint32_t elements, Rt, Rn, Rm, post, size, index;
@@ -208,10 +222,11 @@ static void load_lane(struct arm64_lift *l, struct one a)
     struct arm64_address at = arm64_address(l, base, 0);
 
     for (unsigned i = 0; i < a.elements; i++)
-        v[i] = arm64_load(l, IR_LOAD, arm64_int_type(a.size == 3), s.lane, arm64_address_plus(at, i << a.size), 0);
+        v[i] = arm64_load(l, IR_LOAD, arm64_int_type(a.size == 3), s.lane,
+                          arm64_address_plus(at, i << a.size), 0);
     for (unsigned i = 0; i < a.elements; i++) {
         uint32_t t = (a.Rt + i) % 32;
-        simd_set(&s, t, simd_op(&s, IR_VINS, 0, a.index, simd_get(&s, t), v[i], IR_NONE));
+        simd_set(&s, t, simd_bin(&s, IR_VINS, 0, a.index, simd_get(&s, t), v[i]));
     }
     post_index(l, a.post, a.Rn, a.Rm, base, a.elements << a.size);
 }
@@ -223,17 +238,17 @@ static void store_lane(struct arm64_lift *l, struct one a)
     struct arm64_address at = arm64_address(l, base, 0);
 
     for (unsigned i = 0; i < a.elements; i++) {
-        ir_ref v = ir_vec(l->u, IR_VEXT, arm64_int_type(a.size == 3), s.lane, 0, a.index, simd_get(&s, (a.Rt + i) % 32),
-                          IR_NONE, IR_NONE);
+        ir_ref v = ir_vec(l->u, IR_VEXT, arm64_int_type(a.size == 3), s.lane, 0, a.index,
+                          simd_get(&s, (a.Rt + i) % 32), IR_NONE, IR_NONE);
         arm64_store(l, s.lane, arm64_address_plus(at, i << a.size), v, 0);
     }
     post_index(l, a.post, a.Rn, a.Rm, base, a.elements << a.size);
 }
 
-#define LANE(name, fn, log)                                                                                      \
-    void arm64_lift_simd_##name(struct arm64_lift *l, const struct arm64_args_simd_##name *a)                     \
-    {                                                                                                            \
-        fn(l, (struct one){a->elements, a->Rt, a->Rn, a->Rm, a->post, log, a->index});                            \
+#define LANE(name, fn, log)                                                                        \
+    void arm64_lift_simd_##name(struct arm64_lift *l, const struct arm64_args_simd_##name *a)      \
+    {                                                                                              \
+        fn(l, (struct one){a->elements, a->Rt, a->Rn, a->Rm, a->post, log, a->index});             \
     }
 LANE(load_lane_b, load_lane, 0)
 LANE(load_lane_h, load_lane, 1)
@@ -251,8 +266,9 @@ void arm64_lift_simd_load_repeat(struct arm64_lift *l, const struct arm64_args_s
     struct arm64_address at = arm64_address(l, base, 0);
 
     for (unsigned i = 0; i < a->elements; i++)
-        v[i] = arm64_load(l, IR_LOAD, arm64_int_type(a->size == 3), s.lane, arm64_address_plus(at, i << a->size), 0);
+        v[i] = arm64_load(l, IR_LOAD, arm64_int_type(a->size == 3), s.lane,
+                          arm64_address_plus(at, i << a->size), 0);
     for (unsigned i = 0; i < a->elements; i++)
-        simd_set(&s, (a->Rt + i) % 32, simd_op(&s, IR_VDUP, 0, 0, v[i], IR_NONE, IR_NONE));
+        simd_set(&s, (a->Rt + i) % 32, simd_un(&s, IR_VDUP, 0, 0, v[i]));
     post_index(l, a->post, a->Rn, a->Rm, base, a->elements << a->size);
 }

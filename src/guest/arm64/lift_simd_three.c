@@ -1,14 +1,14 @@
-/* Operations of three operands that the encoding groups "three same", "three same (extra)", "by element"
- * and their scalar forms share, and the small helpers of simd.h.
+/* Operations of three operands that the encoding groups "three same", "three same (extra)", "by
+ * element" and their scalar forms share, and the small helpers of simd.h.
  *
- * Saturation: FPSR.QC is the slot ARM64_QC, into which every saturating operation ors a value that is
- * zero exactly when nothing saturated; usually saturated ^ wrapped result.  A scalar operation computes
- * on a whole V64 but keeps, and looks at, element 0 only.
+ * Saturation: FPSR.QC is the slot ARM64_QC, into which every saturating operation ors a value that
+ * is zero exactly when nothing saturated; usually saturated ^ wrapped result.  A scalar operation
+ * computes on a whole V64 but keeps, and looks at, element 0 only.
  *
  * Manual: C7.2 (alphabetical), pseudocode of the shared functions in J1.1.3. */
 #include "guest/arm64/simd.h"
 
-/* -- registers ------------------------------------------------------------------------------------ */
+/* -- registers ----------------------------------------------------------------------- */
 
 void simd_put(struct ir_unit *u, unsigned d, ir_ref v)
 {
@@ -46,13 +46,14 @@ ir_ref simd_half(struct ir_unit *u, unsigned n, bool high)
 {
     if (!high)
         return ir_get(u, IR_V64, ARM64_V0 + n);
-    return ir_vec(u, IR_VHIGH, IR_V64, IR_I64, 0, 0, ir_get(u, IR_V128, ARM64_V0 + n), IR_NONE, IR_NONE);
+    return ir_vec(u, IR_VHIGH, IR_V64, IR_I64, 0, 0, simd_all(u, n), IR_NONE, IR_NONE);
 }
 
 void simd_put_half(struct ir_unit *u, unsigned d, bool high, ir_ref v)
 {
     if (high)
-        v = ir_vec(u, IR_VCONCAT, IR_V128, IR_I64, 0, 0, ir_get(u, IR_V64, ARM64_V0 + d), v, IR_NONE);
+        v = ir_vec(u, IR_VCONCAT, IR_V128, IR_I64, 0, 0, ir_get(u, IR_V64, ARM64_V0 + d), v,
+                   IR_NONE);
     simd_put(u, d, v);
 }
 
@@ -76,99 +77,74 @@ ir_ref simd_const(const struct simd *s, uint64_t v)
 void simd_qc(const struct simd *s, ir_ref a, ir_ref b)
 {
     struct ir_unit *u = s->u;
-    ir_ref diff = simd_op(s, IR_VXOR, 0, 0, a, b, IR_NONE);
+    ir_ref diff = simd_bin(s, IR_VXOR, 0, 0, a, b);
     ir_ref old = ir_get(u, IR_V128, ARM64_QC);
 
     diff = s->scalar ? simd_lane0(u, s->lane, diff) : ir_conv(u, IR_ZEXT, IR_V128, diff);
     ir_set(u, ARM64_QC, ir_vec(u, IR_VOR, IR_V128, IR_I64, 0, 0, old, diff, IR_NONE));
 }
 
-/* -- operations that are one of the IR's ------------------------------------------------------------ */
+/* -- operations that are one of the IR's --------------------------------------------- */
 
 struct direct {
     uint8_t op, attr, imm;
 };
 static const struct direct direct[SIMD_KIND_COUNT] = {
-    [SIMD_ADD] = {IR_VADD, 0, 0},
-    [SIMD_SUB] = {IR_VSUB, 0, 0},
-    [SIMD_MUL] = {IR_VMUL, 0, 0},
-    [SIMD_PMUL] = {IR_VPMUL, 0, 0},
-    [SIMD_SHADD] = {IR_VAVG, 1, 0},
-    [SIMD_UHADD] = {IR_VAVG, 0, 0},
-    [SIMD_SRHADD] = {IR_VAVG, 1, 1},
-    [SIMD_URHADD] = {IR_VAVG, 0, 1},
-    [SIMD_CMEQ] = {IR_VCMP, IR_CC_E, 0},
-    [SIMD_CMGT] = {IR_VCMP, IR_CC_G, 0},
-    [SIMD_CMGE] = {IR_VCMP, IR_CC_GE, 0},
-    [SIMD_CMHI] = {IR_VCMP, IR_CC_A, 0},
-    [SIMD_CMHS] = {IR_VCMP, IR_CC_AE, 0},
-    [SIMD_SSHL] = {IR_VSHLV, 1, 0},
-    [SIMD_USHL] = {IR_VSHLV, 0, 0},
-    [SIMD_SRSHL] = {IR_VSHLV, 3, 0},
-    [SIMD_URSHL] = {IR_VSHLV, 2, 0},
-    [SIMD_SMAX] = {IR_VMAX, 1, 0},
-    [SIMD_UMAX] = {IR_VMAX, 0, 0},
-    [SIMD_SMIN] = {IR_VMIN, 1, 0},
-    [SIMD_UMIN] = {IR_VMIN, 0, 0},
-    [SIMD_SABD] = {IR_VABD, 1, 0},
-    [SIMD_UABD] = {IR_VABD, 0, 0},
-    [SIMD_SMAXP] = {IR_VPMAX, 1, 0},
-    [SIMD_UMAXP] = {IR_VPMAX, 0, 0},
-    [SIMD_SMINP] = {IR_VPMIN, 1, 0},
-    [SIMD_UMINP] = {IR_VPMIN, 0, 0},
-    [SIMD_ADDP] = {IR_VPADD, 0, 0},
-    [SIMD_AND] = {IR_VAND, 0, 0},
-    [SIMD_BIC] = {IR_VANDN, 0, 0},
-    [SIMD_ORR] = {IR_VOR, 0, 0},
-    [SIMD_EOR] = {IR_VXOR, 0, 0},
-    [SIMD_FADD] = {IR_FADD, 0, 0},
-    [SIMD_FSUB] = {IR_FSUB, 0, 0},
-    [SIMD_FMUL] = {IR_FMUL, 0, 0},
-    [SIMD_FMULX] = {IR_FMULX, 0, 0},
-    [SIMD_FDIV] = {IR_FDIV, 0, 0},
-    [SIMD_FABD] = {IR_FABD, 0, 0},
-    [SIMD_FMAX] = {IR_FMAX, 0, 0},
-    [SIMD_FMIN] = {IR_FMIN, 0, 0},
-    [SIMD_FMAXNM] = {IR_FMAXNM, 0, 0},
-    [SIMD_FMINNM] = {IR_FMINNM, 0, 0},
-    [SIMD_FCMEQ] = {IR_FCMP, IR_CC_E, 0},
-    [SIMD_FCMGE] = {IR_FCMP, IR_CC_AE, 0},
-    [SIMD_FCMGT] = {IR_FCMP, IR_CC_A, 0},
-    [SIMD_FRECPS] = {IR_FRECPS, 0, 0},
-    [SIMD_FRSQRTS] = {IR_FRSQRTS, 0, 0},
-    [SIMD_FADDP] = {IR_FPADD, 0, 0},
-    [SIMD_FMAXP] = {IR_FPMAX, 0, 0},
-    [SIMD_FMINP] = {IR_FPMAX, 1, 0},
-    [SIMD_FMAXNMP] = {IR_FPMAX, 2, 0},
-    [SIMD_FMINNMP] = {IR_FPMAX, 3, 0},
+    [SIMD_ADD] = {IR_VADD, 0, 0},         [SIMD_SUB] = {IR_VSUB, 0, 0},
+    [SIMD_MUL] = {IR_VMUL, 0, 0},         [SIMD_PMUL] = {IR_VPMUL, 0, 0},
+    [SIMD_SHADD] = {IR_VAVG, 1, 0},       [SIMD_UHADD] = {IR_VAVG, 0, 0},
+    [SIMD_SRHADD] = {IR_VAVG, 1, 1},      [SIMD_URHADD] = {IR_VAVG, 0, 1},
+    [SIMD_CMEQ] = {IR_VCMP, IR_CC_E, 0},  [SIMD_CMGT] = {IR_VCMP, IR_CC_G, 0},
+    [SIMD_CMGE] = {IR_VCMP, IR_CC_GE, 0}, [SIMD_CMHI] = {IR_VCMP, IR_CC_A, 0},
+    [SIMD_CMHS] = {IR_VCMP, IR_CC_AE, 0}, [SIMD_SSHL] = {IR_VSHLV, 1, 0},
+    [SIMD_USHL] = {IR_VSHLV, 0, 0},       [SIMD_SRSHL] = {IR_VSHLV, 3, 0},
+    [SIMD_URSHL] = {IR_VSHLV, 2, 0},      [SIMD_SMAX] = {IR_VMAX, 1, 0},
+    [SIMD_UMAX] = {IR_VMAX, 0, 0},        [SIMD_SMIN] = {IR_VMIN, 1, 0},
+    [SIMD_UMIN] = {IR_VMIN, 0, 0},        [SIMD_SABD] = {IR_VABD, 1, 0},
+    [SIMD_UABD] = {IR_VABD, 0, 0},        [SIMD_SMAXP] = {IR_VPMAX, 1, 0},
+    [SIMD_UMAXP] = {IR_VPMAX, 0, 0},      [SIMD_SMINP] = {IR_VPMIN, 1, 0},
+    [SIMD_UMINP] = {IR_VPMIN, 0, 0},      [SIMD_ADDP] = {IR_VPADD, 0, 0},
+    [SIMD_AND] = {IR_VAND, 0, 0},         [SIMD_BIC] = {IR_VANDN, 0, 0},
+    [SIMD_ORR] = {IR_VOR, 0, 0},          [SIMD_EOR] = {IR_VXOR, 0, 0},
+    [SIMD_FADD] = {IR_FADD, 0, 0},        [SIMD_FSUB] = {IR_FSUB, 0, 0},
+    [SIMD_FMUL] = {IR_FMUL, 0, 0},        [SIMD_FMULX] = {IR_FMULX, 0, 0},
+    [SIMD_FDIV] = {IR_FDIV, 0, 0},        [SIMD_FABD] = {IR_FABD, 0, 0},
+    [SIMD_FMAX] = {IR_FMAX, 0, 0},        [SIMD_FMIN] = {IR_FMIN, 0, 0},
+    [SIMD_FMAXNM] = {IR_FMAXNM, 0, 0},    [SIMD_FMINNM] = {IR_FMINNM, 0, 0},
+    [SIMD_FCMEQ] = {IR_FCMP, IR_CC_E, 0}, [SIMD_FCMGE] = {IR_FCMP, IR_CC_AE, 0},
+    [SIMD_FCMGT] = {IR_FCMP, IR_CC_A, 0}, [SIMD_FRECPS] = {IR_FRECPS, 0, 0},
+    [SIMD_FRSQRTS] = {IR_FRSQRTS, 0, 0},  [SIMD_FADDP] = {IR_FPADD, 0, 0},
+    [SIMD_FMAXP] = {IR_FPMAX, 0, 0},      [SIMD_FMINP] = {IR_FPMAX, 1, 0},
+    [SIMD_FMAXNMP] = {IR_FPMAX, 2, 0},    [SIMD_FMINNMP] = {IR_FPMAX, 3, 0},
 };
 
-/* -- saturating arithmetic --------------------------------------------------------------------------- */
+/* -- saturating arithmetic ----------------------------------------------------------- */
 
-static ir_ref saturating_add(const struct simd *s, enum ir_op sat, enum ir_op wrap, unsigned is_signed, ir_ref n,
-                             ir_ref m)
+static ir_ref saturating_add(const struct simd *s, enum ir_op sat, enum ir_op wrap,
+                             unsigned is_signed, ir_ref n, ir_ref m)
 {
-    ir_ref v = simd_op(s, sat, is_signed, 0, n, m, IR_NONE);
+    ir_ref v = simd_bin(s, sat, is_signed, 0, n, m);
 
-    simd_qc(s, v, simd_op(s, wrap, 0, 0, n, m, IR_NONE));
+    simd_qc(s, v, simd_bin(s, wrap, 0, 0, n, m));
     return v;
 }
 
 /* Shifts by register.  A wrapped left shift is even and the largest values are odd, so they differ
- * whenever the latter was delivered; the most negative one may come out of a wrapped shift too, so the
- * signed shift looks at n ^ sign(n) as well, which overflows to the largest value when n overflows
- * (shifts by the width and more, where -1 becomes 0, are seen by the first comparison). */
+ * whenever the latter was delivered; the most negative one may come out of a wrapped shift too, so
+ * the signed shift looks at n ^ sign(n) as well, which overflows to the largest value when n
+ * overflows (shifts by the width and more, where -1 becomes 0, are seen by the first comparison).
+ */
 static ir_ref saturating_shift(const struct simd *s, unsigned attr, ir_ref n, ir_ref m)
 {
-    ir_ref v = simd_op(s, IR_VSHLV, attr | 4, 0, n, m, IR_NONE);
+    ir_ref v = simd_bin(s, IR_VSHLV, attr | 4, 0, n, m);
 
-    simd_qc(s, v, simd_op(s, IR_VSHLV, attr, 0, n, m, IR_NONE));
+    simd_qc(s, v, simd_bin(s, IR_VSHLV, attr, 0, n, m));
     if (attr & 1) {
-        ir_ref sign = simd_op(s, IR_VSHRI, 1, simd_bits(s->lane) - 1, n, IR_NONE, IR_NONE);
-        ir_ref positive = simd_op(s, IR_VXOR, 0, 0, n, sign, IR_NONE);
+        ir_ref sign = simd_un(s, IR_VSHRI, 1, simd_bits(s->lane) - 1, n);
+        ir_ref positive = simd_bin(s, IR_VXOR, 0, 0, n, sign);
 
-        simd_qc(s, simd_op(s, IR_VSHLV, attr | 4, 0, positive, m, IR_NONE),
-                simd_op(s, IR_VSHLV, attr, 0, positive, m, IR_NONE));
+        simd_qc(s, simd_bin(s, IR_VSHLV, attr | 4, 0, positive, m),
+                simd_bin(s, IR_VSHLV, attr, 0, positive, m));
     }
     return v;
 }
@@ -177,65 +153,69 @@ static ir_ref saturating_shift(const struct simd *s, unsigned attr, ir_ref n, ir
 static ir_ref doubling_multiply(const struct simd *s, bool round, ir_ref n, ir_ref m)
 {
     ir_ref min = simd_const(s, 1ull << (simd_bits(s->lane) - 1));
-    ir_ref both = simd_op(s, IR_VAND, 0, 0, simd_op(s, IR_VCMP, IR_CC_E, 0, n, min, IR_NONE),
-                          simd_op(s, IR_VCMP, IR_CC_E, 0, m, min, IR_NONE), IR_NONE);
+    ir_ref both = simd_bin(s, IR_VAND, 0, 0, simd_bin(s, IR_VCMP, IR_CC_E, 0, n, min),
+                           simd_bin(s, IR_VCMP, IR_CC_E, 0, m, min));
 
     simd_qc(s, both, simd_const(s, 0));
-    return simd_op(s, IR_VQDMULH, 0, round, n, m, IR_NONE);
+    return simd_bin(s, IR_VQDMULH, 0, round, n, m);
 }
 
-/* SQRDMLAH, SQRDMLSH: sat((d << k) +- 2nm + (1 << (k - 1))) >> k) with one saturation.  It is d - x with
- * x = -round(2nm), or d + x with x = round(-2nm); where n is MIN both x are exactly m (VQDMULH or VNEG
- * would saturate or wrap), elsewhere VQDMULH does not saturate. */
-static ir_ref doubling_multiply_add(const struct simd *s, bool subtract, ir_ref d, ir_ref n, ir_ref m)
+/* SQRDMLAH, SQRDMLSH: sat((d << k) +- 2nm + (1 << (k - 1))) >> k) with one saturation.  It is d - x
+ * with x = -round(2nm), or d + x with x = round(-2nm); where n is MIN both x are exactly m (VQDMULH
+ * or VNEG would saturate or wrap), elsewhere VQDMULH does not saturate. */
+static ir_ref doubling_multiply_add(const struct simd *s, bool subtract, ir_ref d, ir_ref n,
+                                    ir_ref m)
 {
     ir_ref min = simd_const(s, 1ull << (simd_bits(s->lane) - 1));
-    ir_ref is_min = simd_op(s, IR_VCMP, IR_CC_E, 0, n, min, IR_NONE);
+    ir_ref is_min = simd_bin(s, IR_VCMP, IR_CC_E, 0, n, min);
     ir_ref x;
 
     if (subtract)
-        n = simd_op(s, IR_VNEG, 0, 0, n, IR_NONE, IR_NONE);
-    x = simd_op(s, IR_VQDMULH, 0, 1, n, m, IR_NONE);
+        n = simd_un(s, IR_VNEG, 0, 0, n);
+    x = simd_bin(s, IR_VQDMULH, 0, 1, n, m);
     if (!subtract)
-        x = simd_op(s, IR_VNEG, 0, 0, x, IR_NONE, IR_NONE);
+        x = simd_un(s, IR_VNEG, 0, 0, x);
     x = simd_op(s, IR_VSEL, 0, 0, is_min, m, x);
-    return subtract ? saturating_add(s, IR_VADDS, IR_VADD, 1, d, x) : saturating_add(s, IR_VSUBS, IR_VSUB, 1, d, x);
+    return subtract ? saturating_add(s, IR_VADDS, IR_VADD, 1, d, x)
+                    : saturating_add(s, IR_VSUBS, IR_VSUB, 1, d, x);
 }
 
 /* n - m halved is (n + ~m + 1) >> 1 (signed); unsigned the same is too large by half the range. */
 static ir_ref halving_sub(const struct simd *s, unsigned is_signed, ir_ref n, ir_ref m)
 {
-    ir_ref v = simd_op(s, IR_VAVG, is_signed, 1, n, simd_op(s, IR_VNOT, 0, 0, m, IR_NONE, IR_NONE), IR_NONE);
+    ir_ref v = simd_bin(s, IR_VAVG, is_signed, 1, n, simd_un(s, IR_VNOT, 0, 0, m));
 
     if (!is_signed)
-        v = simd_op(s, IR_VXOR, 0, 0, v, simd_const(s, 1ull << (simd_bits(s->lane) - 1)), IR_NONE);
+        v = simd_bin(s, IR_VXOR, 0, 0, v, simd_const(s, 1ull << (simd_bits(s->lane) - 1)));
     return v;
 }
 
-/* -- all of them ---------------------------------------------------------------------------------------- */
+/* -- all of them --------------------------------------------------------------------- */
 
 static ir_ref un(const struct simd *s, enum ir_op op, ir_ref a)
 {
-    return simd_op(s, op, 0, 0, a, IR_NONE, IR_NONE);
+    return simd_un(s, op, 0, 0, a);
 }
 
 static ir_ref bin(const struct simd *s, enum ir_op op, unsigned attr, ir_ref a, ir_ref b)
 {
-    return simd_op(s, op, attr, 0, a, b, IR_NONE);
+    return simd_bin(s, op, attr, 0, a, b);
 }
 
 /* DOT and MMLA products: lane is that of the multiplied elements. */
-static ir_ref dot(const struct simd *s, enum ir_op op, enum ir_type lane, unsigned attr, ir_ref d, ir_ref n, ir_ref m)
+static ir_ref dot(const struct simd *s, enum ir_op op, enum ir_type lane, unsigned attr, ir_ref d,
+                  ir_ref n, ir_ref m)
 {
     return ir_vec(s->u, op, s->t, lane, attr, 0, d, n, m);
 }
 
+/* clang-format off */
 ir_ref simd_three(const struct simd *s, enum simd_kind kind, ir_ref d, ir_ref n, ir_ref m)
 {
     const struct direct *e = &direct[kind];
 
     if (e->op != IR_NOP)
-        return simd_op(s, e->op, e->attr, e->imm, n, m, IR_NONE);
+        return simd_bin(s, e->op, e->attr, e->imm, n, m);
     switch (kind) {
     case SIMD_MLA: return bin(s, IR_VADD, 0, d, bin(s, IR_VMUL, 0, n, m));
     case SIMD_MLS: return bin(s, IR_VSUB, 0, d, bin(s, IR_VMUL, 0, n, m));
@@ -290,6 +270,8 @@ static bool reads_destination(enum simd_kind kind)
         return false;
     }
 }
+
+/* clang-format on */
 
 void simd_three_regs(const struct simd *s, enum simd_kind kind, unsigned d, ir_ref n, ir_ref m)
 {
