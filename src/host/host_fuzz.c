@@ -1,12 +1,12 @@
 /* Random units on a host against the reference walk.
  *
- *     host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N]
+ *     host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N] [--only N,N...]
  *               [--opt] [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]
  *
  * --opt: the host gets the optimised unit, the reference the original.
  * one: units of one operation (all operations in turn, or --op), each with several inputs.  program: small
- * programs; a failing one is cut to its shortest failing length first.  A failure prints the seed that
- * reproduces it with --count 1, the unit, and what differs. */
+ * programs; a failing one is reduced to the steps that matter (--only N,N...) first.  A failure prints what
+ * reproduces it, the unit, and what differs. */
 #include "host/testing/compare.h"
 #include "host/testing/random_unit.h"
 #include "opt/opt.h"
@@ -17,7 +17,7 @@
 struct fuzz {
     struct harness *h;
     struct random_unit options;
-    bool program, optimise, x86, keep_going, show;
+    bool program, optimise, x86, keep_going, show, quiet;
     enum ir_op op;
     unsigned inputs;
     struct arena arena;
@@ -79,28 +79,49 @@ static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
         compare_prepare(f->h, &in, &r);
         good = compare_run(f->h, &original, &code, &in, f->report, sizeof f->report);
     }
-    if (!good)
+    if (!good && !f->quiet)
         printf("fp: round %d nan %d dn %d fz %d%d fz16 %d ahp %d before %d\n", u.fp.round, u.fp.nan_rule, u.fp.default_nan,
                u.fp.flush_inputs, u.fp.flush_outputs, u.fp.flush_half, u.fp.alt_half, u.fp.tiny_before);
     return good;
 }
 
+/* Leaves out of a failing program all steps it fails without. */
+static void reduce(struct fuzz *f)
+{
+    bool made, again = true;
+    f->quiet = true;
+    while (again) {
+        again = false;
+        for (unsigned n = f->options.steps; n-- != 0;) {
+            if (f->options.skip[n])
+                continue;
+            f->options.skip[n] = true;
+            if (try_one(f, IR_NOP, &made))
+                f->options.skip[n] = false;
+            else
+                again = true;
+        }
+    }
+    f->quiet = false;
+    try_one(f, IR_NOP, &made);
+}
+
 static void fail(struct fuzz *f, enum ir_op op)
 {
-    bool made;
+    unsigned long long seed = f->options.seed;
     f->failures++;
     if (f->program) {
-        unsigned most = f->options.steps, n = 0;
-        do
-            f->options.steps = n;
-        while (try_one(f, op, &made) && ++n <= most);
-        printf("FAIL seed %llu: --host %s --mode program --seed %llu --count 1 --steps %u\n", (unsigned long long)f->options.seed,
-               f->h->host->name, (unsigned long long)f->options.seed, n);
-        f->options.steps = most;
+        reduce(f);
+        printf("FAIL seed %llu: --host %s --mode program --seed %llu --count 1 --steps %u%s%s --only", seed, f->h->host->name, seed,
+               f->options.steps, f->optimise ? " --opt" : "", f->x86 ? " --x86" : "");
+        for (unsigned n = 0, any = 0; n < f->options.steps; n++)
+            if (!f->options.skip[n])
+                printf("%c%u", any++ ? ',' : ' ', n);
+        printf("\n");
+        memset(f->options.skip, 0, sizeof f->options.skip);
     } else {
         f->failed[op]++;
-        printf("FAIL %s: --host %s --op %s --seed %llu --count 1\n", ir_op_info[op].name, f->h->host->name, ir_op_info[op].name,
-               (unsigned long long)f->options.seed);
+        printf("FAIL %s: --host %s --op %s --seed %llu --count 1\n", ir_op_info[op].name, f->h->host->name, ir_op_info[op].name, seed);
     }
     printf("%s%s\n", f->text, f->report);
     fflush(stdout);
@@ -130,6 +151,19 @@ static void run(struct fuzz *f, uint64_t seed, unsigned count)
     }
 }
 
+static void only_steps(bool skip[RANDOM_STEPS], const char *list)
+{
+    memset(skip, true, RANDOM_STEPS);
+    for (char *end; *list != '\0'; list = *end == ',' ? end + 1 : end) {
+        unsigned long n = strtoul(list, &end, 10);
+        if (end == list || n >= RANDOM_STEPS) {
+            fprintf(stderr, "host-fuzz: --only wants numbers of steps\n");
+            exit(2);
+        }
+        skip[n] = false;
+    }
+}
+
 static enum ir_op op_named(const char *name)
 {
     for (unsigned i = 1; i < IR_OP_COUNT; i++)
@@ -141,7 +175,7 @@ static enum ir_op op_named(const char *name)
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N]\n"
+    fprintf(stderr, "usage: host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N] [--only N,N...]\n"
                     "       [--opt] [--x86] [--v256] [--no-fp] [--no-memory] [--no-faults] [--no-control] [--keep-going] [--show]\n");
     exit(2);
 }
@@ -185,6 +219,8 @@ int main(int argc, char **argv)
             seed = strtoull(v, NULL, 0);
         else if (strcmp(a, "--count") == 0)
             count = (unsigned)strtoul(v, NULL, 0);
+        else if (strcmp(a, "--only") == 0)
+            only_steps(f.options.skip, v);
         else if (strcmp(a, "--steps") == 0)
             f.options.steps = (unsigned)strtoul(v, NULL, 0);
         else

@@ -1,6 +1,6 @@
 /* Random units.  Programs keep a pool of values made since the last label and take arguments from it,
- * from slots (whole or low parts), from constants and locals.  The steps and the end draw from separate random
- * streams, so that a failing program can be cut to its shortest failing length. */
+ * from slots (whole or low parts), from constants and locals.  Every step and the end draw from a random
+ * stream of their own, so that steps can be left out of a failing program one by one. */
 #include "host/testing/random_unit.h"
 #include "host/testing/harness.h"
 #include "ir/build.h"
@@ -297,6 +297,187 @@ static void step_local(struct maker *m)
         ir_lset(m->u, l, argument(m, t));
 }
 
+/* -- idioms: what lifts write for common instructions, because hosts have patterns for them -- */
+
+static enum ir_type word(struct maker *m)
+{
+    return random_chance(&m->r, 50) ? IR_I32 : IR_I64;
+}
+
+/* A value into a whole register, as a 32-bit or scalar instruction does. */
+static void set_whole(struct maker *m, ir_ref v)
+{
+    enum ir_type t = ir_type_of(m->u, v);
+    if (t >= IR_I8 && t <= IR_I32)
+        v = ir_conv(m->u, IR_ZEXT, IR_I64, v);
+    else if (ir_type_is_float(t) || t == IR_V64)
+        v = ir_conv(m->u, IR_ZEXT, IR_V128, v);
+    ir_set(m->u, slot_of(m, ir_type_of(m->u, v)), v);
+}
+
+static ir_ref register_or_small(struct maker *m, enum ir_type t)
+{
+    if (random_chance(&m->r, 40))
+        return ir_const(m->u, t, random_below(&m->r, 32));
+    return ir_get(m->u, t, slot_of(m, IR_I64));
+}
+
+/* Flags as CMP, CMN, TST, FCMP leave them. */
+static ir_ref compare(struct maker *m)
+{
+    enum ir_type t = word(m);
+    ir_ref a = ir_get(m->u, t, slot_of(m, IR_I64)), b = register_or_small(m, t);
+    switch (random_below(&m->r, m->o->fp ? 4 : 3)) {
+    case 0:
+        return ir_flags(m->u, IR_FLAGS_SUB, a, b, IR_NONE);
+    case 1:
+        return ir_flags(m->u, IR_FLAGS_ADD, a, b, IR_NONE);
+    case 2: { /* TST: Arm's C is clear, ours set */
+        ir_ref logic = ir_flags(m->u, IR_FLAGS_LOGIC, ir_bin(m->u, IR_AND, a, b), IR_NONE, IR_NONE);
+        return random_chance(&m->r, 50) ? logic : ir_flags(m->u, IR_FLAGS_CMC, logic, IR_NONE, IR_NONE);
+    }
+    default: {
+        enum ir_type f = random_chance(&m->r, 50) ? IR_F32 : IR_F64;
+        ir_ref x = ir_get(m->u, f, slot_of(m, IR_V128)), y = ir_get(m->u, f, slot_of(m, IR_V128));
+        return ir_flags(m->u, IR_FLAGS_FCMP, x, random_chance(&m->r, 30) ? ir_const(m->u, f, 0) : y, IR_NONE);
+    }
+    }
+}
+
+/* CCMP: a comparison or a constant. */
+static ir_ref compare_if(struct maker *m, ir_ref flags)
+{
+    ir_ref cond = ir_cond(m->u, random_below(&m->r, 16), flags), yes = compare(m);
+    ir_ref bits = ir_const(m->u, IR_I32, random_next(&m->r) & IR_FLAG_ALL);
+    return ir_select(m->u, cond, yes, ir_flags(m->u, IR_FLAGS_PACK, bits, IR_NONE, IR_NONE));
+}
+
+/* CSEL, CSINC, CSINV, CSNEG, CSET, FCSEL */
+static void conditional_select(struct maker *m, ir_ref flags)
+{
+    struct ir_unit *u = m->u;
+    ir_ref cond = ir_cond(u, random_below(&m->r, 16), flags);
+    if (random_chance(&m->r, 25)) {
+        enum ir_type f = random_chance(&m->r, 50) ? IR_F32 : IR_F64;
+        set_whole(m, ir_select(u, cond, ir_get(u, f, slot_of(m, IR_V128)), ir_get(u, f, slot_of(m, IR_V128))));
+        return;
+    }
+    enum ir_type t = word(m);
+    ir_ref yes = register_or_small(m, t), no = register_or_small(m, t);
+    switch (random_below(&m->r, 5)) {
+    case 0: no = ir_bin_imm(u, IR_ADD, no, 1); break;
+    case 1: no = ir_un(u, IR_NOT, no); break;
+    case 2: no = ir_un(u, IR_NEG, no); break;
+    case 3:
+        set_whole(m, ir_conv(u, IR_ZEXT, t, cond));
+        return;
+    default: break;
+    }
+    set_whole(m, ir_select(u, cond, yes, no));
+}
+
+static void flag_idiom(struct maker *m)
+{
+    ir_ref flags = random_chance(&m->r, 30) ? ir_get(m->u, IR_FLAGS, TEST_FLAGS) : compare(m);
+    for (unsigned n = random_below(&m->r, 3); n != 0; n--)
+        flags = compare_if(m, flags);
+    bool set = random_chance(&m->r, 70);
+    if (set)
+        ir_set(m->u, TEST_FLAGS, flags);
+    if (set && random_chance(&m->r, 40)) {
+        insn(m);
+        flags = ir_get(m->u, IR_FLAGS, TEST_FLAGS);
+    }
+    for (unsigned n = random_below(&m->r, 3); n != 0; n--)
+        conditional_select(m, flags);
+    if (m->o->control && random_chance(&m->r, 8))
+        ir_jump_if(m->u, ir_cond(m->u, random_below(&m->r, 16), flags), TEST_PC_BASE + 0x20000);
+}
+
+/* ADDS, SUBS, ADCS, SBCS, ANDS and their values. */
+static void sum_idiom(struct maker *m)
+{
+    static const uint8_t ops[][2] = {{IR_ADD, IR_FLAGS_ADD}, {IR_SUB, IR_FLAGS_SUB}, {IR_ADC, IR_FLAGS_ADC}, {IR_SBC, IR_FLAGS_SBC}};
+    unsigned k = random_below(&m->r, 4);
+    enum ir_type t = word(m);
+    ir_ref a = ir_get(m->u, t, slot_of(m, IR_I64)), b = register_or_small(m, t), carry = IR_NONE;
+    if (k >= 2) {
+        carry = ir_get(m->u, IR_FLAGS, TEST_FLAGS);
+        if (random_chance(&m->r, 50))
+            carry = ir_flags(m->u, IR_FLAGS_CMC, carry, IR_NONE, IR_NONE);
+    }
+    ir_ref v = ir_tern(m->u, ops[k][0], a, b, carry);
+    ir_ref f = ir_flags(m->u, ops[k][1], a, b, carry);
+    if (k == 0 && random_chance(&m->r, 50))
+        f = ir_flags(m->u, IR_FLAGS_CMC, f, IR_NONE, IR_NONE);
+    set_whole(m, v);
+    ir_set(m->u, TEST_FLAGS, f);
+}
+
+/* Multiplications, shifted operands, fields. */
+static void integer_idiom(struct maker *m)
+{
+    struct ir_unit *u = m->u;
+    enum ir_type t = word(m);
+    ir_ref a = ir_get(u, t, slot_of(m, IR_I64)), b = ir_get(u, t, slot_of(m, IR_I64)), c = register_or_small(m, t);
+    unsigned bits = t == IR_I32 ? 32 : 64;
+    switch (random_below(&m->r, 5)) {
+    case 0: /* MADD, MSUB */
+        set_whole(m, ir_bin(u, random_chance(&m->r, 50) ? IR_ADD : IR_SUB, c, ir_bin(u, IR_MUL, a, b)));
+        break;
+    case 1: { /* SMULL, UMADDL */
+        enum ir_op extend = random_chance(&m->r, 50) ? IR_SEXT : IR_ZEXT;
+        ir_ref x = ir_conv(u, extend, IR_I64, ir_get(u, IR_I32, slot_of(m, IR_I64)));
+        ir_ref y = ir_conv(u, extend, IR_I64, ir_get(u, IR_I32, slot_of(m, IR_I64)));
+        set_whole(m, ir_bin(u, IR_MUL, x, y));
+        break;
+    }
+    case 2: /* a shifted operand */
+        b = ir_bin_imm(u, IR_SHL + random_below(&m->r, 4), b, random_below(&m->r, bits));
+        set_whole(m, ir_bin(u, IR_ADD + random_below(&m->r, 2), a, b));
+        break;
+    case 3: { /* BFI, BFXIL */
+        unsigned pos = random_below(&m->r, bits), reg = slot_of(m, IR_I64);
+        ir_ref v = ir_field(u, IR_BFI, ir_get(u, t, reg), b, pos, 1 + random_below(&m->r, bits - pos));
+        ir_set(u, reg, ir_conv(u, IR_ZEXT, IR_I64, v));
+        break;
+    }
+    default: /* a variable shift: the count modulo the width */
+        set_whole(m, ir_bin(u, IR_SHL + random_below(&m->r, 4), a, ir_bin_imm(u, IR_AND, b, bits - 1)));
+    }
+}
+
+/* By element, and scalars in vector registers. */
+static void vector_idiom(struct maker *m)
+{
+    struct ir_unit *u = m->u;
+    ir_ref a = ir_get(u, IR_V128, slot_of(m, IR_V128)), b = ir_get(u, IR_V128, slot_of(m, IR_V128));
+    if (m->o->fp && random_chance(&m->r, 40)) {
+        enum ir_type f = random_chance(&m->r, 50) ? IR_F32 : IR_F64;
+        ir_ref x = ir_vec(u, IR_VEXT, f, f, 0, 0, a, IR_NONE, IR_NONE);
+        ir_ref y = ir_vec(u, IR_VEXT, f, f, 0, random_below(&m->r, 2), b, IR_NONE, IR_NONE);
+        set_whole(m, ir_vec(u, IR_FADD + random_below(&m->r, 3), f, f, 0, 0, x, y, IR_NONE));
+        return;
+    }
+    enum ir_type lane = random_chance(&m->r, 50) ? IR_I16 : IR_I32;
+    ir_ref e = ir_vec(u, IR_VDUPL, IR_V128, lane, 0, random_below(&m->r, 16 / ir_type_size(lane)), b, IR_NONE, IR_NONE);
+    ir_ref product = ir_vec(u, IR_VMUL, IR_V128, lane, 0, 0, a, e, IR_NONE);
+    if (random_chance(&m->r, 50)) {
+        unsigned d = slot_of(m, IR_V128);
+        product = ir_vec(u, random_chance(&m->r, 50) ? IR_VADD : IR_VSUB, IR_V128, lane, 0, 0, ir_get(u, IR_V128, d), product, IR_NONE);
+        ir_set(u, d, product);
+        return;
+    }
+    set_whole(m, product);
+}
+
+static void step_idiom(struct maker *m)
+{
+    static void (*const idioms[])(struct maker *) = {flag_idiom, flag_idiom, sum_idiom, integer_idiom, vector_idiom};
+    insn(m);
+    idioms[random_below(&m->r, ARRAY_LEN(idioms))](m);
+}
+
 static void step(struct maker *m);
 
 /* A forward branch over some steps, or a loop of two to four turns. */
@@ -350,6 +531,8 @@ static void step(struct maker *m)
             expose_fp_flags(m);
         else
             ir_emit(m->u, (struct ir_inst){.op = IR_FPFLAGS_SET, .a = ir_const(m->u, IR_I32, random_next(r) & 0x9f)});
+    } else if (what < 60 && m->o->only == IR_NOP) {
+        step_idiom(m);
     } else {
         step_operation(m);
     }
@@ -401,8 +584,11 @@ void random_unit_program(struct ir_unit *u, const struct random_unit *o)
             ir_lset(u, m.locals[i], argument(&m, local_types[i]));
         }
     }
-    for (unsigned n = 0; n < o->steps; n++)
-        step(&m);
+    for (unsigned n = 0; n < o->steps && n < RANDOM_STEPS; n++) {
+        m.r.state = (o->seed << 8 | n) * 0xd1342543de82ef95ull;
+        if (!o->skip[n])
+            step(&m);
+    }
     m.r.state = o->seed ^ 0x5eed;
     finish(&m);
 }

@@ -3,10 +3,12 @@
 #pragma once
 #include "host/testing/shape.h"
 
+#define RANDOM_STEPS 256u
 struct random_unit {
     struct shape_options shape;
     enum ir_op only;      /* programs: use this operation as often as possible; IR_NOP: no preference */
-    unsigned steps;       /* programs: how many operations; the first n of the same seed are the same */
+    unsigned steps;       /* programs: how many steps of one or more operations, at most RANDOM_STEPS */
+    bool skip[256];       /* programs: steps to leave out; the others stay as they are, as far as they can */
     bool memory, faults;  /* programs: access memory; sometimes where there is none */
     bool control;         /* programs: labels, branches, locals */
     bool helpers;
