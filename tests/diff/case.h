@@ -5,7 +5,8 @@
 #define CASE_WORDS 40
 #define CODE_ADDRESS 0x02000000ull /* of the instructions under test */
 #define DATA_ADDRESS 0x10000000ull /* of the memory they may use */
-#define DATA_SIZE 8192u
+#define DATA_SIZE 4096u
+#define READ_ONLY_ADDRESS 0x10100000ull /* a page that may only be read, and one without any right after it */
 
 struct regs {
     uint64_t x[31], sp;

@@ -2,7 +2,7 @@
  * (runner.c) under an oracle and under Demotic's engines; whatever differs is named.
  *
  *     diff --runner FILE --oracle COMMAND --subject COMMAND [--subject COMMAND…]
- *          [--row NAME] [--cases N] [--sequences N] [--length N] [--seconds N] [--seed N] [--skip FILE]
+ *          [--row NAME] [--chapter PREFIX] [--unaligned] [--cases N] [--sequences N] [--length N] [--seconds N] [--seed N] [--skip FILE]
  *
  * Every row of the table gets N cases; then N sequences of many instructions with forward branches and a loop are run, and
  * one that differs is reduced to the instructions that matter.  A row whose operands are constrained unpredictable is given only
@@ -39,7 +39,8 @@ static struct {
     unsigned cases, sequences, length, seconds;
     uint64_t seed;
     unsigned long done, failed;
-    bool verbose;
+    const char *chapter;
+    bool unaligned;
 } o = {.cases = 64, .length = 12, .seed = 1};
 
 static uint64_t rng;
@@ -86,6 +87,7 @@ static void runner_stop(struct runner *r)
 
 /* Results of n cases from every runner. A runner that dies is started again and the case that killed it marked by
  * signal ~0. */
+static void normalise(struct test_result *r);
 static void run_cases(const struct test_case *c, unsigned n, struct test_result res[][BATCH])
 {
     for (unsigned k = 0; k < o.count; k++) {
@@ -94,6 +96,8 @@ static void run_cases(const struct test_case *c, unsigned n, struct test_result 
     }
     for (unsigned k = 0; k < o.count; k++) {
         unsigned got = (unsigned)fread(res[k], sizeof **res, n, o.runner[k].out);
+        for (unsigned i = 0; i < got; i++)
+            normalise(&res[k][i]);
         if (got == n)
             continue;
         runner_stop(&o.runner[k]);
@@ -101,8 +105,10 @@ static void run_cases(const struct test_case *c, unsigned n, struct test_result 
         for (unsigned i = got; i < n; i++) { /* one by one */
             fwrite(&c[i], sizeof *c, 1, o.runner[k].in);
             fflush(o.runner[k].in);
-            if (fread(&res[k][i], sizeof **res, 1, o.runner[k].out) == 1)
+            if (fread(&res[k][i], sizeof **res, 1, o.runner[k].out) == 1) {
+                normalise(&res[k][i]);
                 continue;
+            }
             memset(&res[k][i], 0, sizeof **res);
             res[k][i].signal = ~0u;
             runner_stop(&o.runner[k]);
@@ -206,6 +212,20 @@ static bool unpredictable(unsigned row, uint32_t w)
     return t == t2 || (n >= 0 && n != 31 && (n == t || n == t2)) || (s >= 0 && (s == t || s == t2 || s == n));
 }
 
+/* Accesses that must be aligned, or (Armv8.4) lie within 16 bytes. */
+static bool is_ordered(unsigned row) { return strcmp(arm64_row_info[row].chapter, "base_atomic") == 0; }
+
+/* Bits that no field covers and the decoder ignores are ones: those the manual shows in parentheses. */
+static uint32_t should_be_one(unsigned row, uint32_t w)
+{
+    uint32_t known = arm64_row_info[row].mask;
+    for (unsigned i = 0; i < arm64_row_info[row].field_count; i++) {
+        const struct arm64_row_field *f = &arm64_row_info[row].fields[i];
+        known |= ((1u << f->width) - 1) << f->pos;
+    }
+    return arm64_decode(w | ~known) == row ? w | ~known : w;
+}
+
 /* A word of the row whose memory operand, if any, can be made to lie in the data and whose branch goes a little ahead. */
 static uint32_t random_word(unsigned row)
 {
@@ -213,7 +233,10 @@ static uint32_t random_word(unsigned row)
         uint32_t w = arm64_row_random(row, &rng);
         if (!w)
             return 0;
+        w = should_be_one(row, w);
         if (is_memory(row)) {
+            if (is_ordered(row) && !o.unaligned)
+                w &= arm64_row_field(row, "imm9") ? ~(15u << 12) : ~0u;
             w = put(row, "imm12", w, below(16));
             w = put(row, "imm19", w, below(12));
         }
@@ -241,11 +264,15 @@ static void make_single(unsigned row, uint32_t w, struct test_case *c)
     c->seed = (uint32_t)rnd();
     int n = field(row, "Rn", w), m = field(row, "Rm", w), t = field(row, "Rt", w);
     if (is_memory(row)) {
-        bool wild = one_in(16);
+        static const uint64_t wild[] = {0, 8, 0x20000000, READ_ONLY_ADDRESS + 64, READ_ONLY_ADDRESS + 4096 + 64,
+                                        READ_ONLY_ADDRESS + 4096 - 4, DATA_ADDRESS + DATA_SIZE - 4};
+        bool stray = one_in(16);
         if (m >= 0 && m < 31)
             c->in.x[m] = (uint64_t)(int64_t)((int)below(129) - 64);
-        if (n >= 0 && n < 31 && !wild)
-            c->in.x[n] = attrs & ARM64_ATTR_exclusive ? DATA_ADDRESS + DATA_SIZE / 2 + 16 * below(8) : data_pointer();
+        bool aligned = (attrs & ARM64_ATTR_exclusive) || (is_ordered(row) && !o.unaligned);
+        if (n >= 0 && n < 31)
+            c->in.x[n] = stray ? wild[below(aligned ? 5 : ARRAY_LEN(wild))]
+                         : aligned ? DATA_ADDRESS + DATA_SIZE / 2 + 16 * below(8) : data_pointer();
         if (n < 0 && t >= 0 && t < 31) /* DC, IC */
             c->in.x[t] = data_pointer();
         if ((attrs & ARM64_ATTR_exclusive) && (attrs & ARM64_ATTR_store) && one_in(2)) {
@@ -326,6 +353,16 @@ static void make_sequence(const unsigned *rows, unsigned n, struct test_case *c)
 /* -- comparing ------------------------------------------------------------------------------------- */
 
 static bool same(const struct test_result *a, const struct test_result *b) { return memcmp(a, b, sizeof *a) == 0; }
+
+/* Takes out what need not agree: AArch32's bits of FPCR and FPSR and those of later extensions, which QEMU keeps; the syndrome
+ * of SIGILL, which QEMU's frame has and the kernel's has not. */
+static void normalise(struct test_result *r)
+{
+    r->out.fpcr &= 0x07c80000u;
+    r->out.fpsr &= 0x0800009fu;
+    if (r->signal == SIGILL)
+        r->esr = 0;
+}
 
 static void say(const char *what, unsigned i, uint64_t want, uint64_t got)
 {
@@ -459,7 +496,8 @@ static void run_rows(void)
     unsigned rows = 0, bad_rows = 0, empty = 0, skipped = 0;
     for (unsigned row = 1; row < arm64_row_count; row++) {
         const char *name = arm64_row_info[row].name;
-        if (o.row && strcmp(name, o.row) != 0)
+        if ((o.row && strcmp(name, o.row) != 0) ||
+            (o.chapter && strncmp(arm64_row_info[row].chapter, o.chapter, strlen(o.chapter)) != 0))
             continue;
         if (skip_reason(name)) {
             skipped++;
@@ -521,6 +559,8 @@ static const struct argp_option table[] = {
     {"length", 'l', "N", 0, "Instructions in a sequence (default 12)", 0},
     {"seconds", 't', "N", 0, "Run sequences for so long", 0},
     {"seed", 'S', "N", 0, "Another random choice", 0},
+    {"chapter", 'C', "PREFIX", 0, "Only rows of tables whose name begins so (base_, simd_ …)", 0},
+    {"unaligned", 'u', 0, 0, "Atomic and ordered accesses at any address: for an oracle without FEAT_LSE2", 0},
     {"skip", 'k', "FILE", 0, "Rows that are not compared, with reasons", 0},
     {0},
 };
@@ -543,6 +583,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'l': o.length = (unsigned)atoi(arg) < CASE_WORDS - 6 ? (unsigned)atoi(arg) : CASE_WORDS - 6; return 0;
     case 't': o.seconds = (unsigned)atoi(arg); return 0;
     case 'S': o.seed = strtoull(arg, NULL, 0); return 0;
+    case 'C': o.chapter = arg; return 0;
+    case 'u': o.unaligned = true; return 0;
     case 'k': o.skip = arg; return 0;
     case ARGP_KEY_END:
         if (!o.file || !o.runner[0].command || o.count < 2)

@@ -93,7 +93,8 @@ int main(void)
 {
     uint64_t *data = mmap((void *)DATA_ADDRESS, DATA_SIZE, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (data == MAP_FAILED || mprotect(code_area, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
+    char *pages = mmap((void *)READ_ONLY_ADDRESS, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (data == MAP_FAILED || pages == MAP_FAILED || mprotect(pages + 4096, 4096, PROT_NONE) < 0 || mprotect(code_area, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
         return 2;
     stack_t ss = {.ss_sp = malloc(65536), .ss_size = 65536};
     sigaltstack(&ss, NULL);
