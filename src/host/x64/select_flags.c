@@ -727,6 +727,7 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
         struct ool *o = ool_new(c, emit_const_flags);
         for (unsigned i = 0; i < n; i++)
             ool_from(o, at[i]);
+        o->back = emit_pos(e); /* behind the compare */
         o->v = k;
         o->r[0] = (c->fs_loc && c->fs_loc == c->ax_loc && !slot_dead(c)) || c->locs[c->ax_loc].last > c->i;
         if (!o->r[0]) {
