@@ -32,7 +32,6 @@ void ool_from(struct ool *o, uint32_t at)
 {
     assert(o->from_count < ARRAY_LEN(o->from));
     o->from[o->from_count++] = at;
-    o->back = at + 4;
 }
 
 void reloc_add(struct ctx *c, enum host_reloc_kind kind, uint32_t offset, uint64_t value)
