@@ -23,7 +23,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = 'bash,coreutils,busybox,python3,luajit,sqlite3,xz-utils,zstd,openssl,perl,7zip'
+PACKAGES = 'base-files,bash,dash,coreutils,busybox,python3,luajit,sqlite3,xz-utils,zstd,openssl,perl,7zip'
 SUITE = 'trixie'
 
 PYTHON = '''

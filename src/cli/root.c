@@ -17,7 +17,7 @@
 
 #define DEFAULT_SUITE "trixie"
 #define DEFAULT_MIRROR "http://deb.debian.org/debian"
-#define DEFAULT_PACKAGES "bash,coreutils,libc-bin,sed,grep,findutils,tar,gzip"
+#define DEFAULT_PACKAGES "base-files,bash,coreutils,dash,debianutils,diffutils,findutils,grep,gzip,hostname,libc-bin,ncurses-base,sed,tar,util-linux"
 
 void roots_dir(char out[4096])
 {

@@ -4,7 +4,7 @@ The output on both descriptors and the exit status must equal the native build's
 varies (a time, a pid) filters it itself.
 """
 
-BASE = ('bash,coreutils,busybox,python3,libpython3.13-testsuite,perl,sqlite3,7zip,xz-utils,zstd,openssl,luajit,nodejs,gcc,libc6-dev,'
+BASE = ('base-files,bash,dash,debianutils,hostname,coreutils,busybox,python3,libpython3.13-testsuite,perl,sqlite3,7zip,xz-utils,zstd,openssl,luajit,nodejs,gcc,libc6-dev,'
         'git,sed,grep,gawk,findutils,diffutils,tar,gzip,make,file,procps,bc,lua5.4,ruby,jq')
 
 PROGRAMS = [
