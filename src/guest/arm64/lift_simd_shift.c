@@ -75,6 +75,8 @@ void arm64_lift_simd_sri_scalar(struct arm64_lift *l, const struct arm64_args_si
     shift_insert(&s, a->Rd, a->Rn, false, a->shift);
 }
 
+/* Where narrowing truncates, what is shifted in is cut off: the tables say unsigned, which hosts do
+ * cheaply for all sizes. */
 void arm64_lift_simd_shrn(struct arm64_lift *l, const struct arm64_args_simd_shrn *a)
 {
     struct simd wide = simd_ints(l->u, true, a->size + 1);
