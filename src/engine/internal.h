@@ -113,8 +113,3 @@ void table_unlink_incoming(struct engine *e, struct block *b);
 
 /* translate.c: finds or makes; NULL if pc cannot be fetched. */
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
-
-static inline unsigned cpu_jump_index(uint64_t pc)
-{
-    return (unsigned)(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1);
-}

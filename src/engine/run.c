@@ -12,7 +12,7 @@ static uint64_t *pc_of(struct cpu *cpu)
 static void forget_jumps(struct cpu *cpu)
 {
     for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        cpu->jumps[i].pc = ~0ull;
+        cpu->jumps[i].pc = cpu_jump_none(i);
     cpu->engine->config.host->forget_returns(cpu);
 }
 
@@ -99,12 +99,13 @@ static void settle(struct engine *e, struct cpu *cpu)
 /* So that an indirect branch finds b without the engine. */
 static void remember(struct cpu *cpu, struct block *b)
 {
-    struct cpu_jump *j = &cpu->jumps[cpu_jump_index(b->pc)];
-    __atomic_store_n(&j->pc, ~0ull, __ATOMIC_RELAXED);
+    unsigned index = cpu_jump_index(b->pc);
+    struct cpu_jump *j = &cpu->jumps[index];
+    __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_RELAXED);
     j->code = b->code + b->entry;
     __atomic_store_n(&j->pc, b->pc, __ATOMIC_SEQ_CST);
     if (UNLIKELY(b->dead)) /* removed meanwhile, by somebody who may have looked too early */
-        __atomic_store_n(&j->pc, ~0ull, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
 }
 
 /* Links the exit at `site` to the translation of pc, and returns that: looked up again, because it may have been

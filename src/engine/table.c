@@ -78,9 +78,10 @@ void table_remove(struct engine *e, struct block *b)
         site_unlink(e, &b->sites[i]); /* a thread in its middle comes back to the engine */
     /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
     for (struct cpu *c = e->cpus; c; c = c->next) {
-        struct cpu_jump *j = &c->jumps[cpu_jump_index(b->pc)];
+        unsigned index = cpu_jump_index(b->pc);
+        struct cpu_jump *j = &c->jumps[index];
         if (j->pc == b->pc)
-            __atomic_store_n(&j->pc, ~0ull, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
     }
 }
 

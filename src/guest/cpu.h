@@ -12,9 +12,18 @@
 struct engine;
 
 struct cpu_jump {
-    uint64_t pc;      /* guest PC; ~0 never matches */
+    uint64_t pc;      /* guest PC; of an empty entry: one that belongs elsewhere */
     const void *code; /* its translation's entry */
 };
+static inline unsigned cpu_jump_index(uint64_t pc)
+{
+    return (unsigned)(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1);
+}
+/* The PC in an empty entry: it has another index, so that not even a jump to ~0 finds the entry. */
+static inline uint64_t cpu_jump_none(unsigned index)
+{
+    return index == 0 ? ~0ull : 0;
+}
 
 /* Why engine_run returned. */
 enum cpu_event {
@@ -45,7 +54,7 @@ struct cpu {
     uint32_t exit_reason;      /* enum ir_exit, or a host's own beyond 0x100 */
     uint64_t exit_detail;
     const void *exit_site;     /* link site that was not linked yet (executable address), or NULL */
-    struct cpu_jump *jumps;    /* 1 << CPU_JUMP_BITS entries, index (pc >> insn shift) & mask */
+    struct cpu_jump *jumps;    /* 1 << CPU_JUMP_BITS entries, by cpu_jump_index */
     void *host_sp;             /* C stack while generated code runs */
     void *code_sp;             /* generated code's stack (call/return pairs) while C runs */
     void *code_stack;          /* its lowest address, guard page below */

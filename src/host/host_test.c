@@ -78,7 +78,7 @@ static bool has_site(const struct test_code *code, uint64_t target)
 }
 static void remember(uint64_t pc, const void *entry)
 {
-    h->cpu->jumps[(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1)] = (struct cpu_jump){pc, entry};
+    h->cpu->jumps[cpu_jump_index(pc)] = (struct cpu_jump){pc, entry};
 }
 
 static void assert_end(uint32_t reason, uint64_t pc)

@@ -110,8 +110,7 @@ enum {
 
 struct interp_guest {
     const struct guest *guest;
-    unsigned pc_offset;  /* of the PC slot in cpu.state */
-    unsigned jump_shift; /* of a PC into cpu.jumps */
+    unsigned pc_offset; /* of the PC slot in cpu.state */
 };
 extern struct interp_guest interp_guest;
 

@@ -14,8 +14,7 @@ struct interp_guest interp_guest;
 
 static bool interp_init(const struct guest *guest, struct host_buffer *stubs)
 {
-    interp_guest = (struct interp_guest){.guest = guest, .pc_offset = guest->slots[guest->pc_slot].offset,
-                                         .jump_shift = (unsigned)__builtin_ctz(guest->insn_align)};
+    interp_guest = (struct interp_guest){.guest = guest, .pc_offset = guest->slots[guest->pc_slot].offset};
     return true;
 }
 

@@ -750,7 +750,7 @@ leave_by_site:
     HANDLER(JUMP_IND)
     {
         uint64_t pc = f[op->a];
-        const volatile struct cpu_jump *j = &cpu->jumps[(pc >> interp_guest.jump_shift) & ((1u << CPU_JUMP_BITS) - 1)];
+        const volatile struct cpu_jump *j = &cpu->jumps[cpu_jump_index(pc)];
         if (LIKELY(j->pc == pc && !cpu->pending))
             GO_TO(j->code);
         set_pc(cpu, pc);

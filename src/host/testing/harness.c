@@ -183,9 +183,8 @@ void harness_reset(struct harness *h)
     for (unsigned i = 0; i < h->unit_count; i++)
         free((void *)(uintptr_t)h->units[i].map);
     h->unit_count = 0;
-    /* Empty entries hold a PC that belongs elsewhere, so that not even a jump to ~0 finds one. */
     for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        h->cpu->jumps[i] = (struct cpu_jump){.pc = i == 0 ? ~0ull : 0};
+        h->cpu->jumps[i] = (struct cpu_jump){.pc = cpu_jump_none(i)};
     if (h->host->forget_returns != NULL)
         h->host->forget_returns(h->cpu);
 }
