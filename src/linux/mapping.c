@@ -9,7 +9,7 @@
  * and fails with ENOMEM if that fails;
  *   - munmap, mprotect, madvise and mremap touch only what is in the record.
  *
- * Limitation: mlockall locks Demotic's memory too. */
+ * Limitation: mlockall locks what is mapped and what mmap maps later, not memory that brk adds. */
 #include "linux/mapping.h"
 
 #include <errno.h>
@@ -36,6 +36,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t brk_start, brk_now;
+static int lock_future; /* MAP_LOCKED after mlockall(MCL_FUTURE) */
 
 void mapping_fork_prepare(void)
 {
@@ -43,6 +44,8 @@ void mapping_fork_prepare(void)
 }
 void mapping_fork_done(bool child)
 {
+    if (child)
+        lock_future = 0; /* locks are not inherited */
     pthread_mutex_unlock(&lock);
 }
 
@@ -215,7 +218,7 @@ static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int
     }
     if (!fixed && addr && !in_space(align_down(addr, MEMORY_PAGE), size))
         addr = 0;
-    int64_t ret = host(mmap, addr, size, host_prot(prot), flags, fd, offset);
+    int64_t ret = host(mmap, addr, size, host_prot(prot), flags | lock_future, fd, offset);
 
     if (ret < 0 && ret > -4096) {
         if (fixed && !(flags & MAP_FIXED_NOREPLACE))
@@ -293,6 +296,19 @@ static uint64_t covered_end(uint64_t start, uint64_t end)
     return start < end ? start : end;
 }
 
+/* Where a change with PROT_GROWSDOWN begins: at the beginning of a stack, or 0. The first stack does not
+ * grow, because it is all there. */
+static uint64_t stack_start(uint64_t addr)
+{
+    struct memory_area area;
+
+    if (!memory_area_at(addr, &area) || area.start > addr)
+        return 0;
+    bool stack = (area.flags & MAP_GROWSDOWN) || area.name == memory_intern("[stack]");
+
+    return stack ? area.start : 0;
+}
+
 int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
 {
     uint64_t start = a[0], size = pages(a[1]);
@@ -306,9 +322,17 @@ int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
         return -ENOMEM;
     if (prot & ~(PROT_KNOWN | PROT_SEM | GROWS))
         return -EINVAL;
-    prot = effective_prot(t, prot);
     if (!in_space(start, size))
         return -ENOMEM;
+    if (prot & GROWS) {
+        uint64_t from = prot & PROT_GROWSDOWN ? stack_start(start) : 0;
+
+        if (!from)
+            return -EINVAL;
+        size += start - from;
+        start = from;
+    }
+    prot = effective_prot(t, prot);
     pthread_mutex_lock(&lock);
     uint64_t end = covered_end(start, start + size);
     bool code = !(prot & PROT_EXEC) && memory_any_exec(start, end);
@@ -429,6 +453,46 @@ int64_t sys_madvise(struct thread *t, const uint64_t a[6])
     if (!ret && !covered(start, start + size))
         ret = -ENOMEM;
     forget_code(t, code, start, start + size);
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+static int64_t piece_lock(uint64_t start, uint64_t end, uint64_t flags)
+{
+    int64_t ret = host(mlock2, start, end - start, flags);
+
+    /* Pages that cannot be touched count as locked. */
+    return ret == -ENOMEM && !memory_allows(start, end, PROT_READ) ? 0 : ret;
+}
+
+static int64_t piece_unlock(uint64_t start, uint64_t end, uint64_t arg)
+{
+    return host(munlock, start, end - start);
+}
+
+/* Passed through it would lock Demotic's code cache, and fail for its size. */
+int64_t sys_mlockall(struct thread *t, const uint64_t a[6])
+{
+    int flags = (int)a[0];
+    int64_t ret = 0;
+
+    if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    pthread_mutex_lock(&lock);
+    if (flags & MCL_CURRENT)
+        ret = each_piece(0, MEMORY_END, piece_lock, flags & MCL_ONFAULT ? MLOCK_ONFAULT : 0);
+    if (!ret)
+        lock_future = flags & MCL_FUTURE ? MAP_LOCKED : 0;
+    pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+int64_t sys_munlockall(struct thread *t, const uint64_t a[6])
+{
+    pthread_mutex_lock(&lock);
+    lock_future = 0;
+    int64_t ret = each_piece(0, MEMORY_END, piece_unlock, 0);
+
     pthread_mutex_unlock(&lock);
     return ret;
 }

@@ -327,8 +327,8 @@ static int vfork_main(void *arg)
         memory_write(v->rq->parent_tid, &tid, 4);
     if (v->rq->flags & CLONE_CHILD_SETTID)
         memory_write(v->rq->child_tid, &tid, 4);
-    if (v->rq->flags & CLONE_CHILD_CLEARTID)
-        t->clear_child_tid = v->rq->child_tid;
+    if (v->rq->flags & CLONE_CHILD_CLEARTID) /* the kernel may do it: no stack is given back before */
+        host(set_tid_address, v->rq->child_tid);
     if (v->rq->flags & CLONE_CLEAR_SIGHAND)
         signals_clear(v->p);
     announce(&v->birth, t->tid);

@@ -222,6 +222,14 @@ int main(void)
     test_brk();
     test_shm();
     test_code();
+    fails(mlockall(0), EINVAL);
+    fails(mlockall(MCL_ONFAULT), EINVAL);
+    fails(mlockall(64), EINVAL);
+    if (geteuid() == 0)
+        ok(!mlockall(MCL_CURRENT | MCL_FUTURE) && mmap(NULL, P, RW, ANON, -1, 0) != MAP_FAILED && !munlockall());
+    fails(mprotect((void *)((uintptr_t)mmap(NULL, P, RW, ANON, -1, 0)), P, RW | PROT_GROWSDOWN), EINVAL);
+    char *here = (char *)((uintptr_t)__builtin_frame_address(0) & ~4095ul);
+    ok(!mprotect(here, P, RW | PROT_GROWSDOWN));
     unsigned char vec[2];
     char *p = mmap(NULL, 2 * P, RW, ANON, -1, 0);
     p[0] = 1;
