@@ -10,9 +10,11 @@
 #include "host/testing/compare.h"
 #include "host/testing/random_unit.h"
 #include "opt/opt.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct fuzz {
     struct harness *h;
@@ -173,6 +175,19 @@ static enum ir_op op_named(const char *name)
     exit(2);
 }
 
+/* A failed assertion or a fault: which unit it was. */
+static struct fuzz *running;
+static void on_death(int signal_number)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "host-fuzz: died of signal %d at --seed %llu\n", signal_number,
+                     (unsigned long long)running->options.seed);
+    ssize_t done = write(2, text, (size_t)n);
+    (void)done;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
 static void usage(void)
 {
     fprintf(stderr, "usage: host-fuzz [--host NAME] [--mode one|program] [--op NAME] [--seed N] [--count N] [--steps N] [--only N,N...]\n"
@@ -234,6 +249,9 @@ int main(int argc, char **argv)
     f.h = harness_open(host);
     if (f.h == NULL)
         return 77;
+    running = &f;
+    signal(SIGABRT, on_death);
+    signal(SIGILL, on_death);
     run(&f, seed, count);
     unsigned tried = 0;
     for (unsigned i = 0; i < IR_OP_COUNT; i++) {
