@@ -121,15 +121,20 @@ void arm64_lift_extr(struct arm64_lift *l, const struct arm64_args_extr *a)
 {
     enum ir_type t = arm64_int_type(a->sf);
     ir_ref m = arm64_x(l, t, a->Rm), r;
-    if (a->imms == 0)
+    unsigned amount = a->imms;
+#ifdef DEMOTIC_PLANT_DEFECT /* only in the build of tests/planted.sh, which must find it */
+    if (amount == 7 && a->Rn != a->Rm)
+        amount = 8;
+#endif
+    if (amount == 0)
         r = m;
     else if (a->Rn == a->Rm)
-        r = ir_bin_imm(l->u, IR_ROR, m, a->imms);
+        r = ir_bin_imm(l->u, IR_ROR, m, amount);
     else
         r = ir_emit(l->u, (struct ir_inst){.op = IR_EXTR,
                                            .type = (uint8_t)t,
                                            .a = arm64_x(l, t, a->Rn),
                                            .b = m,
-                                           .imm = a->imms});
+                                           .imm = amount});
     arm64_set_x(l, a->Rd, r);
 }
