@@ -66,7 +66,7 @@ def main():
     guest, native = os.path.abspath(o.roots + '/programs-arm64'), os.path.abspath(o.roots + '/programs-amd64')
     make_root(guest, 'arm64')
     make_root(native, 'amd64')
-    scratch = '/tmp/demotic-programs/work'
+    scratch = f'/tmp/demotic-programs-{os.getpid()}/work'  # of its own: several may run at a time
     bwrap = ['bwrap', '--bind', native, '/', '--dev', '/dev', '--proc', '/proc', '--bind', os.path.dirname(scratch), os.path.dirname(scratch),
              '--chdir', scratch]
     demotic = [os.path.abspath(o.demotic), '--root', guest] + o.option
