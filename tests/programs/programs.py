@@ -147,7 +147,7 @@ git log --format='%H %s'; git diff HEAD~ --stat; git checkout -qb side HEAD~; ec
 git gc -q; git fsck 2>&1 | tail -1; git clone -q . ../c; cd ../c; git log --oneline | wc -l; git archive HEAD | sha1sum; git grep -n fifty; git blame -s a | sed -n 50p
 '''),
     ('tar, gzip, find, gawk, jq, make', r'''
-mkdir -p s/t; for i in $(seq 30); do seq $i > s/t/$i; done; tar --sort=name --mtime=@0 --owner=0 --group=0 -cf x.tar s; sha1sum x.tar; gzip -9nk x.tar; sha1sum x.tar.gz; mkdir o; tar xzf x.tar.gz -C o; diff -r s o/s && echo same
+mkdir -p s/t; for i in $(seq 30); do seq $i > s/t/$i; done; tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf x.tar s; sha1sum x.tar; gzip -9nk x.tar; sha1sum x.tar.gz; mkdir o; tar xzf x.tar.gz -C o; diff -r s o/s && echo same
 find s -type f -size -40c -name '*1*' | sort | xargs grep -c 1 | tail -2; gawk 'BEGIN { for (i = 0; i < 1000; i++) a[i % 37] += i * 1.5; n = asort(a); print a[1], a[n], sin(1), length(sprintf("%100s", "x")) }'
 jq -c '.a | map(. * 2)' <<< '{"a":[1,2.5,3]}'; printf 'all: b\n\t@echo made $<\nb:\n\t@touch b\n' > Makefile; make; make; echo 'scale=30; 4*a(1)' | bc -l; ruby -e 'puts (1..20).inject(:*), "%.10f" % Math.sqrt(3), [3,1,2].sort.inspect; Thread.new { puts 1 }.join; puts `echo sub`'; lua5.4 -e 'print(10 // 3, 7.0 / 2, ("%5.1f"):format(2.25), math.maxinteger)'
 '''),

@@ -10,6 +10,7 @@ import datetime
 import difflib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -46,12 +47,19 @@ ENV = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
 def run(command, scratch, timeout):
     shutil.rmtree(scratch, ignore_errors=True)
     os.makedirs(scratch)
+    # in a session of its own, so that all of it can be ended
+    p = subprocess.Popen(command, cwd=scratch, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         start_new_session=True)
     try:
-        p = subprocess.run(command, cwd=scratch, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           timeout=timeout)
-        return p.returncode, p.stdout.decode(errors='replace')
+        out, status = p.communicate(timeout=timeout)[0], p.returncode
     except subprocess.TimeoutExpired as e:
-        return 'timeout', (e.stdout or b'').decode(errors='replace')
+        out, status = e.stdout or b'', 'timeout'
+    finally:
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return status, out.decode(errors='replace')
 
 
 def main():
