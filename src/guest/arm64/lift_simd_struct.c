@@ -67,12 +67,12 @@ static void sort_three(const struct simd *s, const ir_ref *memory, ir_ref *regs)
 
     for (unsigned k = 0; k < 3; k++) {
         if (size >= 4) {
-            unsigned from[4];
+            unsigned from[4] = {0};
             for (unsigned e = 0; e < bytes / size; e++)
                 from[e] = memory_position(k, e);
             regs[k] = gather_lanes(s, memory, from);
         } else {
-            uint8_t from[16];
+            uint8_t from[16] = {0};
             for (unsigned i = 0; i < bytes; i++)
                 from[i] = (uint8_t)(memory_position(k, i / size) * size + i % size);
             regs[k] = gather_bytes(s->u, s->t, memory, pieces_of_three(s, true), from);
@@ -88,7 +88,7 @@ static void unsort_three(const struct simd *s, const ir_ref *regs, ir_ref *memor
 
     for (unsigned p = 0; p < pieces; p++) {
         if (size >= 4) {
-            unsigned from[4];
+            unsigned from[4] = {0};
             for (unsigned i = 0; i < lanes; i++) {
                 unsigned at = p * lanes + i;
                 from[i] = at % 3 * lanes + at / 3;
@@ -96,7 +96,7 @@ static void unsort_three(const struct simd *s, const ir_ref *regs, ir_ref *memor
             memory[p] = gather_lanes(s, regs, from);
         } else {
             enum ir_type t = p * 16 + 16 <= 3 * bytes ? IR_V128 : IR_V64;
-            uint8_t from[16];
+            uint8_t from[16] = {0};
             for (unsigned i = 0; i < ir_type_size(t); i++) {
                 unsigned at = p * 16 + i, element = at / size;
                 from[i] = (uint8_t)(element % 3 * 16 + element / 3 * size + at % size);
@@ -168,7 +168,7 @@ void arm64_lift_simd_load_structs(struct arm64_lift *l,
                                   const struct arm64_args_simd_load_structs *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
-    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS], regs[MAX_REGS];
+    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS] = {0}, regs[MAX_REGS] = {0};
     struct arm64_address at = arm64_address(l, base, 0);
     unsigned bytes = ir_type_size(s.t);
 
@@ -191,7 +191,7 @@ void arm64_lift_simd_store_structs(struct arm64_lift *l,
                                    const struct arm64_args_simd_store_structs *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
-    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS], regs[MAX_REGS];
+    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), memory[MAX_REGS] = {0}, regs[MAX_REGS] = {0};
     struct arm64_address at = arm64_address(l, base, 0);
     unsigned bytes = ir_type_size(s.t), offset = 0;
     unsigned pieces = in_two_pieces(&s, a->elements) ? 2 : a->count;
@@ -218,7 +218,7 @@ struct one {
 static void load_lane(struct arm64_lift *l, struct one a)
 {
     struct simd s = simd_ints(l->u, true, a.size);
-    ir_ref base = arm64_xsp(l, IR_I64, a.Rn), v[MAX_REGS];
+    ir_ref base = arm64_xsp(l, IR_I64, a.Rn), v[MAX_REGS] = {0};
     struct arm64_address at = arm64_address(l, base, 0);
 
     for (unsigned i = 0; i < a.elements; i++)
@@ -262,7 +262,7 @@ LANE(store_lane_d, store_lane, 3)
 void arm64_lift_simd_load_repeat(struct arm64_lift *l, const struct arm64_args_simd_load_repeat *a)
 {
     struct simd s = simd_ints(l->u, a->Q, a->size);
-    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), v[MAX_REGS];
+    ir_ref base = arm64_xsp(l, IR_I64, a->Rn), v[MAX_REGS] = {0};
     struct arm64_address at = arm64_address(l, base, 0);
 
     for (unsigned i = 0; i < a->elements; i++)
