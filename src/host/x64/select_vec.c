@@ -1,4 +1,80 @@
+/* Vectors of integers, as SSE4.1 sequences with AVX's three operands where it is there, and a few
+ * instructions of AVX-512VL and GFNI.  What has no short sequence goes through ir_eval.
+ *
+ * A V64 is the low half of a register; what is above it is not defined unless the loc's zw says so. */
 #include "host/x64/x64.h"
+
+static unsigned lane_bytes(const struct ir_inst *in) { return type_bytes((enum ir_type)in->lane); }
+/* 0..3 for lanes of 1, 2, 4, 8 bytes. */
+static unsigned lane_log(const struct ir_inst *in)
+{
+    unsigned n = lane_bytes(in);
+    return n == 1 ? 0 : n == 2 ? 1 : n == 4 ? 2 : 3;
+}
+
+static bool zero_above(struct ctx *c, ir_ref r) { return loc_at(c, r)->zw <= 64; }
+
+static struct x64_mem pool_bytes(struct ctx *c, const uint8_t b[16])
+{
+    uint64_t lo = 0, hi = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        lo |= (uint64_t)b[i] << (8 * i);
+        hi |= (uint64_t)b[i + 8] << (8 * i);
+    }
+    return emit_pool(&c->e, lo, hi);
+}
+static struct x64_mem pool_u16(struct ctx *c, unsigned v)
+{
+    return emit_pool(&c->e, v * 0x0001000100010001ull, v * 0x0001000100010001ull);
+}
+
+/* c->i := a op b. */
+static int binary(struct ctx *c, x64_vop op, ir_ref a, ir_ref b, bool commutes)
+{
+    struct emit *e = &c->e;
+    struct x64_mem m;
+    bool zero = inst_of(c, c->i)->type == IR_V64 && zero_above(c, a) && zero_above(c, b);
+    if (commutes && in_mem(c, a, &m) && !in_mem(c, b, &m)) {
+        ir_ref t = a;
+        a = b;
+        b = t;
+    }
+    int ra = use_xmm(c, a), d;
+    if (in_mem(c, b, &m)) {
+        d = def_xmm(c, c->i, ra, 0);
+        emit_v_rrm(e, op, d, ra, m, -1);
+    } else {
+        int rb = use_xmm(c, b);
+        bool free_order = e->vex || commutes;
+        d = def_xmm(c, c->i, value_dies(c, a) || !free_order ? ra : rb, free_order ? 0 : 1u << rb);
+        if (d == rb && d != ra && !e->vex)
+            emit_v_rrr(e, op, d, rb, ra, -1);
+        else
+            emit_v_rrr(e, op, d, ra, rb, -1);
+    }
+    if (zero)
+        loc_at(c, c->i)->zw = 64;
+    return d;
+}
+
+/* A register for the result that is none of the arguments'. */
+static int def_apart(struct ctx *c, int ra, int rb, int rc)
+{
+    return def_xmm(c, c->i, -1, 1u << ra | (rb >= 0 ? 1u << rb : 0) | (rc >= 0 ? 1u << rc : 0));
+}
+
+static int zero_reg(struct ctx *c)
+{
+    int t = tmp_xmm(c);
+    emit_v_rrr(&c->e, V_PXOR, t, t, t, -1);
+    return t;
+}
+static int ones_reg(struct ctx *c)
+{
+    int t = tmp_xmm(c);
+    emit_v_rrr(&c->e, V_PCMPEQD, t, t, t, -1);
+    return t;
+}
 
 /* To a vector with zeros above. */
 static void zero_extend(struct ctx *c, const struct ir_inst *in)
@@ -25,6 +101,7 @@ static void zero_extend(struct ctx *c, const struct ir_inst *in)
         }
     }
     loc_at(c, c->i)->zw = (uint8_t)(8 * n);
+    /* The narrow value is there too: no need to keep the old place for it. */
     l = loc_at(c, in->a);
     if (l->slot < 0 && !l->is_const && c->last[in->a] > c->i) {
         if (loc_at(c, c->i)->last < c->last[in->a])
@@ -33,15 +110,864 @@ static void zero_extend(struct ctx *c, const struct ir_inst *in)
     }
 }
 
-bool select_vec(struct ctx *c, const struct ir_inst *in)
+/* -- arithmetic ------------------------------------------------------------------------------------------ */
+
+static const x64_vop op_add[] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
+static const x64_vop op_sub[] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
+static const x64_vop op_eq[] = {V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ};
+static const x64_vop op_gt[] = {V_PCMPGTB, V_PCMPGTW, V_PCMPGTD, V_PCMPGTQ};
+static const x64_vop op_minu[] = {V_PMINUB, V_PMINUW, V_PMINUD};
+static const x64_vop op_mins[] = {V_PMINSB, V_PMINSW, V_PMINSD};
+static const x64_vop op_maxu[] = {V_PMAXUB, V_PMAXUW, V_PMAXUD};
+static const x64_vop op_maxs[] = {V_PMAXSB, V_PMAXSW, V_PMAXSD};
+
+static bool min_max(struct ctx *c, const struct ir_inst *in)
 {
-    if (class_of((enum ir_type)in->type) != LOC_XMM)
+    unsigned l = lane_log(in);
+    bool min = in->op == IR_VMIN;
+    if (l == 3)
         return false;
-    switch (in->op) {
-    case IR_ZEXT:
-        zero_extend(c, in);
+    binary(c, min ? (in->attr & 1 ? op_mins : op_minu)[l] : (in->attr & 1 ? op_maxs : op_maxu)[l], in->a, in->b, true);
+    return true;
+}
+
+static bool multiply(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    switch (lane_log(in)) {
+    case 0: {
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+        emit_v_rrr(e, V_PMULLW, d, ra, rb, -1); /* even bytes */
+        emit_v_rrm(e, V_PAND, d, d, pool_u16(c, 0x00ff), -1);
+        int t2 = tmp_xmm(c);
+        emit_v_shift(e, 0x71, 2, t, ra, 8);
+        emit_v_shift(e, 0x71, 2, t2, rb, 8);
+        emit_v_rrr(e, V_PMULLW, t, t, t2, -1);
+        emit_v_shift(e, 0x71, 6, t, t, 8);
+        emit_v_rrr(e, V_POR, d, d, t, -1);
+        return true;
+    }
+    case 1:
+        binary(c, V_PMULLW, in->a, in->b, true);
+        return true;
+    case 2:
+        binary(c, V_PMULLD, in->a, in->b, true);
         return true;
     default:
+        if (!has(X64_AVX512))
+            return false;
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+        emit_evex_rrr(e, V_PMULLQ, def_xmm(c, c->i, ra, 0), ra, rb, -1);
+        return true;
+    }
+}
+
+static void negate(struct ctx *c, const struct ir_inst *in)
+{
+    int ra = use_xmm(c, in->a), d = def_apart(c, ra, -1, -1);
+    emit_v_rrr(&c->e, V_PXOR, d, d, d, -1);
+    emit_v_rrr(&c->e, op_sub[lane_log(in)], d, d, ra, -1);
+}
+
+static void absolute(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop op[] = {V_PABSB, V_PABSW, V_PABSD};
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in);
+    int ra = use_xmm(c, in->a);
+    if (l < 3) {
+        emit_v_rr(e, op[l], def_xmm(c, c->i, ra, 0), ra, -1);
+        return;
+    }
+    int t = zero_reg(c), d = def_apart(c, ra, -1, -1);
+    emit_v_rrr(e, V_PCMPGTQ, t, t, ra, -1);
+    emit_v_rrr(e, V_PXOR, d, ra, t, -1);
+    emit_v_rrr(e, V_PSUBQ, d, d, t, -1);
+}
+
+static bool saturating(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop op[2][2][2] = {{{V_PADDUSB, V_PADDUSW}, {V_PADDSB, V_PADDSW}},
+                                        {{V_PSUBUSB, V_PSUBUSW}, {V_PSUBSB, V_PSUBSW}}};
+    unsigned l = lane_log(in);
+    if (l > 1)
         return false;
+    bool sub = in->op == IR_VSUBS;
+    binary(c, op[sub][in->attr & 1][l], in->a, in->b, !sub);
+    return true;
+}
+
+static bool average(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop op[] = {V_PAVGB, V_PAVGW};
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in);
+    if (l > 1 || (in->attr & 1))
+        return false;
+    if (in->imm) {
+        binary(c, op[l], in->a, in->b, true);
+        return true;
+    }
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    emit_v_rrr(e, V_PXOR, t, ra, rb, -1);
+    emit_v_rrm(e, V_PAND, t, t, pool_u16(c, l ? 0x0001 : 0x0101), -1);
+    emit_v_rrr(e, op[l], d, ra, rb, -1);
+    emit_v_rrr(e, op_sub[l], d, d, t, -1);
+    return true;
+}
+
+static bool difference(struct ctx *c, const struct ir_inst *in)
+{
+    unsigned l = lane_log(in);
+    if (l == 3)
+        return false;
+    bool s = in->attr & 1;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    emit_v_rrr(&c->e, (s ? op_maxs : op_maxu)[l], d, ra, rb, -1);
+    emit_v_rrr(&c->e, (s ? op_mins : op_minu)[l], t, ra, rb, -1);
+    emit_v_rrr(&c->e, op_sub[l], d, d, t, -1);
+    return true;
+}
+
+static bool multiply_long(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    bool s = in->attr & 1;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    switch (lane_log(in)) {
+    case 0: {
+        x64_vop widen = s ? V_PMOVSXBW : V_PMOVZXBW;
+        if (in->imm) {
+            emit_v_rr(e, V_PSHUFD, d, ra, 0xee);
+            emit_v_rr(e, V_PSHUFD, t, rb, 0xee);
+        }
+        emit_v_rr(e, widen, d, in->imm ? d : ra, -1);
+        emit_v_rr(e, widen, t, in->imm ? t : rb, -1);
+        emit_v_rrr(e, V_PMULLW, d, d, t, -1);
+        return true;
+    }
+    case 1:
+        emit_v_rrr(e, V_PMULLW, d, ra, rb, -1);
+        emit_v_rrr(e, s ? V_PMULHW : V_PMULHUW, t, ra, rb, -1);
+        emit_v_rrr(e, in->imm ? V_PUNPCKHWD : V_PUNPCKLWD, d, d, t, -1);
+        return true;
+    case 2: {
+        int spread = in->imm ? 0xfa : 0x50;
+        emit_v_rr(e, V_PSHUFD, d, ra, spread);
+        emit_v_rr(e, V_PSHUFD, t, rb, spread);
+        emit_v_rrr(e, s ? V_PMULDQ : V_PMULUDQ, d, d, t, -1);
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+static bool multiply_doubling(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    if (lane_log(in) != 1)
+        return false;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    if (in->imm) {
+        emit_v_rrr(e, V_PMULHRSW, d, ra, rb, -1);
+    } else {
+        emit_v_rrr(e, V_PMULHW, d, ra, rb, -1);
+        emit_v_rrr(e, V_PMULLW, t, ra, rb, -1);
+        emit_v_rrr(e, V_PADDW, d, d, d, -1);
+        emit_v_shift(e, 0x71, 2, t, t, 15);
+        emit_v_rrr(e, V_POR, d, d, t, -1);
+    }
+    /* -1 * -1 saturates: 8000 becomes 7fff */
+    emit_v_rm(e, V_MOVAPS, t, pool_u16(c, 0x8000), -1);
+    emit_v_rrr(e, V_PCMPEQW, t, t, d, -1);
+    emit_v_rrr(e, V_PXOR, d, d, t, -1);
+    return true;
+}
+
+static void dot(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    x64_vop wb = in->attr & 1 ? V_PMOVSXBW : V_PMOVZXBW, wc = in->attr & 2 ? V_PMOVSXBW : V_PMOVZXBW;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = use_xmm(c, in->c), t = tmp_xmm(c), t2 = tmp_xmm(c);
+    int d = def_apart(c, ra, rb, rc);
+    emit_v_rr(e, wb, d, rb, -1);
+    emit_v_rr(e, wc, t, rc, -1);
+    emit_v_rrr(e, V_PMADDWD, d, d, t, -1);
+    emit_v_rr(e, V_PSHUFD, t, rb, 0xee);
+    emit_v_rr(e, V_PSHUFD, t2, rc, 0xee);
+    emit_v_rr(e, wb, t, t, -1);
+    emit_v_rr(e, wc, t2, t2, -1);
+    emit_v_rrr(e, V_PMADDWD, t, t, t2, -1);
+    emit_v_rrr(e, V_PHADDD, d, d, t, -1);
+    emit_v_rrr(e, V_PADDD, d, d, ra, -1);
+}
+
+static bool compare(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in);
+    switch ((enum ir_cc)in->attr) {
+    case IR_CC_E:
+        binary(c, op_eq[l], in->a, in->b, true);
+        loc_at(c, c->i)->zw = 128; /* zeros are equal */
+        return true;
+    case IR_CC_G:
+        binary(c, op_gt[l], in->a, in->b, false);
+        return true;
+    case IR_CC_GE: {
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = ones_reg(c), d = def_apart(c, ra, rb, -1);
+        emit_v_rrr(e, op_gt[l], d, rb, ra, -1);
+        emit_v_rrr(e, V_PXOR, d, d, t, -1);
+        return true;
+    }
+    case IR_CC_A:
+    case IR_CC_AE: {
+        bool strict = in->attr == IR_CC_A;
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+        if (l == 3) {
+            int t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+            struct x64_mem sign = emit_pool(e, 1ull << 63, 1ull << 63);
+            emit_v_rrm(e, V_PXOR, d, strict ? ra : rb, sign, -1);
+            emit_v_rrm(e, V_PXOR, t, strict ? rb : ra, sign, -1);
+            emit_v_rrr(e, V_PCMPGTQ, d, d, t, -1);
+            if (!strict)
+                emit_v_rrr(e, V_PXOR, d, d, ones_reg(c), -1);
+            return true;
+        }
+        int d = def_apart(c, ra, rb, -1);
+        emit_v_rrr(e, (strict ? op_minu : op_maxu)[l], d, ra, rb, -1);
+        emit_v_rrr(e, op_eq[l], d, d, ra, -1);
+        if (strict)
+            emit_v_rrr(e, V_PXOR, d, d, ones_reg(c), -1);
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+/* -- shifts ------------------------------------------------------------------------------------------------ */
+
+static bool shift(struct ctx *c, const struct ir_inst *in)
+{
+    static const uint8_t group[] = {0x71, 0x71, 0x72, 0x73};
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in), n = (unsigned)in->imm, bits = 8u << l;
+    bool left = in->op == IR_VSHLI, arithmetic = !left && (in->attr & 1);
+    int ra = use_xmm(c, in->a);
+    if (arithmetic && l == 3) {
+        if (n == 64)
+            n = 63;
+        int t = zero_reg(c), d = def_apart(c, ra, -1, -1);
+        emit_v_rrr(e, V_PCMPGTQ, t, t, ra, -1);
+        emit_v_shift(e, 0x73, 6, t, t, 64 - n);
+        emit_v_shift(e, 0x73, 2, d, ra, n);
+        emit_v_rrr(e, V_POR, d, d, t, -1);
+        return true;
+    }
+    if (arithmetic && n == bits)
+        n--;
+    int d = def_xmm(c, c->i, ra, 0);
+    if (l || (!left && n == bits)) {
+        emit_v_shift(e, group[l], left ? 6 : arithmetic ? 4 : 2, d, ra, n);
+        return true;
+    }
+    emit_v_shift(e, 0x71, left ? 6 : 2, d, ra, n);
+    unsigned mask = left ? 0xffu << n & 0xff : 0xffu >> n;
+    emit_v_rrm(e, V_PAND, d, d, pool_u16(c, mask * 0x101), -1);
+    if (arithmetic) { /* extend the sign bit, which is bit 7 - n now */
+        struct x64_mem sign = pool_u16(c, (0x80u >> n) * 0x101);
+        emit_v_rrm(e, V_PXOR, d, d, sign, -1);
+        emit_v_rrm(e, V_PSUBB, d, d, sign, -1);
+    }
+    return true;
+}
+
+/* Bytes looked up by their two nibbles: popcount, bit reversal. */
+static void nibbles(struct ctx *c, const struct ir_inst *in, const uint8_t low[16], const uint8_t high[16], x64_vop join)
+{
+    struct emit *e = &c->e;
+    int ra = use_xmm(c, in->a), t = tmp_xmm(c), t2 = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
+    struct x64_mem mask = pool_u16(c, 0x0f0f);
+    emit_v_shift(e, 0x71, 2, t, ra, 4);
+    emit_v_rrm(e, V_PAND, t, t, mask, -1);
+    emit_v_rrm(e, V_PAND, t2, ra, mask, -1);
+    emit_v_rm(e, V_MOVAPS, d, pool_bytes(c, low), -1);
+    emit_v_rrr(e, V_PSHUFB, d, d, t2, -1);
+    emit_v_rm(e, V_MOVAPS, t2, pool_bytes(c, high), -1);
+    emit_v_rrr(e, V_PSHUFB, t2, t2, t, -1);
+    emit_v_rrr(e, join, d, d, t2, -1);
+}
+
+static void popcount(struct ctx *c, const struct ir_inst *in)
+{
+    static const uint8_t ones[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+    if (has(X64_BITALG)) {
+        int ra = use_xmm(c, in->a);
+        emit_evex_rrr(&c->e, V_POPCNTB, def_xmm(c, c->i, ra, 0), -1, ra, -1);
+        return;
+    }
+    nibbles(c, in, ones, ones, V_PADDB);
+}
+
+static void bit_reverse(struct ctx *c, const struct ir_inst *in)
+{
+    static const uint8_t low[16] = {0x00, 0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0,
+                                    0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0};
+    static const uint8_t high[16] = {0x0, 0x8, 0x4, 0xc, 0x2, 0xa, 0x6, 0xe, 0x1, 0x9, 0x5, 0xd, 0x3, 0xb, 0x7, 0xf};
+    if (has(X64_GFNI)) {
+        int ra = use_xmm(c, in->a);
+        struct x64_mem matrix = emit_pool(&c->e, 0x8040201008040201ull, 0x8040201008040201ull);
+        x64_vop op = c->e.vex ? V_GF2P8AFFINEQB : V_GF2P8AFFINEQB & ~(1u << 12);
+        emit_v_rrm(&c->e, op, def_xmm(c, c->i, ra, 0), ra, matrix, 0);
+        return;
+    }
+    nibbles(c, in, low, high, V_POR);
+}
+
+/* -- bits and lanes ------------------------------------------------------------------------------------------ */
+
+static void bit_select(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = use_xmm(c, in->c);
+    if (has(X64_AVX512)) {
+        int d = def_xmm(c, c->i, ra, (1u << rb | 1u << rc) & ~(1u << ra));
+        if (d != ra)
+            emit_v_rr(e, V_MOVAPS, d, ra, -1);
+        emit_evex_rrr(e, V_TERNLOGD, d, rb, rc, 0xca);
+        return;
+    }
+    int t = tmp_xmm(c), d = def_apart(c, ra, rb, rc);
+    emit_v_rrr(e, V_PAND, t, rb, ra, -1);
+    emit_v_rrr(e, V_PANDN, d, ra, rc, -1);
+    emit_v_rrr(e, V_POR, d, d, t, -1);
+}
+
+static void broadcast(struct ctx *c, int d, int src, unsigned n)
+{
+    struct emit *e = &c->e;
+    static const x64_vop op[] = {V_PBROADCASTB, V_PBROADCASTW};
+    if (n == 8) {
+        emit_v_rrr(e, V_PUNPCKLQDQ, d, src, src, -1);
+    } else if (n == 4) {
+        emit_v_rr(e, V_PSHUFD, d, src, 0);
+    } else if (e->vex) {
+        emit_v_rr(e, op[n - 1], d, src, -1);
+    } else {
+        if (n == 1) {
+            emit_v_rrr(e, V_PUNPCKLBW, d, src, src, -1);
+            src = d;
+        }
+        emit_v_rr(e, V_PSHUFLW, d, src, 0);
+        emit_v_rr(e, V_PSHUFD, d, d, 0);
+    }
+}
+
+static void duplicate(struct ctx *c, const struct ir_inst *in)
+{
+    unsigned n = lane_bytes(in);
+    if (class_of((enum ir_type)inst_of(c, in->a)->type) == LOC_GPR) {
+        int ra = use_gpr(c, in->a), d = def_xmm(c, c->i, -1, 0);
+        emit_movd_xr(&c->e, n == 8 ? 8 : 4, d, ra);
+        broadcast(c, d, d, n);
+    } else {
+        int ra = use_xmm(c, in->a);
+        broadcast(c, def_xmm(c, c->i, ra, 0), ra, n);
+    }
+}
+
+static void duplicate_lane(struct ctx *c, const struct ir_inst *in)
+{
+    unsigned n = lane_bytes(in), lane = (unsigned)in->imm;
+    int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
+    if (lane == 0) {
+        broadcast(c, d, ra, n);
+    } else if (n == 8) {
+        emit_v_rr(&c->e, V_PSHUFD, d, ra, 0xee);
+    } else if (n == 4) {
+        emit_v_rr(&c->e, V_PSHUFD, d, ra, (int)(lane * 0x55));
+    } else {
+        uint8_t b[16];
+        for (unsigned i = 0; i < 16; i++)
+            b[i] = (uint8_t)(lane * n + i % n);
+        emit_v_rrm(&c->e, V_PSHUFB, d, ra, pool_bytes(c, b), -1);
+    }
+}
+
+#define V_SHUFPD VOP(1, 1, 0xc6)
+
+static void insert(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned n = lane_bytes(in), lane = (unsigned)in->imm;
+    int ra = use_xmm(c, in->a);
+    if (class_of((enum ir_type)inst_of(c, in->b)->type) == LOC_GPR) {
+        int rb = use_gpr(c, in->b);
+        emit_pinsr(e, n, def_xmm(c, c->i, ra, 0), ra, rb, lane);
+        return;
+    }
+    int rb = use_xmm(c, in->b), d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
+    if (n == 8 && lane == 0) {
+        emit_v_rrr(e, V_PBLENDW, d, ra, rb, 0x0f);
+    } else if (n == 8) {
+        emit_v_rrr(e, V_PUNPCKLQDQ, d, ra, rb, -1);
+    } else if (n == 4) {
+        emit_v_rrr(e, V_INSERTPS, d, ra, rb, (int)(lane << 4));
+    } else {
+        int t = tmp_gpr(c);
+        emit_movd_rx(e, 4, t, rb);
+        emit_pinsr(e, n, d, ra, t, lane);
+    }
+}
+
+static void insert_lane(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned n = lane_bytes(in), to = in->imm & 0xff, from = (unsigned)(in->imm >> 8);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+    if (n == 8) {
+        int d = def_apart(c, ra, rb, -1);
+        if (to == 0)
+            emit_v_rrr(e, V_SHUFPD, d, rb, ra, 2 | (int)from);
+        else
+            emit_v_rrr(e, V_SHUFPD, d, ra, rb, from ? 2 : 0);
+        return;
+    }
+    int d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
+    if (n == 4) {
+        emit_v_rrr(e, V_INSERTPS, d, ra, rb, (int)(from << 6 | to << 4));
+        return;
+    }
+    int t = tmp_gpr(c);
+    emit_pextr(e, n, t, rb, from);
+    emit_pinsr(e, n, d, ra, t, to);
+}
+
+static void extract_lane(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned n = lane_bytes(in), lane = (unsigned)in->imm;
+    struct x64_mem m;
+    if (class_of((enum ir_type)in->type) == LOC_XMM) {
+        if (lane == 0) {
+            def_same(c, c->i, in->a);
+            return;
+        }
+        int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
+        if (n >= 4)
+            emit_v_rr(e, V_PSHUFD, d, ra, n == 8 ? 0xee : (int)(lane * 0x55));
+        else
+            emit_v_shift(e, 0x73, 3, d, ra, lane * n);
+        return;
+    }
+    unsigned to = type_bytes((enum ir_type)in->type);
+    bool s = in->op == IR_VEXTS;
+    if (in_mem(c, in->a, &m)) {
+        int d = def_gpr(c, c->i, -1, 0);
+        m.disp += (int32_t)(lane * n);
+        if (s)
+            emit_loads(e, n, to, d, m);
+        else
+            emit_load(e, n, d, m);
+    } else {
+        int ra = use_xmm(c, in->a), d = def_gpr(c, c->i, -1, 0);
+        if (lane == 0 && n >= 4)
+            emit_movd_rx(e, n, d, ra);
+        else
+            emit_pextr(e, n, d, ra, lane);
+        if (s && n < to)
+            emit_sext(e, n, to, d, d);
+    }
+    if (!s)
+        loc_at(c, c->i)->zw = (uint8_t)(8 * n);
+}
+
+static void zip(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop low[] = {V_PUNPCKLBW, V_PUNPCKLWD, V_PUNPCKLDQ, V_PUNPCKLQDQ};
+    static const x64_vop high[] = {V_PUNPCKHBW, V_PUNPCKHWD, V_PUNPCKHDQ, V_PUNPCKHQDQ};
+    unsigned l = lane_log(in);
+    if (in->type == IR_V128) {
+        binary(c, (in->imm ? high : low)[l], in->a, in->b, false);
+        return;
+    }
+    int d = binary(c, low[l], in->a, in->b, false);
+    loc_at(c, c->i)->zw = 128;
+    if (in->imm)
+        emit_v_rr(&c->e, V_PSHUFD, d, d, 0xee);
+}
+
+/* d := even (odd) lanes of a then b, whole registers. d differs from a and b. */
+static void unzip(struct ctx *c, int d, int a, int b, unsigned l, bool odd)
+{
+    struct emit *e = &c->e;
+    if (l == 3) {
+        emit_v_rrr(e, odd ? V_PUNPCKHQDQ : V_PUNPCKLQDQ, d, a, b, -1);
+    } else if (l == 2) {
+        emit_v_rrr(e, V_SHUFPS, d, a, b, odd ? 0xdd : 0x88);
+    } else {
+        int t = tmp_xmm(c);
+        unsigned group = l ? 0x72 : 0x71, n = l ? 16 : 8;
+        if (odd) {
+            emit_v_shift(e, group, 2, d, a, n);
+            emit_v_shift(e, group, 2, t, b, n);
+        } else {
+            struct x64_mem mask = l ? emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull) : pool_u16(c, 0xff);
+            emit_v_rrm(e, V_PAND, d, a, mask, -1);
+            emit_v_rrm(e, V_PAND, t, b, mask, -1);
+        }
+        emit_v_rrr(e, l ? V_PACKUSDW : V_PACKUSWB, d, d, t, -1);
+    }
+}
+
+/* The arguments of a pairwise operation as whole registers: V64s are put side by side. */
+static void pair_args(struct ctx *c, const struct ir_inst *in, int *a, int *b)
+{
+    *a = use_xmm(c, in->a);
+    *b = use_xmm(c, in->b);
+    if (in->type == IR_V64) {
+        int t = tmp_xmm(c);
+        emit_v_rrr(&c->e, V_PUNPCKLQDQ, t, *a, *b, -1);
+        *a = *b = t;
+    }
+}
+
+static bool pairwise(struct ctx *c, const struct ir_inst *in)
+{
+    unsigned l = lane_log(in);
+    x64_vop op = op_add[l];
+    bool s = in->attr & 1;
+    if (in->op != IR_VPADD) {
+        if (l == 3)
+            return false;
+        op = in->op == IR_VPMIN ? (s ? op_mins : op_minu)[l] : (s ? op_maxs : op_maxu)[l];
+    }
+    int a, b;
+    pair_args(c, in, &a, &b);
+    int d = def_apart(c, a, b, -1);
+    if (in->op == IR_VPADD && (l == 1 || l == 2)) {
+        emit_v_rrr(&c->e, l == 1 ? V_PHADDW : V_PHADDD, d, a, b, -1);
+        return true;
+    }
+    int t = tmp_xmm(c);
+    unzip(c, d, a, b, l, false);
+    unzip(c, t, a, b, l, true);
+    emit_v_rrr(&c->e, op, d, d, t, -1);
+    return true;
+}
+
+static void unzip_op(struct ctx *c, const struct ir_inst *in)
+{
+    int a, b;
+    pair_args(c, in, &a, &b);
+    unzip(c, def_apart(c, a, b, -1), a, b, lane_log(in), in->imm);
+}
+
+static void transpose(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    bool odd = in->imm;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), d = def_apart(c, ra, rb, -1);
+    switch (lane_log(in)) {
+    case 3:
+        emit_v_rrr(e, odd ? V_PUNPCKHQDQ : V_PUNPCKLQDQ, d, ra, rb, -1);
+        break;
+    case 2:
+        emit_v_rrr(e, V_SHUFPS, d, ra, rb, odd ? 0xdd : 0x88);
+        emit_v_rr(e, V_PSHUFD, d, d, 0xd8);
+        break;
+    case 1:
+        if (odd) {
+            emit_v_shift(e, 0x72, 2, d, ra, 16);
+            emit_v_rrr(e, V_PBLENDW, d, d, rb, 0xaa);
+        } else {
+            int t = tmp_xmm(c);
+            emit_v_shift(e, 0x72, 6, t, rb, 16);
+            emit_v_rrr(e, V_PBLENDW, d, ra, t, 0xaa);
+        }
+        break;
+    default: {
+        int t = tmp_xmm(c);
+        emit_v_shift(e, 0x71, odd ? 2 : 6, t, odd ? ra : rb, 8);
+        emit_v_rrm(e, V_PAND, d, odd ? rb : ra, pool_u16(c, odd ? 0xff00 : 0x00ff), -1);
+        emit_v_rrr(e, V_POR, d, d, t, -1);
+    }
+    }
+}
+
+static void reverse(struct ctx *c, const struct ir_inst *in)
+{
+    unsigned n = lane_bytes(in), group = (unsigned)in->imm;
+    uint8_t b[16];
+    int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
+    if (n == 4 && group == 8) {
+        emit_v_rr(&c->e, V_PSHUFD, d, ra, 0xb1);
+        return;
+    }
+    for (unsigned i = 0; i < 16; i++)
+        b[i] = (uint8_t)(i / group * group + (group - n - i % group / n * n) + i % n);
+    emit_v_rrm(&c->e, V_PSHUFB, d, ra, pool_bytes(c, b), -1);
+}
+
+static void extract_bytes(struct ctx *c, const struct ir_inst *in)
+{
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+    if (in->type == IR_V64) {
+        int d = def_apart(c, ra, rb, -1);
+        emit_v_rrr(&c->e, V_PUNPCKLQDQ, d, ra, rb, -1);
+        emit_v_shift(&c->e, 0x73, 3, d, d, (unsigned)in->imm);
+    } else {
+        int d = def_xmm(c, c->i, c->e.vex ? ra : rb, c->e.vex || ra == rb ? 0 : 1u << ra);
+        emit_v_rrr(&c->e, V_PALIGNR, d, rb, ra, (int)in->imm);
+    }
+}
+
+static void table(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    const struct ir_inst *other = inst_of(c, in->c);
+    bool zero = other->op == IR_CONST && other->imm == 0;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = zero ? -1 : use_xmm(c, in->c), t = tmp_xmm(c);
+    int d = def_apart(c, ra, rb, rc);
+    if (in->imm)
+        emit_v_rrm(e, V_PSUBB, t, rb, pool_u16(c, (unsigned)(16 * in->imm) * 0x101), -1);
+    /* indexes beyond 15 get bit 7, for which pshufb gives zero */
+    emit_v_rrm(e, V_PADDUSB, t, in->imm ? t : rb, pool_u16(c, 0x7070), -1);
+    emit_v_rrr(e, V_PSHUFB, d, ra, t, -1);
+    if (zero)
+        return;
+    if (e->vex) {
+        emit_v_blendvb(e, d, d, rc, t);
+        return;
+    }
+    int z = zero_reg(c);
+    emit_v_rrr(e, V_PCMPGTB, z, z, t, -1);
+    emit_v_rrr(e, V_PAND, z, z, rc, -1);
+    emit_v_rrr(e, V_POR, d, d, z, -1);
+}
+
+static void widen(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop op[2][3] = {{V_PMOVZXBW, V_PMOVZXWD, V_PMOVZXDQ}, {V_PMOVSXBW, V_PMOVSXWD, V_PMOVSXDQ}};
+    int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
+    if (in->imm) {
+        emit_v_rr(&c->e, V_PSHUFD, d, ra, 0xee);
+        ra = d;
+    }
+    emit_v_rr(&c->e, op[in->attr & 1][lane_log(in)], d, ra, -1);
+}
+
+static bool narrow(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in);
+    if (l == 2 && in->attr != IR_NARROW_TRUNC)
+        return false;
+    int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
+    switch ((enum ir_narrow)in->attr) {
+    case IR_NARROW_TRUNC:
+        if (l == 2) {
+            emit_v_rr(e, V_PSHUFD, d, ra, 0xe8);
+        } else {
+            uint8_t b[16];
+            unsigned n = lane_bytes(in);
+            for (unsigned i = 0; i < 16; i++)
+                b[i] = i < 8 ? (uint8_t)(i / n * 2 * n + i % n) : 0x80;
+            emit_v_rrm(e, V_PSHUFB, d, ra, pool_bytes(c, b), -1);
+            loc_at(c, c->i)->zw = 64;
+        }
+        return true;
+    case IR_NARROW_SS:
+        emit_v_rrr(e, l ? V_PACKSSDW : V_PACKSSWB, d, ra, ra, -1);
+        return true;
+    case IR_NARROW_SU:
+        emit_v_rrr(e, l ? V_PACKUSDW : V_PACKUSWB, d, ra, ra, -1);
+        return true;
+    case IR_NARROW_UU:
+        if (l)
+            emit_v_rrm(e, V_PMINUD, d, ra, emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull), -1);
+        else
+            emit_v_rrm(e, V_PMINUW, d, ra, pool_u16(c, 0xff), -1);
+        emit_v_rrr(e, l ? V_PACKUSDW : V_PACKUSWB, d, d, d, -1);
+        return true;
+    }
+    return false;
+}
+
+static bool add_pairs_long(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    bool s = in->attr & 1;
+    unsigned l = lane_log(in);
+    if (l == 2 && s)
+        return false;
+    int ra = use_xmm(c, in->a);
+    if (l == 0) {
+        int d = def_apart(c, ra, -1, -1);
+        struct x64_mem ones = pool_u16(c, 0x0101);
+        if (s) {
+            emit_v_rm(e, V_MOVAPS, d, ones, -1);
+            emit_v_rrr(e, V_PMADDUBSW, d, d, ra, -1);
+        } else {
+            emit_v_rrm(e, V_PMADDUBSW, d, ra, ones, -1);
+        }
+        return true;
+    }
+    if (l == 1 && s) {
+        emit_v_rrm(e, V_PMADDWD, def_xmm(c, c->i, ra, 0), ra, pool_u16(c, 1), -1);
+        return true;
+    }
+    uint64_t mask = l == 1 ? 0x0000ffff0000ffffull : 0xffffffffull;
+    int t = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
+    emit_v_shift(e, l == 1 ? 0x72 : 0x73, 2, t, ra, l == 1 ? 16 : 32);
+    emit_v_rrm(e, V_PAND, d, ra, emit_pool(e, mask, mask), -1);
+    emit_v_rrr(e, l == 1 ? V_PADDD : V_PADDQ, d, d, t, -1);
+    return true;
+}
+
+static bool reduce(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in), n = lane_bytes(in);
+    const x64_vop *ops = NULL;
+    switch ((enum ir_reduce)in->attr) {
+    case IR_REDUCE_ADD: ops = op_add; break;
+    case IR_REDUCE_SMAX: ops = op_maxs; break;
+    case IR_REDUCE_SMIN: ops = op_mins; break;
+    case IR_REDUCE_UMAX: ops = op_maxu; break;
+    case IR_REDUCE_UMIN: ops = op_minu; break;
+    }
+    bool wide = inst_of(c, in->a)->type == IR_V128;
+    if (!ops || (l == 3 && (ops != op_add || !wide)))
+        return false;
+    int x = use_xmm(c, in->a), t = tmp_xmm(c), r = tmp_xmm(c);
+    if (wide) {
+        emit_v_rr(e, V_PSHUFD, t, x, 0xee);
+        emit_v_rrr(e, ops[l], r, x, t, -1);
+        x = r;
+    }
+    if (l < 3) {
+        emit_v_rr(e, V_PSHUFD, t, x, 0x55);
+        emit_v_rrr(e, ops[l], r, x, t, -1);
+    }
+    if (l < 2) {
+        emit_v_shift(e, 0x72, 2, t, r, 16);
+        emit_v_rrr(e, ops[l], r, r, t, -1);
+    }
+    if (l < 1) {
+        emit_v_shift(e, 0x71, 2, t, r, 8);
+        emit_v_rrr(e, ops[l], r, r, t, -1);
+    }
+    int d = def_gpr(c, c->i, -1, 0);
+    emit_movd_rx(e, n == 8 ? 8 : 4, d, r);
+    if (n < 4)
+        emit_zext(e, n, d, d);
+    loc_at(c, c->i)->zw = (uint8_t)(8 * n);
+    return true;
+}
+
+static bool crypto(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    if (!has(X64_AES))
+        return false;
+    int ra = use_xmm(c, in->a);
+    if (in->op == IR_AESIMC) {
+        emit_v_rr(e, V_AESIMC, def_xmm(c, c->i, ra, 0), ra, -1);
+        return true;
+    }
+    int z = zero_reg(c);
+    if (in->op == IR_AESMC) { /* undo what comes before the columns are mixed, then do all of it */
+        int d = def_xmm(c, c->i, ra, 0);
+        emit_v_rrr(e, V_AESDECLAST, d, ra, z, -1);
+        emit_v_rrr(e, V_AESENC, d, d, z, -1);
+        return true;
+    }
+    int rb = use_xmm(c, in->b), d = def_apart(c, ra, rb, -1);
+    emit_v_rrr(e, V_PXOR, d, ra, rb, -1);
+    emit_v_rrr(e, in->op == IR_AESE ? V_AESENCLAST : V_AESDECLAST, d, d, z, -1);
+    return true;
+}
+
+static bool carryless(struct ctx *c, const struct ir_inst *in)
+{
+    if (!has(X64_PCLMUL) || lane_log(in) != 3)
+        return false;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
+    emit_v_rrr(&c->e, V_PCLMULQDQ, d, ra, rb, in->imm ? 0x11 : 0x00);
+    return true;
+}
+
+/* -- the table -------------------------------------------------------------------------------------------------- */
+
+bool select_vec(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    if (in->type == IR_V256)
+        return false;
+    switch (in->op) {
+    case IR_ZEXT: zero_extend(c, in); return true;
+    case IR_VADD: binary(c, op_add[lane_log(in)], in->a, in->b, true); return true;
+    case IR_VSUB: binary(c, op_sub[lane_log(in)], in->a, in->b, false); return true;
+    case IR_VMUL: return multiply(c, in);
+    case IR_VNEG: negate(c, in); return true;
+    case IR_VABS: absolute(c, in); return true;
+    case IR_VADDS: case IR_VSUBS: return saturating(c, in);
+    case IR_VAVG: return average(c, in);
+    case IR_VMIN: case IR_VMAX: return min_max(c, in);
+    case IR_VABD: return difference(c, in);
+    case IR_VMULH:
+        if (lane_log(in) != 1)
+            return false;
+        binary(c, in->attr & 1 ? V_PMULHW : V_PMULHUW, in->a, in->b, true);
+        return true;
+    case IR_VMULL: return multiply_long(c, in);
+    case IR_VPMULL: return carryless(c, in);
+    case IR_VQDMULH: return multiply_doubling(c, in);
+    case IR_VDOT: dot(c, in); return true;
+    case IR_VCMP: return compare(c, in);
+    case IR_VSHLI: case IR_VSHRI: return shift(c, in);
+    case IR_VPOPCNT: popcount(c, in); return true;
+    case IR_VBITREV: bit_reverse(c, in); return true;
+    case IR_VAND: binary(c, V_PAND, in->a, in->b, true); return true;
+    case IR_VOR: binary(c, V_POR, in->a, in->b, true); return true;
+    case IR_VXOR: binary(c, V_PXOR, in->a, in->b, true); return true;
+    case IR_VANDN: binary(c, V_PANDN, in->b, in->a, false); return true;
+    case IR_VNOT: {
+        int ra = use_xmm(c, in->a), t = ones_reg(c);
+        emit_v_rrr(e, V_PXOR, def_xmm(c, c->i, ra, 1u << t), ra, t, -1);
+        return true;
+    }
+    case IR_VSEL: bit_select(c, in); return true;
+    case IR_VDUP: duplicate(c, in); return true;
+    case IR_VDUPL: duplicate_lane(c, in); return true;
+    case IR_VINS: insert(c, in); return true;
+    case IR_VINSL: insert_lane(c, in); return true;
+    case IR_VEXT: case IR_VEXTS: extract_lane(c, in); return true;
+    case IR_VZIP: zip(c, in); return true;
+    case IR_VUZP: unzip_op(c, in); return true;
+    case IR_VTRN: transpose(c, in); return true;
+    case IR_VREV: reverse(c, in); return true;
+    case IR_VEXTR: extract_bytes(c, in); return true;
+    case IR_VTBL: table(c, in); return true;
+    case IR_VCONCAT:
+        binary(c, V_PUNPCKLQDQ, in->a, in->b, false);
+        loc_at(c, c->i)->zw = 128;
+        return true;
+    case IR_VHIGH: {
+        int ra = use_xmm(c, in->a);
+        emit_v_shift(e, 0x73, 3, def_xmm(c, c->i, ra, 0), ra, 8);
+        loc_at(c, c->i)->zw = 64;
+        return true;
+    }
+    case IR_VWIDEN: widen(c, in); return true;
+    case IR_VNARROW: return narrow(c, in);
+    case IR_VPADD: case IR_VPMIN: case IR_VPMAX: return pairwise(c, in);
+    case IR_VPADDL: return add_pairs_long(c, in);
+    case IR_VREDUCE: return reduce(c, in);
+    case IR_AESE: case IR_AESD: case IR_AESMC: case IR_AESIMC: return crypto(c, in);
+    default: return false;
     }
 }
