@@ -369,7 +369,9 @@ static bool shift(struct ctx *c, const struct ir_inst *in)
     if (arithmetic && n == bits)
         n--;
     int d = def_xmm(c, c->i, ra, 0);
-    if (l || (!left && n == bits)) {
+    if (!l && n == bits) /* logical: nothing remains, also of 16-bit lanes */
+        n = 16;
+    if (l || n == 16) {
         emit_v_shift(e, group[l], left ? 6 : arithmetic ? 4 : 2, d, ra, n);
         return true;
     }
