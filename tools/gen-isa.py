@@ -497,68 +497,99 @@ def declare(row, used, indent):
     return ''.join(f'{indent}const uint32_t {n} = {field_c(row, n)};\n' for n in row.fields if n in used)
 
 
-def emit_leaf(rows, done, indent, out):
-    """Tests for what is left to tell these rows apart, in order of priority."""
-    pad = '    ' * indent
-    for r in sorted(rows, key=lambda r: -r.priority):
-        left = r.mask & ~done
-        tests = []
-        if left:
-            tests.append(f'(w & {left:#x}u) == {r.value & left:#x}u')
-        if r.when:
-            tests.append(f'when_{r.name}(w)')
-        if tests:
-            out.append(f"{pad}if ({' && '.join(tests)})\n{pad}    return ARM64_{r.name};\n")
-        else:
-            out.append(f'{pad}return ARM64_{r.name};\n')
-            return
-    out.append(f'{pad}return ARM64_UNALLOCATED;\n')
+# The decoder is a tree of dense tables.  A node looks up the bits of a window, the next node's place
+# follows; a leaf is a run of rows to compare with, those of higher priority first.  The tables have
+# no pointers, so that nothing is to be relocated or set up at start.
+ROOT = (21, 11)
+WINDOWS = [(p, w) for p in (0, 5, 10, 11, 12, 13, 14, 15, 16, 19, 22, 29) for w in (1, 2, 3, 4, 5, 6) if p + w <= 32]
+LEAF = 3  # rows it is not worth to divide
 
 
-def emit_tree(rows, done, indent, out):
-    """Nested switches over the bits that all rows fix, or else over the bit most of them do."""
-    pad = '    ' * indent
-    common = M32 & ~done
+def buckets(rows, pos, width):
+    """For every value of that window, the rows that can match there."""
+    out = [[] for _ in range(1 << width)]
+    window = (1 << width) - 1
     for r in rows:
-        common &= r.mask
-    if len(rows) <= 2:
-        emit_leaf(rows, done, indent, out)
-        return
-    bits = [i for i in range(31, -1, -1) if common >> i & 1]
-    bits = [i for i in bits if len({r.value >> i & 1 for r in rows}) > 1]
-    if not bits:
-        best, best_score = None, 0
-        for i in range(32):
-            if done >> i & 1:
-                continue
-            ones = sum(1 for r in rows if r.mask >> i & 1 and r.value >> i & 1)
-            zeros = sum(1 for r in rows if r.mask >> i & 1 and not r.value >> i & 1)
-            both = len(rows) - ones - zeros
-            score = min(ones, zeros) - both // 4
-            if min(ones, zeros) and score > best_score:
-                best, best_score = i, score
-        if best is None:
-            emit_leaf(rows, done, indent, out)
-            return
-        bits = [best]
-    bits = bits[:8]
-    # A run of adjacent bits makes a dense switch.
-    run = [bits[0]]
-    for b in bits[1:]:
-        if b == run[-1] - 1:
-            run.append(b)
-        else:
-            break
-    low, width = run[-1], len(run)
-    mask = (1 << width) - 1
-    out.append(f'{pad}switch (w >> {low} & {mask:#x}u) {{\n')
-    for v in range(1 << width):
-        inside = [r for r in rows if ((r.value >> low ^ v) & (r.mask >> low) & mask) == 0]
-        if not inside:
-            continue
-        out.append(f'{pad}case {v:#x}:\n')
-        emit_tree(inside, done | mask << low, indent + 1, out)
-    out.append(f'{pad}default:\n{pad}    return ARM64_UNALLOCATED;\n{pad}}}\n')
+        free = ~(r.mask >> pos) & window
+        fixed = r.value >> pos & window
+        subset = free
+        while True:
+            out[fixed | subset].append(r)
+            if subset == 0:
+                break
+            subset = (subset - 1) & free
+    return out
+
+
+class Tree:
+    def __init__(self, rows):
+        self.nodes, self.leaves, self.made = [None], [], {}
+        self.nodes[0] = self.table(sorted(rows, key=lambda r: -r.priority), 0, *ROOT)
+
+    def table(self, rows, done, pos, width):
+        done |= ((1 << width) - 1) << pos
+        base = len(self.nodes)
+        self.nodes += [None] * (1 << width)
+        for i, inside in enumerate(buckets(rows, pos, width)):
+            self.nodes[base + i] = self.node(inside, done)
+        return f'NODE({pos}, {width}, {base})'
+
+    def leaf(self, rows):
+        key = tuple(r.name for r in rows)
+        if key not in self.made:
+            self.made[key] = f'LEAF({len(self.leaves)}, {len(rows)})'
+            self.leaves += rows
+        return self.made[key]
+
+    def node(self, rows, done):
+        """Decides among these rows; done: the bits that were looked at."""
+        key = (done, *(r.name for r in rows))
+        if key not in self.made:
+            best, best_cost = None, len(rows) * 0.75
+            for pos, width in WINDOWS if len(rows) > LEAF else []:
+                if done >> pos & ((1 << width) - 1):
+                    continue
+                inside = buckets(rows, pos, width)
+                cost = sum(len(b) for b in inside) / len(inside) + 0.1 * width
+                if cost < best_cost:
+                    best, best_cost = (pos, width), cost
+            if best:
+                self.made[key] = self.table(rows, done, *best)
+            else:
+                self.made[key] = self.leaf(rows)
+        return self.made[key]
+
+
+def emit_decoder(rows, out):
+    tree = Tree(rows)
+    out.append('#define NODE(pos, width, base) ((uint32_t)(base) << 9 | (pos) << 4 | (width))\n'
+               '#define LEAF(first, count) ((uint32_t)(first) << 9 | (count) << 4)\n'
+               f'static const uint32_t nodes[{len(tree.nodes)}] = {{\n')
+    out += ['    ' + ' '.join(f'{n},' for n in tree.nodes[i:i + 4]) + '\n' for i in range(0, len(tree.nodes), 4)]
+    out.append('};\nstatic const struct {\n    uint32_t mask, value;\n    uint16_t row, when;\n} leaves[] = {\n')
+    out += [f'    {{{r.mask:#x}, {r.value:#x}, ARM64_{r.name}, {int(bool(r.when))}}},\n' for r in tree.leaves]
+    out.append('};\n\nstatic bool when(unsigned row, uint32_t w)\n{\n    switch (row) {\n')
+    for r in rows:
+        if r.when:
+            c = r.condition()
+            out.append(f'    case ARM64_{r.name}: {{\n{declare(r, names(c), "        ")}        return {to_c(c)};\n    }}\n')
+    out.append("""    default:
+        return true;
+    }
+}
+
+unsigned arm64_decode(uint32_t w)
+{
+    uint32_t n = nodes[0];
+    while (n & 0xf)
+        n = nodes[(n >> 9) + (w >> (n >> 4 & 0x1f) & ((1u << (n & 0xf)) - 1))];
+    for (unsigned i = n >> 9, end = i + (n >> 4 & 0x1f); i < end; i++) {
+        if ((w & leaves[i].mask) == leaves[i].value && (!leaves[i].when || when(leaves[i].row, w)))
+            return leaves[i].row;
+    }
+    return ARM64_UNALLOCATED;
+}
+""")
 
 
 def c_string(s):
@@ -618,13 +649,8 @@ def write_header(rows, lifts, path):
 def write_source(rows, lifts, path):
     out = ['/* Made by tools/gen-isa.py from the .isa tables of src/guest/arm64. */\n',
            '#include "arm64_isa.h"\n#include "guest/arm64/lift.h"\n#include "guest/arm64/simd.h"\n#include "guest/arm64/text.h"\n\n']
-    for r in rows:
-        if r.when:
-            c = r.condition()
-            out.append(f'static bool when_{r.name}(uint32_t w)\n{{\n{declare(r, names(c), "    ")}    return {to_c(c)};\n}}\n')
-    out.append('\nunsigned arm64_decode(uint32_t w)\n{\n')
-    emit_tree(rows, 0, 1, out)
-    out.append('}\n\nvoid arm64_lift_row(unsigned row, struct arm64_lift *l, uint32_t w)\n{\n    switch (row) {\n')
+    emit_decoder(rows, out)
+    out.append('\nvoid arm64_lift_row(unsigned row, struct arm64_lift *l, uint32_t w)\n{\n    switch (row) {\n')
     for r in rows:
         args = r.args()
         used = set().union(*[names(e) for e in args.values()]) if args else set()
