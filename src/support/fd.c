@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define FD_OWN_LEAST 1000
+
 static _Atomic int own[FD_OWN_MAX]; /* fd + 1, 0: free */
 
 static bool own_add(int fd)
@@ -29,11 +31,14 @@ int fd_own(int fd)
     if (fd < 0 || getrlimit(RLIMIT_NOFILE, &old) < 0)
         return fd;
     uint64_t from = old.rlim_cur > FD_OWN_MAX ? old.rlim_cur - FD_OWN_MAX : 3;
+    /* A program that lowers its limit still knows the descriptors that were above it. */
+    uint64_t above = old.rlim_cur < FD_OWN_LEAST ? FD_OWN_LEAST : old.rlim_cur;
+
     room = old;
-    if (old.rlim_max >= old.rlim_cur + 2 * FD_OWN_MAX) {
-        room.rlim_cur += 2 * FD_OWN_MAX;
+    if (old.rlim_max >= above + 2 * FD_OWN_MAX) {
+        room.rlim_cur = above + 2 * FD_OWN_MAX;
         if (setrlimit(RLIMIT_NOFILE, &room) == 0)
-            from = old.rlim_cur;
+            from = above;
         else
             room = old;
     }
