@@ -7,19 +7,17 @@
  * others have proved warm and go to the back of the queue.  A chunk is reused only when every cpu has
  * passed a quiescent point since; their call/return pairs and jump tables are forgotten there.
  *
- * The memory is a memfd because two mappings must share it; fork would share it too, so a child
- * gets a copy of what is used (or starts empty where that is much).  The parent makes it, before it forks:
- * while the child copied, the parent would already be writing. */
+ * The memory is shared because it is mapped twice; fork would share it too, so a child gets a copy of
+ * what is used (or starts empty where that is much).  The parent makes it, before it forks: while the child
+ * copied, the parent would already be writing.  No file is behind it: descriptors and limits on files are the
+ * guest's. */
 #include "engine/internal.h"
-#include "support/fd.h"
 #include "support/log.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define STUB_SIZE 65536u
 #define DEFAULT_SIZE (256u << 20)
@@ -29,6 +27,21 @@
 #define FORK_COPY_MAX (16u << 20)
 
 static size_t total_size(const struct engine *e) { return e->stub_size + e->chunk_count * e->chunk_size; }
+
+/* Memory for the cache that is not in its place yet. */
+static uint8_t *new_memory(const struct engine *e)
+{
+    return mmap(NULL, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* Puts it there: writable at e->rw, executable at e->exec.  (mremap of size 0 maps shared pages once more.) */
+static bool map_twice(const struct engine *e, uint8_t *memory)
+{
+    size_t size = total_size(e);
+    return mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) != MAP_FAILED &&
+           mremap(e->rw, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->exec) != MAP_FAILED &&
+           mprotect(e->exec, size, PROT_READ | PROT_EXEC) == 0;
+}
 
 bool cache_create(struct engine *e)
 {
@@ -40,17 +53,14 @@ bool cache_create(struct engine *e)
     if (e->chunk_count < 4)
         e->chunk_count = 4;
     e->stub_size = STUB_SIZE;
-    e->fd = fd_own(memfd_create("demotic-code", MFD_CLOEXEC));
-    if (e->fd < 0 || ftruncate(e->fd, (off_t)total_size(e)) < 0) {
-        log_warn("no memory file for the code cache: %s", strerror(errno));
-        return false;
-    }
     /* Neighbours, so that generated code reaches the stubs by 32-bit displacements. */
-    e->rw = mmap(NULL, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, e->fd, 0);
-    e->exec = mmap(NULL, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, e->fd, 0);
+    e->rw = mmap(NULL, 2 * total_size(e), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (e->rw != MAP_FAILED)
+        e->exec = e->rw + total_size(e);
+    uint8_t *memory = e->rw == MAP_FAILED ? MAP_FAILED : new_memory(e);
     e->chunks = calloc(e->chunk_count, sizeof *e->chunks);
     e->order = calloc(e->chunk_count, sizeof *e->order);
-    if (e->rw == MAP_FAILED || e->exec == MAP_FAILED || !e->chunks || !e->order) {
+    if (memory == MAP_FAILED || !map_twice(e, memory) || !e->chunks || !e->order) {
         log_warn("the code cache of %zu MiB cannot be mapped: %s", size >> 20, strerror(errno));
         return false;
     }
@@ -76,7 +86,6 @@ void cache_destroy(struct engine *e)
     munmap(e->chunks[0].blocks, e->chunk_size / MIN_BLOCK * sizeof(struct block *) * e->chunk_count);
     munmap(e->rw, total_size(e));
     munmap(e->exec, total_size(e));
-    fd_own_close(e->fd);
     free(e->chunks);
     free(e->order);
 }
@@ -198,38 +207,34 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     return at < b->code + b->size ? b : NULL;
 }
 
-bool cache_before_fork(struct engine *e)
+void cache_before_fork(struct engine *e)
 {
     size_t used = 0;
     for (unsigned i = 0; i < e->chunk_count; i++)
         used += e->chunks[i].used;
     e->fork_copy = used <= FORK_COPY_MAX;
-    e->fork_fd = fd_own(memfd_create("demotic-code", MFD_CLOEXEC));
-    bool ok = e->fork_fd >= 0 && ftruncate(e->fork_fd, (off_t)total_size(e)) == 0 &&
-              pwrite(e->fork_fd, e->exec, e->stub_size, 0) == (ssize_t)e->stub_size;
-    for (unsigned i = 0; ok && e->fork_copy && i < e->chunk_count; i++) {
-        const struct chunk *c = &e->chunks[i];
-        off_t at = (off_t)(e->stub_size + i * e->chunk_size);
-        ok = !c->used || pwrite(e->fork_fd, e->exec + at, c->used, at) == (ssize_t)c->used;
+    e->fork_memory = new_memory(e);
+    if (e->fork_memory == MAP_FAILED)
+        return;
+    memcpy(e->fork_memory, e->exec, e->stub_size);
+    for (unsigned i = 0; e->fork_copy && i < e->chunk_count; i++) {
+        size_t at = e->stub_size + i * e->chunk_size;
+        memcpy(e->fork_memory + at, e->exec + at, e->chunks[i].used);
     }
-    return ok;
 }
 
 void cache_parent_fork(struct engine *e)
 {
-    fd_own_close(e->fork_fd);
-    e->fork_fd = -1;
+    if (e->fork_memory != MAP_FAILED)
+        munmap(e->fork_memory, total_size(e));
+    e->fork_memory = MAP_FAILED;
 }
 
 bool cache_after_fork(struct engine *e)
 {
-    if (e->fork_fd < 0 ||
-        mmap(e->rw, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, e->fork_fd, 0) == MAP_FAILED ||
-        mmap(e->exec, total_size(e), PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, e->fork_fd, 0) == MAP_FAILED)
+    if (e->fork_memory == MAP_FAILED || !map_twice(e, e->fork_memory))
         log_die(127, "no memory for the code cache after fork: %s", strerror(errno));
-    fd_own_close(e->fd);
-    e->fd = e->fork_fd;
-    e->fork_fd = -1;
+    e->fork_memory = MAP_FAILED;
     if (e->fork_copy)
         return true;
     for (unsigned i = 0; i < e->chunk_count; i++) {

@@ -1,6 +1,5 @@
 /* The engine's life: creation, cpus, the lock, invalidation, fork. */
 #include "engine/internal.h"
-#include "support/fd.h"
 #include "support/log.h"
 #include <stdlib.h>
 #include <string.h>
@@ -141,10 +140,7 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
 void engine_fork_prepare(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
-    if (!cache_before_fork(e)) { /* the child, if there will be one, says so and ends */
-        fd_own_close(e->fork_fd);
-        e->fork_fd = -1;
-    }
+    cache_before_fork(e); /* if there is no memory, the child, if there will be one, says so and ends */
 }
 
 void engine_fork_parent(struct engine *e)

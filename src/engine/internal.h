@@ -68,8 +68,7 @@ struct engine {
     _Atomic uint64_t invalidations; /* how often guest code was declared changed */
     _Atomic uint64_t purge; /* how often code memory was given up */
 
-    int fd; /* of the code cache */
-    int fork_fd;    /* of the copy for a child about to be forked */
+    uint8_t *fork_memory; /* the copy for a child about to be forked */
     bool fork_copy; /* it holds translations, not only the stubs */
     uint8_t *rw, *exec;
     size_t stub_size, chunk_size;
@@ -98,7 +97,7 @@ void cache_destroy(struct engine *e);
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
-bool cache_before_fork(struct engine *e); /* makes the child's memory; false: there is none to have */
+void cache_before_fork(struct engine *e); /* makes the memory for the child */
 void cache_parent_fork(struct engine *e);
 bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */
 
