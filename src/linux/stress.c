@@ -42,6 +42,7 @@ static void *stress_main(void *arg)
 {
     uint64_t random = 88172645463325252ull;
 
+    signals_block();
     for (;;) {
         struct timespec pause = {0, (long)(next_random(&random) % 300000)};
 

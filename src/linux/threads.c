@@ -209,6 +209,7 @@ static void *thread_main(void *arg)
     uint32_t tid = (uint32_t)host(gettid);
 
     thread_set_current(t);
+    signals_block(); /* the C library has unblocked one of its own, which is the guest's */
     t->tid = (int)tid;
     if (!signals_thread_start(t))
         signals_die(SIGKILL);
@@ -373,6 +374,7 @@ static void *lend_main(void *arg)
     struct vfork *v = arg;
     struct thread lender = {0};
 
+    signals_block();
     if (signals_thread_start(&lender))
         vfork_run(v);
     else
