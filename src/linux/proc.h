@@ -29,5 +29,6 @@ bool proc_guest_exe(struct thread *t, int pid, char out[PATH_MAX]);
 /* Makes /proc/PID/{cmdline,environ,auxv,stat} of this process show the guest's, for everybody (best
  * effort). Call when the guest's stack has been built. */
 void proc_publish(const struct process *p);
-/* Takes Demotic's own descriptors out of a listing that getdents64 made of fd: the bytes that are left. */
+/* Takes Demotic's own descriptors out of a listing that getdents64 made of fd: the bytes that are
+ * left. */
 int64_t proc_filter_entries(int fd, uint64_t entries, int64_t size);

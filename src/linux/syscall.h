@@ -4,23 +4,26 @@
 
 struct thread;
 
-/* A handler gets the raw arguments and returns a value or -errno, as the kernel does.  It must not keep
- * guest pointers, and reads guest memory only through memory/memory.h or by passing the pointer to
- * the host kernel (which reports EFAULT itself). */
+/* A handler gets the raw arguments and returns a value or -errno, as the kernel does.  It must not
+ * keep guest pointers, and reads guest memory only through memory/memory.h or by passing the
+ * pointer to the host kernel (which reports EFAULT itself). */
 typedef int64_t sys_fn(struct thread *t, const uint64_t a[6]);
 
-/* Runs system call nr of the thread's guest ABI: converts, traces when --strace is on, dispatches. */
+/* Runs system call nr of the thread's guest ABI: converts, traces when --strace is on, dispatches.
+ */
 int64_t sys_dispatch(struct thread *t, uint64_t nr, const uint64_t a[6]);
 
-/* Result of a handler that changed the whole state itself (rt_sigreturn, execve): registers are left alone. */
+/* Result of a handler that changed the whole state itself (rt_sigreturn, execve): registers are
+ * left alone. */
 #define SYS_NO_RESULT INT64_MIN
 /* Interrupted before anything was done: restarted or EINTR according to SA_RESTART. */
 #define SYS_ERESTART (-512)
 /* Not even started: made again whatever the handler's flags. */
 #define SYS_ERESTARTNOINTR (-513)
 
-/* A blocking host system call made so that a guest signal is never lost: if one is pending for this thread on
- * entry, or comes before the kernel has started, returns SYS_ERESTARTNOINTR without calling. Otherwise the
- * kernel's result (-EINTR turns into SYS_ERESTART where the kernel would restart). */
-int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                     uint64_t a5);
+/* A blocking host system call made so that a guest signal is never lost: if one is pending for this
+ * thread on entry, or comes before the kernel has started, returns SYS_ERESTARTNOINTR without
+ * calling. Otherwise the kernel's result (-EINTR turns into SYS_ERESTART where the kernel would
+ * restart). */
+int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, uint64_t a2,
+                     uint64_t a3, uint64_t a4, uint64_t a5);

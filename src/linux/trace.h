@@ -37,13 +37,14 @@ struct trace_name {
 
 #define NAMES(n) extern const struct trace_name trace_names_##n[];
 NAMES(whence)
-NAMES(fcntl) NAMES(epollop) NAMES(af) NAMES(sol) NAMES(sockopt) NAMES(shut) NAMES(clock)
-    NAMES(itimer) NAMES(resource) NAMES(sighow) NAMES(madv) NAMES(prctl) NAMES(idtype) NAMES(sched)
-        NAMES(ipccmd) NAMES(futex) NAMES(open) NAMES(at) NAMES(access) NAMES(prot) NAMES(map)
-            NAMES(mremap) NAMES(clone) NAMES(msg) NAMES(wait) NAMES(eventfd) NAMES(timerfd)
-                NAMES(inotify) NAMES(flock) NAMES(falloc) NAMES(xattr) NAMES(splice) NAMES(rename)
-                    NAMES(grnd) NAMES(memfd) NAMES(rwf) NAMES(closerange) NAMES(statxmask)
-                        NAMES(socktype) NAMES(ioctls) NAMES(sa) NAMES(ss) NAMES(epollev) NAMES(poll)
+NAMES(fcntl)
+NAMES(epollop) NAMES(af) NAMES(sol) NAMES(sockopt) NAMES(shut) NAMES(clock) NAMES(itimer)
+    NAMES(resource) NAMES(sighow) NAMES(madv) NAMES(prctl) NAMES(idtype) NAMES(sched) NAMES(ipccmd)
+        NAMES(futex) NAMES(open) NAMES(at) NAMES(access) NAMES(prot) NAMES(map) NAMES(mremap)
+            NAMES(clone) NAMES(msg) NAMES(wait) NAMES(eventfd) NAMES(timerfd) NAMES(inotify)
+                NAMES(flock) NAMES(falloc) NAMES(xattr) NAMES(splice) NAMES(rename) NAMES(grnd)
+                    NAMES(memfd) NAMES(rwf) NAMES(closerange) NAMES(statxmask) NAMES(socktype)
+                        NAMES(ioctls) NAMES(sa) NAMES(ss) NAMES(epollev) NAMES(poll)
 #undef NAMES
     /* "ENOENT", or NULL; "SIGSEGV", or NULL. */
     const char *trace_errno_name(int err);
