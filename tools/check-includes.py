@@ -19,7 +19,7 @@ BELOW = {
     'engine': ['guest', 'host', 'memory', 'opt', 'ir', 'support'],
     'program': ['memory', 'support'],
     'linux': ['program', 'engine', 'guest', 'host', 'memory', 'ir', 'support'],
-    'debug': ['engine', 'guest', 'host', 'ir', 'support'],
+    'debug': ['engine', 'guest', 'host', 'memory', 'ir', 'support'],
     'cli': ['program', 'linux', 'debug', 'engine', 'guest', 'host', 'support'],
 }
 NEUTRAL = {'guest/cpu.h', 'guest/guest.h'}
