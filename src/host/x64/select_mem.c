@@ -204,7 +204,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
     if (op == IR_RMW_ADD || op == IR_RMW_XCHG) {
         int t = tmp_gpr(c);
         move_to_gpr(c, t, in->b);
-        side_note(c, flags_where(c));
+        side_note(c, flags_where(c) | SIDE_READ_WRITE);
         if (op == IR_RMW_XCHG)
             emit_xchg_mr(e, n, m, t);
         else if (unused)
@@ -222,7 +222,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
             emit_unary(e, UNARY_NOT, 8, t);
             b = t;
         }
-        side_note(c, flags_where(c));
+        side_note(c, flags_where(c) | SIDE_READ_WRITE);
         emit_lock_alu_mr(e, op == IR_RMW_OR ? ALU_OR : op == IR_RMW_XOR ? ALU_XOR : ALU_AND, n, m, b);
         def_gpr_in(c, c->i, tmp_gpr(c)); /* nobody asks */
         return;
@@ -234,7 +234,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
     uint32_t loop = emit_pos(e);
     emit_mov_rr(e, n == 8 ? 8 : 4, t, RAX);
     rmw_step(c, op, n, t, b);
-    side_note(c, flags_where(c));
+    side_note(c, flags_where(c) | SIDE_READ_WRITE);
     emit_lock_cmpxchg(e, n, m, t);
     emit_patch(e, emit_jcc(e, CC_NE), loop);
     emit_zext(e, n, t, RAX);
@@ -263,7 +263,7 @@ static void cas128(struct ctx *c, const struct ir_inst *in)
     emit_pextr(e, 8, RDX, xb, 1);
     emit_movd_rx(e, 8, RBX, xc);
     emit_pextr(e, 8, RCX, xc, 1);
-    side_note(c, flags_where(c) | SIDE_RBX_IN_FRAME);
+    side_note(c, flags_where(c) | SIDE_RBX_IN_FRAME | SIDE_READ_WRITE);
     emit_lock_cmpxchg16b(e, m);
     int d = def_xmm(c, c->i, -1, 0);
     emit_movd_xr(e, 8, d, RAX);
@@ -287,7 +287,7 @@ static bool atomic_cas(struct ctx *c, const struct ir_inst *in)
     int r = use_gpr(c, in->c);
     bool saved = flags_rax_begin(c);
     move_to_gpr(c, RAX, in->b);
-    side_note(c, flags_where(c));
+    side_note(c, flags_where(c) | SIDE_READ_WRITE);
     emit_lock_cmpxchg(e, n, m, r);
     int d = def_gpr(c, c->i, r, 0);
     emit_zext(e, n, d, RAX);

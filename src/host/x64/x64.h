@@ -93,6 +93,7 @@ extern struct x64_target x64_target;
 enum flags_at { FLAGS_AT_AX, FLAGS_AT_EFLAGS, FLAGS_AT_EFLAGS_INV, FLAGS_AT_FCMP, FLAGS_AT_FCMP_INV,
                 FLAGS_AT_FCMP_SWAPPED, FLAGS_AT_FCMP_SWAPPED_INV, FLAGS_AT_FRAME };
 #define SIDE_RBX_IN_FRAME 8u
+#define SIDE_READ_WRITE 16u /* reads and writes at once: a fault is a read's if reading would fault too */
 
 /* What EFLAGS are in terms of the flags value they stand for. */
 enum ef_kind { EF_NORMAL, EF_FCMP /* ucomis a, b */, EF_FCMP_SWAPPED /* ucomis b, a */ };
