@@ -148,29 +148,38 @@ int64_t sys_epoll_ctl(struct thread *t, const uint64_t a[6])
     return host(epoll_ctl, a[0], a[1], a[2], &e);
 }
 
-#define EPOLL_AT_ONCE 128 /* fewer than asked for is allowed; the rest stays ready */
+/* n packed events at addr, as the host wrote them, to the guest's larger ones in the same place:
+ * from the end, so that none is overwritten before it was read. */
+static bool epoll_expand(uint64_t addr, int64_t n)
+{
+    struct epoll_event in[64];
+    struct generic_epoll_event out[64];
+    while (n > 0) {
+        int64_t count = n < 64 ? n : 64;
+        n -= count;
+        if (!memory_read(in, addr + (uint64_t)n * sizeof in[0], (size_t)count * sizeof in[0]))
+            return false;
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (struct generic_epoll_event){in[i].events, 0, in[i].data.u64};
+        if (!memory_write(addr + (uint64_t)n * sizeof out[0], out, (size_t)count * sizeof out[0]))
+            return false;
+    }
+    return true;
+}
 
 static int64_t epoll_wait_common(struct thread *t, long nr, const uint64_t a[6])
 {
-    struct epoll_event events[EPOLL_AT_ONCE];
-    struct generic_epoll_event out[EPOLL_AT_ONCE];
     uint64_t set;
     const uint64_t *mask;
     int max = (int)a[2];
 
-    if (max <= 0 || max > INT_MAX / (int)sizeof out[0])
+    if (max <= 0 || max > INT_MAX / (int)sizeof(struct generic_epoll_event))
         return -EINVAL;
     int e = signal_temporary_mask(t, a[4], a[5], &set, &mask);
     if (e < 0)
         return e;
-    int64_t n = sys_blocking(t, nr, a[0], (uint64_t)events,
-                             (uint64_t)(max < EPOLL_AT_ONCE ? max : EPOLL_AT_ONCE), a[3],
-                             (uint64_t)mask, sizeof set);
-    if (n <= 0)
-        return n;
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (struct generic_epoll_event){events[i].events, 0, events[i].data.u64};
-    return memory_write(a[1], out, (size_t)n * sizeof out[0]) ? n : -EFAULT;
+    int64_t n = sys_blocking(t, nr, a[0], a[1], (uint64_t)max, a[3], (uint64_t)mask, sizeof set);
+    return n > 0 && !epoll_expand(a[1], n) ? -EFAULT : n;
 }
 
 int64_t sys_epoll_pwait(struct thread *t, const uint64_t a[6])

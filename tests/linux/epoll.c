@@ -55,6 +55,24 @@ int main(void)
         }
     ok(good && total == 200);
 
+    /* All at once, in the order of the guest's larger structure. */
+    memset(seen, 0, sizeof seen);
+    for (int i = 0; i < 200; i++) {
+        e.events = EPOLLIN;
+        e.data.u64 = (uint64_t)i << 32 | 0x77;
+        good &= epoll_ctl(ep, EPOLL_CTL_MOD, fds[i], &e) == 0;
+    }
+    ok(good && epoll_wait(ep, out, 300, 0) == 200);
+    for (int i = 0; i < 200; i++) {
+        unsigned at = (unsigned)(out[i].data.u64 >> 32);
+        good &=
+            out[i].events == EPOLLIN && (uint32_t)out[i].data.u64 == 0x77 && at < 200 && !seen[at];
+        seen[at % 200] = true;
+    }
+    ok(good);
+    for (int i = 0; i < 200; i++)
+        close(fds[i]);
+
     double t = test_now();
     ok(epoll_wait(ep, out, 10, 50) == 0);
     t = test_now() - t;
