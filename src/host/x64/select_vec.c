@@ -386,6 +386,41 @@ static bool shift(struct ctx *c, const struct ir_inst *in)
     return true;
 }
 
+/* Lanes shifted by the low bytes of other lanes: left, or right where those are negative.  x86 shifts by
+ * counts beyond the width give zero (or the sign), so that of a left and a right shift one is nothing. */
+static bool shift_by_lanes(struct ctx *c, const struct ir_inst *in)
+{
+    static const x64_vop left_op[] = {0, V_PSLLVW, V_PSLLVD, V_PSLLVQ}, right_op[] = {0, V_PSRLVW, V_PSRLVD, V_PSRLVQ};
+    static const x64_vop sign_op[] = {0, V_PSRAVW, V_PSRAVD, V_PSRAVQ};
+    struct emit *e = &c->e;
+    unsigned l = lane_log(in), bits = 8u << l;
+    bool s = in->attr & 1;
+    if ((in->attr & 6) || l == 0 || !e->vex || (!has(X64_AVX512) && (l == 1 || (l == 3 && s))))
+        return false;
+    void (*three)(struct emit *, x64_vop, int, int, int, int) = l == 1 || (l == 3 && s) ? emit_evex_rrr : emit_vex_rrr;
+    void (*shift_left)(struct emit *, x64_vop, int, int, int, int) = l == 1 ? emit_evex_rrr : emit_vex_rrr;
+    uint64_t one = l == 1 ? 0x0001000100010001ull : l == 2 ? 0x0000000100000001ull : 1;
+    struct x64_mem low = emit_pool(e, one * 0xff, one * 0xff);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), n = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    emit_v_rrm(e, V_PAND, t, rb, low, -1);
+    emit_v_rrr(e, V_PXOR, n, n, n, -1);
+    emit_v_rrr(e, op_sub[l], n, n, t, -1);
+    emit_v_rrm(e, V_PAND, n, n, low, -1); /* the count to the right */
+    shift_left(e, left_op[l], d, ra, t, -1);
+    if (!s) {
+        three(e, right_op[l], n, ra, n, -1);
+        emit_v_rrr(e, V_POR, d, d, n, -1);
+        return true;
+    }
+    three(e, sign_op[l], n, ra, n, -1);
+    uint8_t spread[16];
+    for (unsigned i = 0; i < 16; i++)
+        spread[i] = (uint8_t)(i / (bits / 8) * (bits / 8));
+    emit_v_rrm(e, V_PSHUFB, t, t, pool_bytes(c, spread), -1); /* bit 7: to the right */
+    emit_v_blendvb(e, d, d, n, t);
+    return true;
+}
+
 /* Bytes looked up by their two nibbles: popcount, bit reversal. */
 static void nibbles(struct ctx *c, const struct ir_inst *in, const uint8_t low[16], const uint8_t high[16], x64_vop join)
 {
@@ -931,6 +966,7 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
     case IR_VDOT: dot(c, in); return true;
     case IR_VCMP: return compare(c, in);
     case IR_VSHLI: case IR_VSHRI: return shift(c, in);
+    case IR_VSHLV: return shift_by_lanes(c, in);
     case IR_VPOPCNT: popcount(c, in); return true;
     case IR_VBITREV: bit_reverse(c, in); return true;
     case IR_VAND: binary(c, V_PAND, in->a, in->b, true); return true;
