@@ -562,7 +562,7 @@ static void detach(struct ctx *c, unsigned slot)
     c->slot_loc[slot] = 0;
     if (!old || c->locs[old].slot != (int16_t)slot)
         return;
-    if (c->locs[old].last <= c->i || c->locs[old].spill >= 0 || is_temp(&c->locs[old])) {
+    if (c->locs[old].last <= c->i || c->locs[old].spill >= 0 || c->locs[old].is_const || is_temp(&c->locs[old])) {
         if (!is_temp(&c->locs[old]))
             c->locs[old].reg = -1;
         c->locs[old].slot = -1;
@@ -640,7 +640,7 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
             move_to_gpr(c, home, r);
     }
     l = &c->locs[loc];
-    if (l->is_const || l->slot >= 0)
+    if (l->slot >= 0 || (l->is_const && home < 0))
         return; /* it is something else already */
     l->slot = (int16_t)slot;
     c->slot_loc[slot] = loc;

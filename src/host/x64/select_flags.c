@@ -365,6 +365,8 @@ void flags_set(struct ctx *c, ir_ref r)
             if (reg != RAX) {
                 ax_preserve(c);
                 emit_mov_rr(&c->e, 4, RAX, reg);
+                c->ax_loc = loc;
+                c->ax_inv = c->inv[r] != inv;
             }
             if (inv) {
                 flags_clobber(c);
