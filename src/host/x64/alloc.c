@@ -1,13 +1,15 @@
-/* Where values are: the backward look at uses before emission, and the register allocation that goes
- * along with emission, one instruction after the other.
+/* Where values are: the backward look at uses before emission, and the register allocation that
+ * goes along with emission, one instruction after the other.
  *
  * A value's place is a `struct loc`: a register, a slot it is equal to, a spill, a constant; any
- * combination of them.  A GET costs nothing: the value is the slot, and when a SET overwrites the slot
- * while the old value is still wanted, that is moved out first.  A value on its way into a slot with a
- * home is computed there at once when nothing between can see the difference (def_gpr, alloc_target).
+ * combination of them.  A GET costs nothing: the value is the slot, and when a SET overwrites the
+ * slot while the old value is still wanted, that is moved out first.  A value on its way into a
+ * slot with a home is computed there at once when nothing between can see the difference (def_gpr,
+ * alloc_target).
  *
- * Temporaries are given up in the order: free ones, those whose value is elsewhere too, the one used
- * farthest away (spilled).  A register that an instruction has asked for stays locked until its end. */
+ * Temporaries are given up in the order: free ones, those whose value is elsewhere too, the one
+ * used farthest away (spilled).  A register that an instruction has asked for stays locked until
+ * its end. */
 #include "host/x64/x64.h"
 #include "support/log.h"
 #include <string.h>
@@ -27,21 +29,25 @@ static uint8_t type_bits(enum ir_type t)
     return (uint8_t)(n > 128 ? 128 : n);
 }
 
-/* -- analysis ------------------------------------------------------------------------------------------- */
+/* -- analysis
+ * ------------------------------------------------------------------------------------------- */
 
 static bool same_value(const struct ctx *c, ir_ref a, ir_ref b)
 {
     if (a == b)
         return true;
     const struct ir_inst *x = inst_of(c, a), *y = inst_of(c, b);
-    return x->op == IR_CONST && y->op == IR_CONST && x->imm == y->imm && x->attr == y->attr && x->type == y->type;
+    return x->op == IR_CONST && y->op == IR_CONST && x->imm == y->imm && x->attr == y->attr &&
+           x->type == y->type;
 }
 
 /* Whether x86's way of computing `in` sets EFLAGS as flags operation `f` wants them. */
-static bool is_partner(const struct ctx *c, const struct ir_inst *in, ir_ref self, const struct ir_inst *f)
+static bool is_partner(const struct ctx *c, const struct ir_inst *in, ir_ref self,
+                       const struct ir_inst *f)
 {
     if (f->op == IR_FLAGS_LOGIC)
-        return self == f->a && (in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR) && in->type >= IR_I32;
+        return self == f->a && (in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR) &&
+               in->type >= IR_I32;
     if (in->type < IR_I32 || inst_of(c, f->a)->type != in->type)
         return false;
     bool same = same_value(c, in->a, f->a) && same_value(c, in->b, f->b);
@@ -93,22 +99,24 @@ static bool defer(const struct ctx *c, uint32_t i, uint32_t user)
             return false;
         /* fallthrough */
     case IR_FLAGS_COND:
-        return u->op == IR_JUMP_IF || u->op == IR_BR_IF || (u->op == IR_SELECT && u->a == i && u->b != i && u->c != i);
+        return u->op == IR_JUMP_IF || u->op == IR_BR_IF ||
+               (u->op == IR_SELECT && u->a == i && u->b != i && u->c != i);
     case IR_AND:
         if (in->type < IR_I32)
             return false;
         if (u->op == IR_FLAGS_LOGIC)
             return user < i + 6;
-        return u->op == IR_CMP && (c->mark[user] & INST_DEFERRED) && (u->attr == IR_CC_E || u->attr == IR_CC_NE) &&
-               u->a == i && is_zero(c, u->b);
-    case IR_BFX:
-        return in->type >= IR_I32 && in->imm >> 8 == 1 && u->op == IR_CMP && (c->mark[user] & INST_DEFERRED) &&
+        return u->op == IR_CMP && (c->mark[user] & INST_DEFERRED) &&
                (u->attr == IR_CC_E || u->attr == IR_CC_NE) && u->a == i && is_zero(c, u->b);
+    case IR_BFX:
+        return in->type >= IR_I32 && in->imm >> 8 == 1 && u->op == IR_CMP &&
+               (c->mark[user] & INST_DEFERRED) && (u->attr == IR_CC_E || u->attr == IR_CC_NE) &&
+               u->a == i && is_zero(c, u->b);
     case IR_BITREV: /* to count trailing zeros */
         return u->op == IR_CLZ && in->type >= IR_I32;
     case IR_FLAGS_SUB: /* the comparison of a conditional compare: emitted in its branch */
-        return u->op == IR_SELECT && u->b == i && user < i + 8 && inst_of(c, in->a)->type >= IR_I32 &&
-               flags_const(c, u->c, &flags);
+        return u->op == IR_SELECT && u->b == i && user < i + 8 &&
+               inst_of(c, in->a)->type >= IR_I32 && flags_const(c, u->c, &flags);
     default:
         return false;
     }
@@ -170,16 +178,19 @@ void alloc_begin(struct ctx *c)
     loc_new(c, LOC_NONE, 0); /* number 0 is none */
 }
 
-/* -- places ---------------------------------------------------------------------------------------------- */
+/* -- places
+ * ---------------------------------------------------------------------------------------------- */
 
 uint32_t loc_new(struct ctx *c, enum loc_class cls, uint32_t last)
 {
     if (c->loc_count == c->loc_capacity) {
         uint32_t n = c->loc_capacity ? 2 * c->loc_capacity : 256;
-        c->locs = arena_grow(c->u->arena, c->locs, c->loc_capacity * sizeof *c->locs, n * sizeof *c->locs);
+        c->locs = arena_grow(c->u->arena, c->locs, c->loc_capacity * sizeof *c->locs,
+                             n * sizeof *c->locs);
         c->loc_capacity = n;
     }
-    c->locs[c->loc_count] = (struct loc){.cls = (uint8_t)cls, .zw = 255, .reg = -1, .slot = -1, .spill = -1, .last = last};
+    c->locs[c->loc_count] = (struct loc){
+        .cls = (uint8_t)cls, .zw = 255, .reg = -1, .slot = -1, .spill = -1, .last = last};
     return c->loc_count++;
 }
 
@@ -210,7 +221,10 @@ bool value_imm32(struct ctx *c, ir_ref r, unsigned sz, int32_t *v)
     return true;
 }
 
-bool value_dies(struct ctx *c, ir_ref r) { return loc_at(c, r)->last <= c->i; }
+bool value_dies(struct ctx *c, ir_ref r)
+{
+    return loc_at(c, r)->last <= c->i;
+}
 
 static bool is_temp(const struct loc *l)
 {
@@ -231,7 +245,10 @@ static int16_t spill_new(struct ctx *c, uint32_t loc)
     log_die(1, "a translation needs more than %d spilled values", SPILL_MAX);
 }
 
-static struct x64_mem mem_spill(const struct loc *l) { return mem_frame(FRAME_SPILLS + 16u * (unsigned)l->spill); }
+static struct x64_mem mem_spill(const struct loc *l)
+{
+    return mem_frame(FRAME_SPILLS + 16u * (unsigned)l->spill);
+}
 
 static void drop_reg(struct ctx *c, uint32_t loc)
 {
@@ -260,7 +277,8 @@ static void evict(struct ctx *c, uint32_t loc)
 static int pick(struct ctx *c, enum loc_class cls, uint32_t avoid)
 {
     uint32_t *owner = cls == LOC_XMM ? c->xmm_owner : c->gpr_owner;
-    uint32_t temps = cls == LOC_XMM ? X64_XMM_TEMPS & ~c->xmm_locked : X64_GPR_TEMPS & ~c->gpr_locked;
+    uint32_t temps =
+        cls == LOC_XMM ? X64_XMM_TEMPS & ~c->xmm_locked : X64_GPR_TEMPS & ~c->gpr_locked;
     int best = -1;
     uint64_t best_score = 0;
     temps &= ~avoid;
@@ -272,7 +290,8 @@ static int pick(struct ctx *c, enum loc_class cls, uint32_t avoid)
         if (!owner[r] || l->last < c->i)
             score = 3ull << 32;
         else
-            score = (uint64_t)(l->is_const || l->slot >= 0 || l->spill >= 0 ? 1 : 0) << 32 | (l->last + 1);
+            score = (uint64_t)(l->is_const || l->slot >= 0 || l->spill >= 0 ? 1 : 0) << 32 |
+                    (l->last + 1);
         if (score > best_score) {
             best = r;
             best_score = score;
@@ -345,7 +364,8 @@ void take_xmm(struct ctx *c, int reg)
     lock_reg(c, LOC_XMM, reg);
 }
 
-/* -- reading values ------------------------------------------------------------------------------------------ */
+/* -- reading values
+ * ------------------------------------------------------------------------------------------ */
 
 static void load_gpr(struct ctx *c, int dst, const struct loc *l)
 {
@@ -371,8 +391,14 @@ static void load_xmm(struct ctx *c, int dst, const struct loc *l)
         emit_v_rm(&c->e, V_MOVAPS, dst, mem_spill(l), -1);
 }
 
-int in_gpr(struct ctx *c, ir_ref r) { return loc_at(c, r)->reg; }
-int in_xmm(struct ctx *c, ir_ref r) { return loc_at(c, r)->reg; }
+int in_gpr(struct ctx *c, ir_ref r)
+{
+    return loc_at(c, r)->reg;
+}
+int in_xmm(struct ctx *c, ir_ref r)
+{
+    return loc_at(c, r)->reg;
+}
 
 bool in_mem(struct ctx *c, ir_ref r, struct x64_mem *m)
 {
@@ -394,7 +420,10 @@ int loc_load(struct ctx *c, uint32_t loc)
     return c->locs[loc].reg;
 }
 
-int use_gpr(struct ctx *c, ir_ref r) { return loc_load(c, c->loc_of[r]); }
+int use_gpr(struct ctx *c, ir_ref r)
+{
+    return loc_load(c, c->loc_of[r]);
+}
 
 int use_xmm(struct ctx *c, ir_ref r)
 {
@@ -426,10 +455,12 @@ void move_to_xmm(struct ctx *c, int dst, ir_ref r)
         load_xmm(c, dst, l);
 }
 
-/* -- making values --------------------------------------------------------------------------------------------- */
+/* -- making values
+ * --------------------------------------------------------------------------------------------- */
 
-/* The home that value r may be computed into now, or -1: between here and its SET nothing may fault, leave
- * or read the slot, and what the slot holds now must not be wanted beyond this instruction. */
+/* The home that value r may be computed into now, or -1: between here and its SET nothing may
+ * fault, leave or read the slot, and what the slot holds now must not be wanted beyond this
+ * instruction. */
 int alloc_target(struct ctx *c, ir_ref r)
 {
     uint32_t set = c->hint[r];
@@ -445,7 +476,8 @@ int alloc_target(struct ctx *c, ir_ref r)
             return -1;
         if (in->op == IR_SET && in->imm != slot)
             continue;
-        if ((ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)) && in->op != IR_LSET)
+        if ((ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)) &&
+            in->op != IR_LSET)
             return -1;
     }
     return c->t->home[slot];
@@ -487,11 +519,23 @@ static int def_reg(struct ctx *c, ir_ref r, enum loc_class cls, int reuse, uint3
     return reg;
 }
 
-int def_gpr(struct ctx *c, ir_ref r, int reuse, uint32_t avoid) { return def_reg(c, r, LOC_GPR, reuse, avoid); }
-int def_xmm(struct ctx *c, ir_ref r, int reuse, uint32_t avoid) { return def_reg(c, r, LOC_XMM, reuse, avoid); }
+int def_gpr(struct ctx *c, ir_ref r, int reuse, uint32_t avoid)
+{
+    return def_reg(c, r, LOC_GPR, reuse, avoid);
+}
+int def_xmm(struct ctx *c, ir_ref r, int reuse, uint32_t avoid)
+{
+    return def_reg(c, r, LOC_XMM, reuse, avoid);
+}
 
-void def_gpr_in(struct ctx *c, ir_ref r, int reg) { loc_own(c, def_loc(c, r, LOC_GPR), reg); }
-void def_xmm_in(struct ctx *c, ir_ref r, int reg) { loc_own(c, def_loc(c, r, LOC_XMM), reg); }
+void def_gpr_in(struct ctx *c, ir_ref r, int reg)
+{
+    loc_own(c, def_loc(c, r, LOC_GPR), reg);
+}
+void def_xmm_in(struct ctx *c, ir_ref r, int reg)
+{
+    loc_own(c, def_loc(c, r, LOC_XMM), reg);
+}
 
 void def_same(struct ctx *c, ir_ref r, ir_ref of)
 {
@@ -502,7 +546,9 @@ void def_same(struct ctx *c, ir_ref r, ir_ref of)
         c->locs[loc].last = c->last[r];
 }
 
-/* -- slots --------------------------------------------------------------------------------------------------- */
+/* -- slots
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* Slots whose memory a value may stand for as it is: 64-bit integers and 128-bit vectors. */
 static bool slot_names(const struct ctx *c, unsigned slot, enum loc_class *cls)
@@ -544,14 +590,19 @@ void alloc_get(struct ctx *c, ir_ref r, unsigned slot)
     } else if (class_of(type) == LOC_GPR) {
         emit_load(&c->e, sz, def_gpr(c, r, -1, 0), m);
         loc_at(c, r)->zw = type_bits(type);
-    } else if (c->t->home[slot] >= 0) { /* a float in an integer slot with a home: not today's guests */
+    } else if (c->t->home[slot] >=
+               0) { /* a float in an integer slot with a home: not today's guests */
         emit_movd_xr(&c->e, 8, def_xmm(c, r, -1, 0), c->t->home[slot]);
     } else if (sz == 2) {
         int t = tmp_gpr(c);
         emit_load(&c->e, 2, t, m);
         emit_movd_xr(&c->e, 4, def_xmm(c, r, -1, 0), t);
     } else {
-        emit_v_rm(&c->e, sz == 4 ? V_MOVSS : sz <= 8 ? V_MOVQ : V_MOVUPS, def_xmm(c, r, -1, 0), m, -1);
+        emit_v_rm(&c->e,
+                  sz == 4   ? V_MOVSS
+                  : sz <= 8 ? V_MOVQ
+                            : V_MOVUPS,
+                  def_xmm(c, r, -1, 0), m, -1);
     }
 }
 
@@ -562,7 +613,8 @@ static void detach(struct ctx *c, unsigned slot)
     c->slot_loc[slot] = 0;
     if (!old || c->locs[old].slot != (int16_t)slot)
         return;
-    if (c->locs[old].last <= c->i || c->locs[old].spill >= 0 || c->locs[old].is_const || is_temp(&c->locs[old])) {
+    if (c->locs[old].last <= c->i || c->locs[old].spill >= 0 || c->locs[old].is_const ||
+        is_temp(&c->locs[old])) {
         if (!is_temp(&c->locs[old]))
             c->locs[old].reg = -1;
         c->locs[old].slot = -1;
@@ -607,7 +659,11 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
             emit_movd_rx(&c->e, 4, t, use_xmm(c, r));
             emit_store(&c->e, 2, m, t);
         } else if (cls == LOC_XMM)
-            emit_v_mr(&c->e, sz == 4 ? V_MOVSS_ST : sz <= 8 ? V_MOVQ_ST : V_MOVUPS_ST, m, use_xmm(c, r), -1);
+            emit_v_mr(&c->e,
+                      sz == 4   ? V_MOVSS_ST
+                      : sz <= 8 ? V_MOVQ_ST
+                                : V_MOVUPS_ST,
+                      m, use_xmm(c, r), -1);
         else if (value_imm32(c, r, sz, &imm))
             emit_store_i(&c->e, sz, m, imm);
         else
@@ -650,7 +706,9 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
     }
 }
 
-/* -- bookkeeping ------------------------------------------------------------------------------------------------ */
+/* -- bookkeeping
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void alloc_end_inst(struct ctx *c)
 {

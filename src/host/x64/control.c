@@ -1,17 +1,18 @@
-/* Ways out of a unit and within it: linkable jumps, calls and returns, indirect branches, exits, labels.
+/* Ways out of a unit and within it: linkable jumps, calls and returns, indirect branches, exits,
+ * labels.
  *
- * A linkable site is a jmp, jcc or call with a 32-bit displacement that does not cross an 8-byte boundary, so
- * that it is changed by one atomic store while other threads run it.  Unlinked it leads to its stub, out
- * of line:
+ * A linkable site is a jmp, jcc or call with a 32-bit displacement that does not cross an 8-byte
+ * boundary, so that it is changed by one atomic store while other threads run it.  Unlinked it
+ * leads to its stub, out of line:
  *
  *         .long  displacement - stub      (where link finds what to patch)
  *   stub: lea    rcx, [stub]              (its address is the site's name)
  *         mov    rdx, guest PC
  *         jmp    [AREA_EXIT_SITE]
  *
- * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on the stack,
- * and if they agree uses ret.  Whatever the guest does with its stack, a pair that does not fit only costs
- * a look-up (AREA_RET_MISS).
+ * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on
+ * the stack, and if they agree uses ret.  Whatever the guest does with its stack, a pair that does
+ * not fit only costs a look-up (AREA_RET_MISS).
  *
  * Backward jumps, indirect ones and returns look at cpu->pending, so that every loop does. */
 #include "host/x64/x64.h"
@@ -35,7 +36,8 @@ static void site_stub(struct ctx *c, struct ool *o)
     struct host_code *out = c->out;
     if (out->site_count == c->site_capacity) {
         uint32_t n = c->site_capacity ? 2 * c->site_capacity : 8;
-        out->sites = arena_grow(c->u->arena, out->sites, c->site_capacity * sizeof *out->sites, n * sizeof *out->sites);
+        out->sites = arena_grow(c->u->arena, out->sites, c->site_capacity * sizeof *out->sites,
+                                n * sizeof *out->sites);
         c->site_capacity = n;
     }
     out->sites[out->site_count++] = (struct host_site){.offset = stub, .target = o->v};
@@ -50,7 +52,9 @@ void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t targ
         emit_nop(e, 8 - at);
     struct ool *o = ool_new(c, site_stub);
     o->v = target;
-    ool_from(o, kind == SITE_JCC ? emit_jcc(e, cc) : kind == SITE_CALL ? emit_call(e) : emit_jmp(e));
+    ool_from(o, kind == SITE_JCC    ? emit_jcc(e, cc)
+                : kind == SITE_CALL ? emit_call(e)
+                                    : emit_jmp(e));
 }
 
 bool site_link(const void *site, ptrdiff_t rw_delta, const void *target)
@@ -93,7 +97,10 @@ static void poll(struct ctx *c, uint64_t v, int reg, bool pop)
     ool_from(o, emit_jcc(&c->e, CC_NE));
 }
 
-static bool is_backward(const struct ctx *c, uint64_t target) { return target <= c->insn_pc; }
+static bool is_backward(const struct ctx *c, uint64_t target)
+{
+    return target <= c->insn_pc;
+}
 
 static void jump(struct ctx *c, uint64_t target)
 {

@@ -1,8 +1,8 @@
-/* Encodings of x86-64 instructions: legacy, VEX and EVEX.  See the Intel SDM, volume 2, chapter 2 for
- * the formats and the reference pages for each opcode.
+/* Encodings of x86-64 instructions: legacy, VEX and EVEX.  See the Intel SDM, volume 2, chapter 2
+ * for the formats and the reference pages for each opcode.
  *
- * When the buffer is full the write position goes back to its start and `overflow` is set: whatever is
- * written then is thrown away by the caller, and no writer needs to look for errors. */
+ * When the buffer is full the write position goes back to its start and `overflow` is set: whatever
+ * is written then is thrown away by the caller, and no writer needs to look for errors. */
 #include "host/x64/emit.h"
 #include <string.h>
 
@@ -86,7 +86,8 @@ void emit_finish(struct emit *e)
     }
 }
 
-/* -- the parts of an instruction --------------------------------------------------------------------- */
+/* -- the parts of an instruction
+ * --------------------------------------------------------------------- */
 
 static void modrm_reg(struct emit *e, int reg, int rm)
 {
@@ -102,16 +103,19 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, 
         emit_u8(e, r | 5);
         if (e->fixup_count == e->fixup_capacity) {
             unsigned n = e->fixup_capacity ? 2 * e->fixup_capacity : 32;
-            e->fixup = arena_grow(e->arena, e->fixup, e->fixup_capacity * sizeof *e->fixup, n * sizeof *e->fixup);
+            e->fixup = arena_grow(e->arena, e->fixup, e->fixup_capacity * sizeof *e->fixup,
+                                  n * sizeof *e->fixup);
             e->fixup_capacity = n;
         }
-        e->fixup[e->fixup_count++] = (struct emit_fixup){emit_pos(e), (uint16_t)m.disp, (uint8_t)tail};
+        e->fixup[e->fixup_count++] =
+            (struct emit_fixup){emit_pos(e), (uint16_t)m.disp, (uint8_t)tail};
         emit_u32(e, 0);
         return;
     }
     if (m.base < 0) { /* index or nothing: SIB without base, disp32 */
         emit_u8(e, r | 4);
-        emit_u8(e, (unsigned)m.scale << 6 | (m.index >= 0 ? (unsigned)(m.index & 7) << 3 : 4u << 3) | 5);
+        emit_u8(e, (unsigned)m.scale << 6 |
+                       (m.index >= 0 ? (unsigned)(m.index & 7) << 3 : 4u << 3) | 5);
         emit_u32(e, (uint32_t)m.disp);
         return;
     }
@@ -122,7 +126,9 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, 
         mod = 1;
     if (m.index >= 0 || (m.base & 7) == RSP) {
         emit_u8(e, mod << 6 | r | 4);
-        emit_u8(e, (unsigned)m.scale << 6 | (m.index >= 0 ? (unsigned)(m.index & 7) << 3 : 4u << 3) | (unsigned)(m.base & 7));
+        emit_u8(e, (unsigned)m.scale << 6 |
+                       (m.index >= 0 ? (unsigned)(m.index & 7) << 3 : 4u << 3) |
+                       (unsigned)(m.base & 7));
     } else {
         emit_u8(e, mod << 6 | r | (unsigned)(m.base & 7));
     }
@@ -132,10 +138,13 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, 
         emit_u32(e, (uint32_t)m.disp);
 }
 
-static unsigned bit3(int r) { return r >= 0 ? (unsigned)r >> 3 & 1 : 0; }
+static unsigned bit3(int r)
+{
+    return r >= 0 ? (unsigned)r >> 3 & 1 : 0;
+}
 
 /* Prefix bytes, REX and opcode. opc: up to 0x3xxxx = map in bits 16.., one byte below. */
-#define MAP_0F 0x10000u
+#define MAP_0F   0x10000u
 #define MAP_0F38 0x20000u
 #define MAP_0F3A 0x30000u
 static void opcode(struct emit *e, unsigned prefix, unsigned rex, bool force_rex, uint32_t opc)
@@ -155,10 +164,15 @@ static void opcode(struct emit *e, unsigned prefix, unsigned rex, bool force_rex
 }
 
 /* Byte registers sil, dil, bpl, spl need a REX prefix. */
-static bool byte_rex(unsigned sz, int r) { return sz == 1 && r >= 4; }
+static bool byte_rex(unsigned sz, int r)
+{
+    return sz == 1 && r >= 4;
+}
 
-/* General form with register operand; prefix66 follows from sz. byte_regs: which operands are bytes. */
-static void op_rr(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, int reg, int rm, bool force_rex)
+/* General form with register operand; prefix66 follows from sz. byte_regs: which operands are
+ * bytes. */
+static void op_rr(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, int reg, int rm,
+                  bool force_rex)
 {
     if (sz == 2)
         emit_u8(e, 0x66);
@@ -167,8 +181,8 @@ static void op_rr(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, in
     modrm_reg(e, reg, rm);
 }
 
-static void op_rm(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, int reg, struct x64_mem m, bool force_rex,
-                  unsigned tail)
+static void op_rm(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, int reg,
+                  struct x64_mem m, bool force_rex, unsigned tail)
 {
     if (sz == 2)
         emit_u8(e, 0x66);
@@ -177,7 +191,10 @@ static void op_rm(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, in
     modrm_mem(e, reg, m, tail, false);
 }
 
-static uint32_t b(unsigned sz, uint32_t opc) { return sz == 1 ? opc - 1 : opc; }
+static uint32_t b(unsigned sz, uint32_t opc)
+{
+    return sz == 1 ? opc - 1 : opc;
+}
 
 static void imm_of(struct emit *e, unsigned sz, int32_t imm)
 {
@@ -190,8 +207,14 @@ static void imm_of(struct emit *e, unsigned sz, int32_t imm)
         emit_u32(e, (uint32_t)imm);
     }
 }
-static unsigned imm_size(unsigned sz) { return sz > 4 ? 4 : sz; }
-static bool is_imm8(int32_t v) { return v >= -128 && v <= 127; }
+static unsigned imm_size(unsigned sz)
+{
+    return sz > 4 ? 4 : sz;
+}
+static bool is_imm8(int32_t v)
+{
+    return v >= -128 && v <= 127;
+}
 
 void emit_nop(struct emit *e, unsigned bytes)
 {
@@ -214,7 +237,8 @@ void emit_nop(struct emit *e, unsigned bytes)
     }
 }
 
-/* -- integer ------------------------------------------------------------------------------------------ */
+/* -- integer
+ * ------------------------------------------------------------------------------------------ */
 
 void emit_alu_rr(struct emit *e, enum x64_alu op, unsigned sz, int dst, int src)
 {
@@ -365,7 +389,8 @@ void emit_shift_rc(struct emit *e, enum x64_shift op, unsigned sz, int r)
     op_rr(e, 0, sz, b(sz, 0xd3), (int)op, r, byte_rex(sz, r));
 }
 
-static void vex(struct emit *e, unsigned pp, unsigned map, unsigned w, int reg, int vvvv, int index, int base, unsigned l)
+static void vex(struct emit *e, unsigned pp, unsigned map, unsigned w, int reg, int vvvv, int index,
+                int base, unsigned l)
 {
     unsigned v = vvvv < 0 ? 15 : ~(unsigned)vvvv & 15;
     if (!bit3(index) && !bit3(base) && map == 1 && !w) {
@@ -482,18 +507,31 @@ void emit_crc32(struct emit *e, unsigned sz, int dst, int src)
     op_rr(e, 0xf2, sz, MAP_0F38 | (sz == 1 ? 0xf0 : 0xf1), dst, src, byte_rex(sz, src));
 }
 
-void emit_lahf(struct emit *e) { emit_u8(e, 0x9f); }
-void emit_sahf(struct emit *e) { emit_u8(e, 0x9e); }
-void emit_cmc(struct emit *e) { emit_u8(e, 0xf5); }
+void emit_lahf(struct emit *e)
+{
+    emit_u8(e, 0x9f);
+}
+void emit_sahf(struct emit *e)
+{
+    emit_u8(e, 0x9e);
+}
+void emit_cmc(struct emit *e)
+{
+    emit_u8(e, 0xf5);
+}
 
-/* -- atomic --------------------------------------------------------------------------------------------- */
+/* -- atomic
+ * --------------------------------------------------------------------------------------------- */
 
 void emit_xchg_mr(struct emit *e, unsigned sz, struct x64_mem m, int r)
 {
     op_rm(e, 0, sz, b(sz, 0x87), r, m, byte_rex(sz, r), 0);
 }
 
-static void lock(struct emit *e) { emit_u8(e, 0xf0); }
+static void lock(struct emit *e)
+{
+    emit_u8(e, 0xf0);
+}
 
 void emit_lock_xadd(struct emit *e, unsigned sz, struct x64_mem m, int r)
 {
@@ -525,7 +563,8 @@ void emit_lock_alu_mi(struct emit *e, enum x64_alu op, unsigned sz, struct x64_m
     emit_alu_mi(e, op, sz, m, imm);
 }
 
-/* -- control -------------------------------------------------------------------------------------------- */
+/* -- control
+ * -------------------------------------------------------------------------------------------- */
 
 static uint32_t rel32(struct emit *e)
 {
@@ -568,11 +607,26 @@ void emit_patch_short(struct emit *e, uint32_t at)
     e->start[at] = (uint8_t)distance;
 }
 
-void emit_jmp_m(struct emit *e, struct x64_mem m) { op_rm(e, 0, 4, 0xff, 4, m, false, 0); }
-void emit_call_m(struct emit *e, struct x64_mem m) { op_rm(e, 0, 4, 0xff, 2, m, false, 0); }
-void emit_jmp_r(struct emit *e, int r) { op_rr(e, 0, 4, 0xff, 4, r, false); }
-void emit_push(struct emit *e, int r) { opcode(e, 0, bit3(r), false, 0x50u | (unsigned)(r & 7)); }
-void emit_pop(struct emit *e, int r) { opcode(e, 0, bit3(r), false, 0x58u | (unsigned)(r & 7)); }
+void emit_jmp_m(struct emit *e, struct x64_mem m)
+{
+    op_rm(e, 0, 4, 0xff, 4, m, false, 0);
+}
+void emit_call_m(struct emit *e, struct x64_mem m)
+{
+    op_rm(e, 0, 4, 0xff, 2, m, false, 0);
+}
+void emit_jmp_r(struct emit *e, int r)
+{
+    op_rr(e, 0, 4, 0xff, 4, r, false);
+}
+void emit_push(struct emit *e, int r)
+{
+    opcode(e, 0, bit3(r), false, 0x50u | (unsigned)(r & 7));
+}
+void emit_pop(struct emit *e, int r)
+{
+    opcode(e, 0, bit3(r), false, 0x58u | (unsigned)(r & 7));
+}
 
 uint32_t emit_push_i(struct emit *e, int32_t imm)
 {
@@ -581,7 +635,10 @@ uint32_t emit_push_i(struct emit *e, int32_t imm)
     return emit_pos(e) - 4;
 }
 
-void emit_ret(struct emit *e) { emit_u8(e, 0xc3); }
+void emit_ret(struct emit *e)
+{
+    emit_u8(e, 0xc3);
+}
 
 void emit_lea_rip(struct emit *e, int dst, uint32_t to)
 {
@@ -591,17 +648,34 @@ void emit_lea_rip(struct emit *e, int dst, uint32_t to)
     emit_patch(e, at, to);
 }
 
-void emit_ldmxcsr(struct emit *e, struct x64_mem m) { op_rm(e, 0, 4, MAP_0F | 0xae, 2, m, false, 0); }
-void emit_stmxcsr(struct emit *e, struct x64_mem m) { op_rm(e, 0, 4, MAP_0F | 0xae, 3, m, false, 0); }
+void emit_ldmxcsr(struct emit *e, struct x64_mem m)
+{
+    op_rm(e, 0, 4, MAP_0F | 0xae, 2, m, false, 0);
+}
+void emit_stmxcsr(struct emit *e, struct x64_mem m)
+{
+    op_rm(e, 0, 4, MAP_0F | 0xae, 3, m, false, 0);
+}
 
-/* -- vectors -------------------------------------------------------------------------------------------- */
+/* -- vectors
+ * -------------------------------------------------------------------------------------------- */
 
-static unsigned vop_pp(x64_vop op) { return op >> 8 & 3; }
-static unsigned vop_map(x64_vop op) { return op >> 10 & 3; }
-static unsigned vop_w(x64_vop op) { return op >> 12 & 1; }
+static unsigned vop_pp(x64_vop op)
+{
+    return op >> 8 & 3;
+}
+static unsigned vop_map(x64_vop op)
+{
+    return op >> 10 & 3;
+}
+static unsigned vop_w(x64_vop op)
+{
+    return op >> 12 & 1;
+}
 
 /* rm >= 0: a register, else *m. w: REX.W/VEX.W. */
-static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm, const struct x64_mem *m, int imm)
+static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm,
+                     const struct x64_mem *m, int imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
     unsigned rex = w << 3 | bit3(reg) << 2 | (m ? bit3(m->index) << 1 | bit3(m->base) : bit3(rm));
@@ -614,7 +688,8 @@ static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm, co
         emit_u8(e, (unsigned)imm);
 }
 
-static void v_vex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm, const struct x64_mem *m, int imm)
+static void v_vex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm,
+                  const struct x64_mem *m, int imm)
 {
     vex(e, vop_pp(op), vop_map(op), w, reg, vvvv, m ? m->index : -1, m ? m->base : rm, 0);
     emit_u8(e, op & 0xff);
@@ -626,14 +701,19 @@ static void v_vex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int
         emit_u8(e, (unsigned)imm);
 }
 
-static unsigned bit4(int r) { return r >= 0 ? (unsigned)r >> 4 & 1 : 0; }
+static unsigned bit4(int r)
+{
+    return r >= 0 ? (unsigned)r >> 4 & 1 : 0;
+}
 
-static void v_evex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm, const struct x64_mem *m, int imm)
+static void v_evex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm,
+                   const struct x64_mem *m, int imm)
 {
     unsigned v = vvvv < 0 ? 31 : ~(unsigned)vvvv & 31;
     unsigned x = m ? bit3(m->index) : bit4(rm), base = m ? bit3(m->base) : bit3(rm);
     emit_u8(e, 0x62);
-    emit_u8(e, (bit3(reg) ^ 1) << 7 | (x ^ 1) << 6 | (base ^ 1) << 5 | (bit4(reg) ^ 1) << 4 | vop_map(op));
+    emit_u8(e, (bit3(reg) ^ 1) << 7 | (x ^ 1) << 6 | (base ^ 1) << 5 | (bit4(reg) ^ 1) << 4 |
+                   vop_map(op));
     emit_u8(e, w << 7 | (v & 15) << 3 | 4 | vop_pp(op));
     emit_u8(e, (v >> 4) << 3);
     emit_u8(e, op & 0xff);

@@ -1,5 +1,5 @@
-/* Every function of emit.h with all its registers against LLVM's disassembler: what was emitted must read as what
- * was asked for.  Exits 77 (skipped) where there is no llvm-mc. */
+/* Every function of emit.h with all its registers against LLVM's disassembler: what was emitted
+ * must read as what was asked for.  Exits 77 (skipped) where there is no llvm-mc. */
 #include "host/x64/emit.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +12,10 @@ static size_t wanted_count, wanted_capacity;
 static uint8_t buffer[4096];
 static struct emit e;
 
-static void begin(bool vex) { emit_init(&e, buffer, sizeof buffer, vex, NULL); }
+static void begin(bool vex)
+{
+    emit_init(&e, buffer, sizeof buffer, vex, NULL);
+}
 
 /* Ends one instruction, which should read as the text. */
 static void PRINTF(1, 2) want(const char *fmt, ...)
@@ -47,10 +50,14 @@ static void want_xmm(bool vex, const char *name, int a, const char *text, const 
 static const char *reg(unsigned sz, int r)
 {
     static const char *const names[4][16] = {
-        {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"},
-        {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"},
-        {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"},
-        {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"},
+        {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b",
+         "r13b", "r14b", "r15b"},
+        {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w",
+         "r13w", "r14w", "r15w"},
+        {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d",
+         "r12d", "r13d", "r14d", "r15d"},
+        {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+         "r13", "r14", "r15"},
     };
     return names[sz == 1 ? 0 : sz == 2 ? 1 : sz == 4 ? 2 : 3][r];
 }
@@ -60,7 +67,8 @@ static const char *size_name(unsigned sz)
 }
 
 static const char *const alu_names[] = {"add", "or", "adc", "sbb", "and", "sub", "xor", "cmp"};
-static const char *const cc_names[] = {"o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"};
+static const char *const cc_names[] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
+                                       "s", "ns", "p", "np", "l", "ge", "le", "g"};
 static const unsigned sizes[] = {1, 2, 4, 8};
 
 static void test_rr(int a, int b)
@@ -261,35 +269,125 @@ struct vector_case {
     int imm;
     bool two; /* operands: no first source */
 };
-#define N(op, name) {op, name, -1, false}
-#define T(op, name) {op, name, -1, true}
+#define N(op, name)                                                                                \
+    {                                                                                              \
+        op, name, -1, false                                                                        \
+    }
+#define T(op, name)                                                                                \
+    {                                                                                              \
+        op, name, -1, true                                                                         \
+    }
 static const struct vector_case vectors[] = {
-    N(V_PADDB, "paddb"), N(V_PADDW, "paddw"), N(V_PADDD, "paddd"), N(V_PADDQ, "paddq"), N(V_PSUBB, "psubb"),
-    N(V_PSUBW, "psubw"), N(V_PSUBD, "psubd"), N(V_PSUBQ, "psubq"), N(V_PMULLW, "pmullw"), N(V_PMULLD, "pmulld"),
-    N(V_PMULHW, "pmulhw"), N(V_PMULHUW, "pmulhuw"), N(V_PMULUDQ, "pmuludq"), N(V_PMULDQ, "pmuldq"),
-    N(V_PMADDWD, "pmaddwd"), N(V_PMADDUBSW, "pmaddubsw"), N(V_PMULHRSW, "pmulhrsw"), N(V_PAND, "pand"),
-    N(V_PANDN, "pandn"), N(V_POR, "por"), N(V_PXOR, "pxor"), T(V_PABSB, "pabsb"), T(V_PABSW, "pabsw"), T(V_PABSD, "pabsd"),
-    N(V_PADDSB, "paddsb"), N(V_PADDSW, "paddsw"), N(V_PADDUSB, "paddusb"), N(V_PADDUSW, "paddusw"),
-    N(V_PSUBSB, "psubsb"), N(V_PSUBSW, "psubsw"), N(V_PSUBUSB, "psubusb"), N(V_PSUBUSW, "psubusw"), N(V_PAVGB, "pavgb"),
-    N(V_PAVGW, "pavgw"), N(V_PMINUB, "pminub"), N(V_PMINUW, "pminuw"), N(V_PMINUD, "pminud"), N(V_PMINSB, "pminsb"),
-    N(V_PMINSW, "pminsw"), N(V_PMINSD, "pminsd"), N(V_PMAXUB, "pmaxub"), N(V_PMAXUW, "pmaxuw"), N(V_PMAXUD, "pmaxud"),
-    N(V_PMAXSB, "pmaxsb"), N(V_PMAXSW, "pmaxsw"), N(V_PMAXSD, "pmaxsd"), N(V_PCMPEQB, "pcmpeqb"), N(V_PCMPEQW, "pcmpeqw"),
-    N(V_PCMPEQD, "pcmpeqd"), N(V_PCMPEQQ, "pcmpeqq"), N(V_PCMPGTB, "pcmpgtb"), N(V_PCMPGTW, "pcmpgtw"),
-    N(V_PCMPGTD, "pcmpgtd"), N(V_PCMPGTQ, "pcmpgtq"), N(V_PSHUFB, "pshufb"), {V_PSHUFD, "pshufd", 0x1b, true},
-    {V_PSHUFLW, "pshuflw", 0x1b, true}, {V_SHUFPS, "shufps", 0x1b, false}, {V_PALIGNR, "palignr", 3, false},
-    {V_PBLENDW, "pblendw", 0x0f, false}, {V_INSERTPS, "insertps", 0x1c, false}, N(V_PUNPCKLBW, "punpcklbw"),
-    N(V_PUNPCKLWD, "punpcklwd"), N(V_PUNPCKLDQ, "punpckldq"), N(V_PUNPCKLQDQ, "punpcklqdq"), N(V_PUNPCKHBW, "punpckhbw"),
-    N(V_PUNPCKHWD, "punpckhwd"), N(V_PUNPCKHDQ, "punpckhdq"), N(V_PUNPCKHQDQ, "punpckhqdq"), N(V_PACKSSWB, "packsswb"),
-    N(V_PACKSSDW, "packssdw"), N(V_PACKUSWB, "packuswb"), N(V_PACKUSDW, "packusdw"), T(V_PMOVSXBW, "pmovsxbw"),
-    T(V_PMOVSXWD, "pmovsxwd"), T(V_PMOVSXDQ, "pmovsxdq"), T(V_PMOVZXBW, "pmovzxbw"), T(V_PMOVZXWD, "pmovzxwd"),
-    T(V_PMOVZXDQ, "pmovzxdq"), N(V_PHADDW, "phaddw"), N(V_PHADDD, "phaddd"), T(V_PTEST, "ptest"), T(V_MOVDDUP, "movddup"),
-    T(V_MOVAPS, "movaps"), T(V_MOVQ, "movq"), N(V_AESENC, "aesenc"), N(V_AESENCLAST, "aesenclast"), N(V_AESDECLAST, "aesdeclast"),
-    T(V_AESIMC, "aesimc"), N(V_FP(V_FADD, FP_PS), "addps"), N(V_FP(V_FADD, FP_SD), "addsd"), N(V_FP(V_FSUB, FP_PD), "subpd"),
-    N(V_FP(V_FMUL, FP_SS), "mulss"), N(V_FP(V_FDIV, FP_SD), "divsd"), N(V_FP(V_FMIN, FP_PS), "minps"),
-    N(V_FP(V_FMAX, FP_SD), "maxsd"), T(V_FP(V_FSQRT, FP_PD), "sqrtpd"), T(V_UCOMISS, "ucomiss"), T(V_UCOMISD, "ucomisd"),
-    T(V_COMISS, "comiss"), T(V_COMISD, "comisd"), {V_ROUNDPD, "roundpd", 2, true}, {V_ROUNDSS, "roundss", 2, false},
-    {V_ROUNDSD, "roundsd", 11, false}, N(V_CVTSS2SD, "cvtss2sd"), N(V_CVTSD2SS, "cvtsd2ss"), T(V_CVTPS2PD, "cvtps2pd"),
-    T(V_CVTPD2PS, "cvtpd2ps"), T(V_CVTDQ2PS, "cvtdq2ps"), T(V_CVTTPS2DQ, "cvttps2dq"),
+    N(V_PADDB, "paddb"),
+    N(V_PADDW, "paddw"),
+    N(V_PADDD, "paddd"),
+    N(V_PADDQ, "paddq"),
+    N(V_PSUBB, "psubb"),
+    N(V_PSUBW, "psubw"),
+    N(V_PSUBD, "psubd"),
+    N(V_PSUBQ, "psubq"),
+    N(V_PMULLW, "pmullw"),
+    N(V_PMULLD, "pmulld"),
+    N(V_PMULHW, "pmulhw"),
+    N(V_PMULHUW, "pmulhuw"),
+    N(V_PMULUDQ, "pmuludq"),
+    N(V_PMULDQ, "pmuldq"),
+    N(V_PMADDWD, "pmaddwd"),
+    N(V_PMADDUBSW, "pmaddubsw"),
+    N(V_PMULHRSW, "pmulhrsw"),
+    N(V_PAND, "pand"),
+    N(V_PANDN, "pandn"),
+    N(V_POR, "por"),
+    N(V_PXOR, "pxor"),
+    T(V_PABSB, "pabsb"),
+    T(V_PABSW, "pabsw"),
+    T(V_PABSD, "pabsd"),
+    N(V_PADDSB, "paddsb"),
+    N(V_PADDSW, "paddsw"),
+    N(V_PADDUSB, "paddusb"),
+    N(V_PADDUSW, "paddusw"),
+    N(V_PSUBSB, "psubsb"),
+    N(V_PSUBSW, "psubsw"),
+    N(V_PSUBUSB, "psubusb"),
+    N(V_PSUBUSW, "psubusw"),
+    N(V_PAVGB, "pavgb"),
+    N(V_PAVGW, "pavgw"),
+    N(V_PMINUB, "pminub"),
+    N(V_PMINUW, "pminuw"),
+    N(V_PMINUD, "pminud"),
+    N(V_PMINSB, "pminsb"),
+    N(V_PMINSW, "pminsw"),
+    N(V_PMINSD, "pminsd"),
+    N(V_PMAXUB, "pmaxub"),
+    N(V_PMAXUW, "pmaxuw"),
+    N(V_PMAXUD, "pmaxud"),
+    N(V_PMAXSB, "pmaxsb"),
+    N(V_PMAXSW, "pmaxsw"),
+    N(V_PMAXSD, "pmaxsd"),
+    N(V_PCMPEQB, "pcmpeqb"),
+    N(V_PCMPEQW, "pcmpeqw"),
+    N(V_PCMPEQD, "pcmpeqd"),
+    N(V_PCMPEQQ, "pcmpeqq"),
+    N(V_PCMPGTB, "pcmpgtb"),
+    N(V_PCMPGTW, "pcmpgtw"),
+    N(V_PCMPGTD, "pcmpgtd"),
+    N(V_PCMPGTQ, "pcmpgtq"),
+    N(V_PSHUFB, "pshufb"),
+    {V_PSHUFD, "pshufd", 0x1b, true},
+    {V_PSHUFLW, "pshuflw", 0x1b, true},
+    {V_SHUFPS, "shufps", 0x1b, false},
+    {V_PALIGNR, "palignr", 3, false},
+    {V_PBLENDW, "pblendw", 0x0f, false},
+    {V_INSERTPS, "insertps", 0x1c, false},
+    N(V_PUNPCKLBW, "punpcklbw"),
+    N(V_PUNPCKLWD, "punpcklwd"),
+    N(V_PUNPCKLDQ, "punpckldq"),
+    N(V_PUNPCKLQDQ, "punpcklqdq"),
+    N(V_PUNPCKHBW, "punpckhbw"),
+    N(V_PUNPCKHWD, "punpckhwd"),
+    N(V_PUNPCKHDQ, "punpckhdq"),
+    N(V_PUNPCKHQDQ, "punpckhqdq"),
+    N(V_PACKSSWB, "packsswb"),
+    N(V_PACKSSDW, "packssdw"),
+    N(V_PACKUSWB, "packuswb"),
+    N(V_PACKUSDW, "packusdw"),
+    T(V_PMOVSXBW, "pmovsxbw"),
+    T(V_PMOVSXWD, "pmovsxwd"),
+    T(V_PMOVSXDQ, "pmovsxdq"),
+    T(V_PMOVZXBW, "pmovzxbw"),
+    T(V_PMOVZXWD, "pmovzxwd"),
+    T(V_PMOVZXDQ, "pmovzxdq"),
+    N(V_PHADDW, "phaddw"),
+    N(V_PHADDD, "phaddd"),
+    T(V_PTEST, "ptest"),
+    T(V_MOVDDUP, "movddup"),
+    T(V_MOVAPS, "movaps"),
+    T(V_MOVQ, "movq"),
+    N(V_AESENC, "aesenc"),
+    N(V_AESENCLAST, "aesenclast"),
+    N(V_AESDECLAST, "aesdeclast"),
+    T(V_AESIMC, "aesimc"),
+    N(V_FP(V_FADD, FP_PS), "addps"),
+    N(V_FP(V_FADD, FP_SD), "addsd"),
+    N(V_FP(V_FSUB, FP_PD), "subpd"),
+    N(V_FP(V_FMUL, FP_SS), "mulss"),
+    N(V_FP(V_FDIV, FP_SD), "divsd"),
+    N(V_FP(V_FMIN, FP_PS), "minps"),
+    N(V_FP(V_FMAX, FP_SD), "maxsd"),
+    T(V_FP(V_FSQRT, FP_PD), "sqrtpd"),
+    T(V_UCOMISS, "ucomiss"),
+    T(V_UCOMISD, "ucomisd"),
+    T(V_COMISS, "comiss"),
+    T(V_COMISD, "comisd"),
+    {V_ROUNDPD, "roundpd", 2, true},
+    {V_ROUNDSS, "roundss", 2, false},
+    {V_ROUNDSD, "roundsd", 11, false},
+    N(V_CVTSS2SD, "cvtss2sd"),
+    N(V_CVTSD2SS, "cvtsd2ss"),
+    T(V_CVTPS2PD, "cvtps2pd"),
+    T(V_CVTPD2PS, "cvtpd2ps"),
+    T(V_CVTDQ2PS, "cvtdq2ps"),
+    T(V_CVTTPS2DQ, "cvttps2dq"),
 };
 
 static void test_vectors(int a, int b)
@@ -387,9 +485,14 @@ static void test_all(void)
             if (index == RSP)
                 continue;
             snprintf(text, sizeof text, "[%s + 4*%s + 4096]", reg(8, b), reg(8, index));
-            test_memory(a, (struct x64_mem){.base = (int8_t)b, .index = (int8_t)index, .scale = 2, .disp = 4096}, text);
+            test_memory(a,
+                        (struct x64_mem){
+                            .base = (int8_t)b, .index = (int8_t)index, .scale = 2, .disp = 4096},
+                        text);
             snprintf(text, sizeof text, "[8*%s + 16]", reg(8, index));
-            test_memory(a, (struct x64_mem){.base = -1, .index = (int8_t)index, .scale = 3, .disp = 16}, text);
+            test_memory(
+                a, (struct x64_mem){.base = -1, .index = (int8_t)index, .scale = 3, .disp = 16},
+                text);
         }
     }
     emit_lahf(&e);
@@ -425,8 +528,9 @@ static void normalise(char *s)
 
 int main(void)
 {
-    const char *mc = system("llvm-mc --version >/dev/null 2>&1") == 0 ? "llvm-mc"
-                     : system("llvm-mc-14 --version >/dev/null 2>&1") == 0 ? "llvm-mc-14" : NULL;
+    const char *mc = system("llvm-mc --version >/dev/null 2>&1") == 0      ? "llvm-mc"
+                     : system("llvm-mc-14 --version >/dev/null 2>&1") == 0 ? "llvm-mc-14"
+                                                                           : NULL;
     if (!mc)
         return 77;
     char in[] = "/tmp/emit-test-XXXXXX", command[256], line[256];
@@ -436,8 +540,10 @@ int main(void)
     test_all();
     fclose(bytes_file);
     snprintf(command, sizeof command,
-             "%s --disassemble --triple=x86_64 --output-asm-variant=1 --mattr=+avx512f,+avx512vl,+avx512dq,+avx512bw,"
-             "+avx512bitalg,+avx512cd,+gfni,+bmi,+bmi2 < %s", mc, in);
+             "%s --disassemble --triple=x86_64 --output-asm-variant=1 "
+             "--mattr=+avx512f,+avx512vl,+avx512dq,+avx512bw,"
+             "+avx512bitalg,+avx512cd,+gfni,+bmi,+bmi2 < %s",
+             mc, in);
     FILE *out = popen(command, "r");
     size_t n = 0;
     unsigned failures = 0;

@@ -19,7 +19,8 @@ bool x64_features_detect(void)
     x64_features = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d))
         return false;
-    const unsigned v2 = 1u | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23; /* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT */
+    const unsigned v2 = 1u | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 |
+                        1u << 23; /* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT */
     if ((c & v2) != v2)
         return false;
     uint32_t f = 0;

@@ -1,9 +1,10 @@
 /* From a signal in the middle of generated code to an exact guest state.
  *
- * The side table of a unit has an entry for each host instruction that may fault: host offset (varint, from the
- * entry before), guest PC (zigzag varint, likewise) and where the flags slot is.  All other slots with homes
- * are in the registers of the signal's context.  Then the context is made to continue in the common exit,
- * behind the code that would store the homes. Async-signal-safe. */
+ * The side table of a unit has an entry for each host instruction that may fault: host offset
+ * (varint, from the entry before), guest PC (zigzag varint, likewise) and where the flags slot is.
+ * All other slots with homes are in the registers of the signal's context.  Then the context is
+ * made to continue in the common exit, behind the code that would store the homes.
+ * Async-signal-safe. */
 #include "host/x64/x64.h"
 #include <signal.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                    REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                    REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                    REG_R12, REG_R13, REG_R14, REG_R15};
 
 static uint64_t varint(const uint8_t **p)
 {
@@ -65,8 +67,8 @@ static uint32_t flags_now(const struct cpu *cpu, const greg_t *g, unsigned where
     }
 }
 
-/* The address an instruction of ours was about to use, and whether it writes: for faults the kernel gives no
- * address with (it was not canonical). */
+/* The address an instruction of ours was about to use, and whether it writes: for faults the kernel
+ * gives no address with (it was not canonical). */
 static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
 {
     unsigned rex = 0, map = 0;
@@ -95,14 +97,16 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
         p++;
     }
     unsigned op = *p++;
-    if (map == 0 && (op == 0x88 || op == 0x89 || op == 0xc6 || op == 0xc7 || op == 0x86 || op == 0x87))
+    if (map == 0 &&
+        (op == 0x88 || op == 0x89 || op == 0xc6 || op == 0xc7 || op == 0x86 || op == 0x87))
         *write = true;
     if (map == 1 && (op == 0x11 || (op == 0xd6 && prefix66)))
         *write = true;
     unsigned modrm = *p++, mod = modrm >> 6, rm = modrm & 7;
     uint64_t address = 0;
     if (rm == 4) {
-        unsigned sib = *p++, index = (sib >> 3 & 7) | (rex & 2) << 2, base = (sib & 7) | (rex & 1) << 3;
+        unsigned sib = *p++, index = (sib >> 3 & 7) | (rex & 2) << 2,
+                 base = (sib & 7) | (rex & 1) << 3;
         if (index != 4)
             address += (uint64_t)g[greg_of[index]] << (sib >> 6);
         if ((sib & 7) == 5 && mod == 0)
@@ -145,11 +149,13 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     if (!side_find(hu, (uint32_t)((uint64_t)g[REG_RIP] - (uintptr_t)hu->code), &pc, &where))
         return false;
     if (cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL) {
-        cpu->fault.address = decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
+        cpu->fault.address =
+            decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
         cpu->fault.code = SEGV_MAPERR;
     }
     if (where & SIDE_READ_WRITE)
-        cpu->fault.write = (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) && readable(cpu->fault.address);
+        cpu->fault.write = (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) &&
+                           readable(cpu->fault.address);
     for (int r = 0; r < 16; r++) {
         if (t->gpr_slot[r] >= 0) {
             uint64_t v = (uint64_t)g[greg_of[r]];
@@ -158,7 +164,8 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
             memcpy(cpu->state + t->guest->slots[t->gpr_slot[r]].offset, &v, 8);
         }
         if (t->xmm_slot[r] >= 0)
-            memcpy(cpu->state + t->guest->slots[t->xmm_slot[r]].offset, &uc->uc_mcontext.fpregs->_xmm[r], 16);
+            memcpy(cpu->state + t->guest->slots[t->xmm_slot[r]].offset,
+                   &uc->uc_mcontext.fpregs->_xmm[r], 16);
     }
     uint32_t flags = flags_now(cpu, g, where & 7);
     memcpy(cpu->state + t->guest->slots[t->flags_slot].offset, &flags, 4);

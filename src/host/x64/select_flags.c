@@ -1,15 +1,17 @@
 /* Guest flags: what EFLAGS hold, what AX (the home of the flags slot) holds, and who needs which.
  *
- * A SET of the flags slot emits nothing while EFLAGS hold the value: only before EFLAGS are overwritten, or
- * where the unit leaves, LAHF and SETO bring it to AX.  Each flags value has a loc; FLAGS_CMC makes another
- * name of the same loc with `inv`, so that an inverted carry costs nothing until something reads it:
- * CF(value) = CF(loc) ^ inv.  ef_inv and ax_inv say the same of what EFLAGS and AX hold.
+ * A SET of the flags slot emits nothing while EFLAGS hold the value: only before EFLAGS are
+ * overwritten, or where the unit leaves, LAHF and SETO bring it to AX.  Each flags value has a loc;
+ * FLAGS_CMC makes another name of the same loc with `inv`, so that an inverted carry costs nothing
+ * until something reads it: CF(value) = CF(loc) ^ inv.  ef_inv and ax_inv say the same of what
+ * EFLAGS and AX hold.
  *
- * Invariant: the flags slot's value is in AX or in EFLAGS (fs_loc is ax_loc with the same inversion, or
- * ef_loc), except when it is about to be overwritten before anybody can see it (fs_loc 0).
+ * Invariant: the flags slot's value is in AX or in EFLAGS (fs_loc is ax_loc with the same
+ * inversion, or ef_loc), except when it is about to be overwritten before anybody can see it
+ * (fs_loc 0).
  *
- * After UCOMIS the flags of Arm's FCMP are not there literally; conditions are translated (fcmp_cond) and
- * the canonical form is made by conditional moves when AX needs it. */
+ * After UCOMIS the flags of Arm's FCMP are not there literally; conditions are translated
+ * (fcmp_cond) and the canonical form is made by conditional moves when AX needs it. */
 #include "host/x64/x64.h"
 
 void flags_begin(struct ctx *c)
@@ -24,7 +26,8 @@ void flags_begin(struct ctx *c)
 static bool slot_dead(const struct ctx *c)
 {
     const struct ir_inst *now = inst_of(c, c->i);
-    if (now->op != IR_SET && (ir_op_info[now->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)))
+    if (now->op != IR_SET &&
+        (ir_op_info[now->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)))
         return false;
     for (uint32_t j = c->i + 1; j < c->u->count && j < c->i + 8; j++) {
         const struct ir_inst *in = inst_of(c, j);
@@ -40,7 +43,10 @@ static bool slot_dead(const struct ctx *c)
     return false;
 }
 
-static bool ax_has_slot(const struct ctx *c) { return c->ax_loc == c->fs_loc && c->ax_inv == c->fs_inv; }
+static bool ax_has_slot(const struct ctx *c)
+{
+    return c->ax_loc == c->fs_loc && c->ax_inv == c->fs_inv;
+}
 
 /* Value in nothing but EFLAGS or AX. */
 static bool has_no_copy(const struct ctx *c, uint32_t loc)
@@ -52,7 +58,8 @@ static bool has_no_copy(const struct ctx *c, uint32_t loc)
 static void ax_preserve(struct ctx *c)
 {
     uint32_t loc = c->ax_loc;
-    if (!loc || c->locs[loc].last + c->keep_args <= c->i || c->ef_loc == loc || !has_no_copy(c, loc))
+    if (!loc || c->locs[loc].last + c->keep_args <= c->i || c->ef_loc == loc ||
+        !has_no_copy(c, loc))
         return;
     int t = tmp_gpr(c);
     emit_mov_rr(&c->e, 4, t, RAX);
@@ -204,10 +211,12 @@ bool flags_const(const struct ctx *c, ir_ref r, uint32_t *v)
     }
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------ */
+/* -- reading
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* The register that holds a copy of the value in AX's layout (rax itself, or the loc's); *inv: its carry
- * is inverted.  The value is not only in EFLAGS. */
+/* The register that holds a copy of the value in AX's layout (rax itself, or the loc's); *inv: its
+ * carry is inverted.  The value is not only in EFLAGS. */
 static int copy_of(struct ctx *c, ir_ref r, bool *inv)
 {
     uint32_t loc = c->loc_of[r];
@@ -221,28 +230,35 @@ static int copy_of(struct ctx *c, ir_ref r, bool *inv)
     return reg;
 }
 
-/* A flags value's conditions after ucomis, see the table in the comment of FLAGS_FCMP in ops.def. */
+/* A flags value's conditions after ucomis, see the table in the comment of FLAGS_FCMP in ops.def.
+ */
 static struct cond fcmp_cond(enum x64_cc cc, bool inv, bool swapped)
 {
     /* in the order of the condition codes; bit 4: and not P, bit 5: or P */
     static const uint8_t direct[16] = {
-        CC_P, CC_NP, CC_B | 16, CC_AE | 32, CC_E | 16, CC_NE | 32, CC_BE | 16, CC_A | 32,
-        CC_B | 16, CC_AE | 32, 0xff, 0xff, CC_B, CC_AE, CC_BE, CC_A,
+        CC_P,      CC_NP,      CC_B | 16, CC_AE | 32, CC_E | 16, CC_NE | 32, CC_BE | 16, CC_A | 32,
+        CC_B | 16, CC_AE | 32, 0xff,      0xff,       CC_B,      CC_AE,      CC_BE,      CC_A,
     };
     static const uint8_t turned[16] = {
-        CC_P, CC_NP, CC_A, CC_BE, CC_E | 16, CC_NE | 32, CC_AE, CC_B,
-        CC_A, CC_BE, 0xff, 0xff, CC_A | 32, CC_BE | 16, CC_AE | 32, CC_B | 16,
+        CC_P, CC_NP, CC_A, CC_BE, CC_E | 16, CC_NE | 32, CC_AE,      CC_B,
+        CC_A, CC_BE, 0xff, 0xff,  CC_A | 32, CC_BE | 16, CC_AE | 32, CC_B | 16,
     };
     if (inv) { /* the carry inverted: C is "not less" */
-        static const uint8_t map[16] = {0, 1, CC_AE, CC_B, 4, 5, CC_AE, CC_B, 8, 9, 10, 11, 12, 13, 14, 15};
+        static const uint8_t map[16] = {0, 1, CC_AE, CC_B, 4,  5,  CC_AE, CC_B,
+                                        8, 9, 10,    11,   12, 13, 14,    15};
         cc = (enum x64_cc)map[cc];
     }
     uint8_t k = swapped ? turned[cc] : direct[cc];
     return (struct cond){.cc = (enum x64_cc)(k & 15),
-                         .parity = k & 16 ? COND_AND_NP : k & 32 ? COND_OR_P : COND_PLAIN};
+                         .parity = k & 16   ? COND_AND_NP
+                                   : k & 32 ? COND_OR_P
+                                            : COND_PLAIN};
 }
 
-static struct cond plain(enum x64_cc cc) { return (struct cond){.cc = cc, .parity = COND_PLAIN}; }
+static struct cond plain(enum x64_cc cc)
+{
+    return (struct cond){.cc = cc, .parity = COND_PLAIN};
+}
 
 static struct cond cond_of_eflags(struct ctx *c, ir_ref r, enum x64_cc cc)
 {
@@ -267,10 +283,24 @@ static struct cond cond_of_flags(struct ctx *c, ir_ref r, enum x64_cc cc)
         if (!parity)
             return fcmp_cond(cc, c->inv[r], c->ef_kind == EF_FCMP_SWAPPED);
     }
-    static const uint16_t masks[16] = {
-        IR_FLAG_O, IR_FLAG_O, IR_FLAG_C, IR_FLAG_C, IR_FLAG_Z, IR_FLAG_Z, IR_FLAG_C | IR_FLAG_Z, IR_FLAG_C | IR_FLAG_Z,
-        IR_FLAG_S, IR_FLAG_S, IR_FLAG_P, IR_FLAG_P, 0, 0, 0, 0};
-    if (c->ef_loc == loc && c->ax_loc != loc && has_no_copy(c, loc)) { /* FCMP's parity: never set */
+    static const uint16_t masks[16] = {IR_FLAG_O,
+                                       IR_FLAG_O,
+                                       IR_FLAG_C,
+                                       IR_FLAG_C,
+                                       IR_FLAG_Z,
+                                       IR_FLAG_Z,
+                                       IR_FLAG_C | IR_FLAG_Z,
+                                       IR_FLAG_C | IR_FLAG_Z,
+                                       IR_FLAG_S,
+                                       IR_FLAG_S,
+                                       IR_FLAG_P,
+                                       IR_FLAG_P,
+                                       0,
+                                       0,
+                                       0,
+                                       0};
+    if (c->ef_loc == loc && c->ax_loc != loc &&
+        has_no_copy(c, loc)) { /* FCMP's parity: never set */
         int t = tmp_gpr(c);
         flags_clobber(c);
         emit_alu_rr(e, ALU_XOR, 4, t, t);
@@ -340,7 +370,9 @@ void flags_load_carry(struct ctx *c, ir_ref r)
         emit_cmc(&c->e);
 }
 
-/* -- the slot ------------------------------------------------------------------------------------------------ */
+/* -- the slot
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void flags_get(struct ctx *c, ir_ref r)
 {
@@ -395,10 +427,12 @@ void flags_rax_end(struct ctx *c, bool saved)
     c->rax_in_frame = false;
 }
 
-/* -- operations ------------------------------------------------------------------------------------------------ */
+/* -- operations
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* A deferred AND or single-bit field a, as x86 sets EFLAGS for it: test or bt. True if it was one; *cc is
- * what "not zero" is called then. */
+/* A deferred AND or single-bit field a, as x86 sets EFLAGS for it: test or bt. True if it was one;
+ * *cc is what "not zero" is called then. */
 static bool emit_deferred_test(struct ctx *c, ir_ref a, bool only_zero, enum x64_cc *cc)
 {
     const struct ir_inst *in = inst_of(c, a);
@@ -526,7 +560,8 @@ static void select_fcmp(struct ctx *c, const struct ir_inst *in)
     for (uint32_t j = c->i + 1; in->op == IR_FLAGS_FCMP && j < c->u->count && j < c->i + 12; j++)
         if (inst_of(c, j)->op == IR_FLAGS_COND) {
             enum x64_cc cc = (enum x64_cc)inst_of(c, j)->attr;
-            swap = cc == CC_B || cc == CC_AE || cc == CC_BE || cc == CC_A || cc == CC_S || cc == CC_NS;
+            swap =
+                cc == CC_B || cc == CC_AE || cc == CC_BE || cc == CC_A || cc == CC_S || cc == CC_NS;
             break;
         }
     ir_ref a = swap ? in->b : in->a, b = swap ? in->a : in->b;
@@ -538,7 +573,10 @@ static void select_fcmp(struct ctx *c, const struct ir_inst *in)
         emit_v_rm(&c->e, op, ra, m, -1);
     else
         emit_v_rr(&c->e, op, ra, use_xmm(c, b), -1);
-    flags_produced(c, c->i, in->op == IR_FLAGS_UCOMI ? EF_NORMAL : swap ? EF_FCMP_SWAPPED : EF_FCMP);
+    flags_produced(c, c->i,
+                   in->op == IR_FLAGS_UCOMI ? EF_NORMAL
+                   : swap                   ? EF_FCMP_SWAPPED
+                                            : EF_FCMP);
 }
 
 bool select_flags(struct ctx *c, const struct ir_inst *in)
@@ -621,7 +659,9 @@ bool select_flags(struct ctx *c, const struct ir_inst *in)
     return true;
 }
 
-/* -- conditions ------------------------------------------------------------------------------------------------ */
+/* -- conditions
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct cond cond_negate(struct cond k)
 {
@@ -634,15 +674,24 @@ struct cond cond_negate(struct cond k)
 static enum x64_cc mirror(enum x64_cc cc)
 {
     switch (cc) {
-    case CC_B: return CC_A;
-    case CC_A: return CC_B;
-    case CC_AE: return CC_BE;
-    case CC_BE: return CC_AE;
-    case CC_L: return CC_G;
-    case CC_G: return CC_L;
-    case CC_GE: return CC_LE;
-    case CC_LE: return CC_GE;
-    default: return cc;
+    case CC_B:
+        return CC_A;
+    case CC_A:
+        return CC_B;
+    case CC_AE:
+        return CC_BE;
+    case CC_BE:
+        return CC_AE;
+    case CC_L:
+        return CC_G;
+    case CC_G:
+        return CC_L;
+    case CC_GE:
+        return CC_LE;
+    case CC_LE:
+        return CC_GE;
+    default:
+        return cc;
     }
 }
 
@@ -731,7 +780,8 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
             ool_from(o, at[i]);
         o->back = emit_pos(e); /* behind the compare */
         o->v = k;
-        o->r[0] = (c->fs_loc && c->fs_loc == c->ax_loc && !slot_dead(c)) || c->locs[c->ax_loc].last > c->i;
+        o->r[0] = (c->fs_loc && c->fs_loc == c->ax_loc && !slot_dead(c)) ||
+                  c->locs[c->ax_loc].last > c->i;
         if (!o->r[0]) {
             if (c->fs_loc == c->ax_loc)
                 c->fs_loc = 0;
@@ -740,7 +790,8 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
         flags_produced(c, c->i, EF_NORMAL);
         return;
     }
-    /* The condition waits in memory: three flags values at once are too many for the temporaries. */
+    /* The condition waits in memory: three flags values at once are too many for the temporaries.
+     */
     c->keep_args = 1;
     struct cond cond = cond_emit(c, in->a);
     flags_save(c);

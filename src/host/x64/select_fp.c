@@ -1,14 +1,16 @@
-/* Floating point: the host's instruction, one test of its result, and what the test does not like out of line
- * through ir_eval, from the operands, which are kept until then.
+/* Floating point: the host's instruction, one test of its result, and what the test does not like
+ * out of line through ir_eval, from the operands, which are kept until then.
  *
- * Arm and x86 differ in the NaN that comes out (the result is a NaN then: `unordered`) and, for operations
- * whose result can be inexact and tiny, in that Arm detects underflow before rounding: that only shows when
- * the rounded result is the smallest normal number (vol. 1 of the SDM, 4.9.1.5; Arm ARM, FPRound).  Exception
- * flags gather in MXCSR, so nothing that could raise a flag Arm would not raise may be run: unused lanes are
- * cleared first, and conversions that saturate are checked beforehand where x86 would say inexact.
- * x86's denormal flag is not Arm's and is ignored.
+ * Arm and x86 differ in the NaN that comes out (the result is a NaN then: `unordered`) and, for
+ * operations whose result can be inexact and tiny, in that Arm detects underflow before rounding:
+ * that only shows when the rounded result is the smallest normal number (vol. 1 of the
+ * SDM, 4.9.1.5; Arm ARM, FPRound).  Exception flags gather in MXCSR, so nothing that could raise a
+ * flag Arm would not raise may be run: unused lanes are cleared first, and conversions that
+ * saturate are checked beforehand where x86 would say inexact. x86's denormal flag is not Arm's and
+ * is ignored.
  *
- * Half precision, flushing to zero, default NaNs and other NaN rules than Arm's go through ir_eval. */
+ * Half precision, flushing to zero, default NaNs and other NaN rules than Arm's go through ir_eval.
+ */
 #include "host/x64/x64.h"
 
 static bool fast_env(const struct ctx *c)
@@ -30,19 +32,35 @@ static int kind_of(const struct ir_inst *in)
     return in->lane == IR_F32 ? FP_PS : in->lane == IR_F64 ? FP_PD : -1;
 }
 
-static bool is_single(int kind) { return kind == FP_SS || kind == FP_PS; }
-static bool is_scalar(int kind) { return kind >= FP_SS; }
+static bool is_single(int kind)
+{
+    return kind == FP_SS || kind == FP_PS;
+}
+static bool is_scalar(int kind)
+{
+    return kind >= FP_SS;
+}
 
 static struct x64_mem pool_lanes(struct ctx *c, int kind, uint64_t single, uint64_t pair)
 {
     uint64_t v = is_single(kind) ? single << 32 | single : pair;
     return emit_pool(&c->e, v, v);
 }
-static struct x64_mem pool_abs(struct ctx *c, int kind) { return pool_lanes(c, kind, 0x7fffffff, ~0ull >> 1); }
-static struct x64_mem pool_sign(struct ctx *c, int kind) { return pool_lanes(c, kind, 0x80000000u, 1ull << 63); }
-static struct x64_mem pool_min(struct ctx *c, int kind) { return pool_lanes(c, kind, 0x00800000, 0x0010000000000000ull); }
+static struct x64_mem pool_abs(struct ctx *c, int kind)
+{
+    return pool_lanes(c, kind, 0x7fffffff, ~0ull >> 1);
+}
+static struct x64_mem pool_sign(struct ctx *c, int kind)
+{
+    return pool_lanes(c, kind, 0x80000000u, 1ull << 63);
+}
+static struct x64_mem pool_min(struct ctx *c, int kind)
+{
+    return pool_lanes(c, kind, 0x00800000, 0x0010000000000000ull);
+}
 
-/* -- the way out of line ------------------------------------------------------------------------------------ */
+/* -- the way out of line
+ * ------------------------------------------------------------------------------------ */
 
 static void emit_fix(struct ctx *c, struct ool *o)
 {
@@ -128,7 +146,9 @@ static int def_apart(struct ctx *c, int ra, int rb, int rc)
     return def_xmm(c, c->i, -1, 1u << ra | (rb >= 0 ? 1u << rb : 0) | (rc >= 0 ? 1u << rc : 0));
 }
 
-/* -- arithmetic ------------------------------------------------------------------------------------------------ */
+/* -- arithmetic
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void arithmetic(struct ctx *c, const struct ir_inst *in, unsigned opc, int kind, bool tiny)
 {
@@ -238,7 +258,10 @@ static void min_max(struct ctx *c, const struct ir_inst *in, int kind)
 
 static bool compare(struct ctx *c, const struct ir_inst *in, int kind)
 {
-    int predicate = in->attr == IR_CC_E ? 0 : in->attr == IR_CC_A ? 1 : in->attr == IR_CC_AE ? 2 : -1;
+    int predicate = in->attr == IR_CC_E    ? 0
+                    : in->attr == IR_CC_A  ? 1
+                    : in->attr == IR_CC_AE ? 2
+                                           : -1;
     if (predicate < 0)
         return false;
     int a = whole(c, in, in->a, false), b = whole(c, in, in->b, false);
@@ -256,7 +279,8 @@ static void pairwise_add(struct ctx *c, const struct ir_inst *in, int kind)
 {
     struct emit *e = &c->e;
     flags_clobber(c);
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), a = ra, b = rb, t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), a = ra, b = rb, t = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     if (in->type == IR_V64) {
         a = b = tmp_xmm(c);
         emit_v_rrr(e, V_PUNPCKLQDQ, a, ra, rb, -1);
@@ -274,18 +298,25 @@ static void pairwise_add(struct ctx *c, const struct ir_inst *in, int kind)
     o->back = emit_pos(e);
 }
 
-/* -- rounding and conversions -------------------------------------------------------------------------------------- */
+/* -- rounding and conversions
+ * -------------------------------------------------------------------------------------- */
 
 /* The immediate of ROUNDSD and friends, or -1. */
 static int round_mode(unsigned mode)
 {
     switch ((enum fp_round)mode) {
-    case FP_ROUND_NEAREST: return 0;
-    case FP_ROUND_DOWN: return 1;
-    case FP_ROUND_UP: return 2;
-    case FP_ROUND_ZERO: return 3;
-    case FP_ROUND_CURRENT: return 4;
-    default: return -1;
+    case FP_ROUND_NEAREST:
+        return 0;
+    case FP_ROUND_DOWN:
+        return 1;
+    case FP_ROUND_UP:
+        return 2;
+    case FP_ROUND_ZERO:
+        return 3;
+    case FP_ROUND_CURRENT:
+        return 4;
+    default:
+        return -1;
     }
 }
 
@@ -358,8 +389,10 @@ static bool to_signed(struct ctx *c, const struct ir_inst *in, bool single, unsi
     unsigned sz = type_bytes((enum ir_type)in->type);
     int imm = mode == FP_ROUND_ZERO || is_current(c, mode) ? 0 : round_mode(mode);
     bool current = mode != FP_ROUND_ZERO && is_current(c, mode);
-    /* Rounding first says inexact also of what then is out of range, unless numbers that large have no fractions. */
-    if (imm < 0 || (imm > 0 && sz == 4 && !single) || (mode == FP_ROUND_NEAREST && !current && sz == 4 && !single))
+    /* Rounding first says inexact also of what then is out of range, unless numbers that large have
+     * no fractions. */
+    if (imm < 0 || (imm > 0 && sz == 4 && !single) ||
+        (mode == FP_ROUND_NEAREST && !current && sz == 4 && !single))
         return false;
     bool round = mode != FP_ROUND_ZERO && !current;
     flags_clobber(c);
@@ -368,7 +401,11 @@ static bool to_signed(struct ctx *c, const struct ir_inst *in, bool single, unsi
         x = tmp_xmm(c);
         emit_v_rrr(e, single ? V_ROUNDSS : V_ROUNDSD, x, ra, ra, round_mode(mode));
     }
-    emit_v_to_gpr(e, current ? (single ? V_CVTSS2SI : V_CVTSD2SI) : single ? V_CVTTSS2SI : V_CVTTSD2SI, sz, d, x);
+    emit_v_to_gpr(e,
+                  current  ? (single ? V_CVTSS2SI : V_CVTSD2SI)
+                  : single ? V_CVTTSS2SI
+                           : V_CVTTSD2SI,
+                  sz, d, x);
     struct ool *o = fix_new(c, ra, -1, -1, d);
     emit_alu_ri(e, ALU_CMP, sz, d, 1);
     ool_from(o, emit_jcc(e, CC_O));
@@ -396,7 +433,8 @@ static bool to_unsigned(struct ctx *c, const struct ir_inst *in, bool single)
     int ra = use_xmm(c, in->a), d = def_gpr(c, c->i, -1, 0);
     x64_vop ucomi = single ? V_UCOMISS : V_UCOMISD;
     struct ool *o = fix_new(c, ra, -1, -1, d);
-    emit_v_rm(e, ucomi, ra, emit_pool(e, single ? top_single[sz == 8] : top_double[sz == 8], 0), -1);
+    emit_v_rm(e, ucomi, ra, emit_pool(e, single ? top_single[sz == 8] : top_double[sz == 8], 0),
+              -1);
     ool_from(o, emit_jcc(e, CC_AE));
     emit_v_rm(e, ucomi, ra, emit_pool(e, single ? 0xbf800000u : 0xbff0000000000000ull, 0), -1);
     ool_from(o, emit_jcc(e, CC_BE)); /* NaNs too */
@@ -418,9 +456,11 @@ static bool to_integer(struct ctx *c, const struct ir_inst *in)
             return to_signed(c, in, from == IR_F32, mode);
         return mode == FP_ROUND_ZERO && to_unsigned(c, in, from == IR_F32);
     }
-    if (in->lane == IR_I32 && ir_type_is_vector((enum ir_type)in->type) && is_signed && mode == FP_ROUND_ZERO) {
+    if (in->lane == IR_I32 && ir_type_is_vector((enum ir_type)in->type) && is_signed &&
+        mode == FP_ROUND_ZERO) {
         flags_clobber(c);
-        int ra = use_xmm(c, in->a), wa = whole(c, in, in->a, false), t = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
+        int ra = use_xmm(c, in->a), wa = whole(c, in, in->a, false), t = tmp_xmm(c),
+            d = def_apart(c, ra, -1, -1);
         emit_v_rr(e, V_CVTTPS2DQ, d, wa, -1);
         struct ool *o = fix_new(c, ra, -1, -1, d);
         emit_v_rm(e, V_MOVAPS, t, emit_pool(e, 0x8000000080000000ull, 0x8000000080000000ull), -1);
@@ -495,7 +535,8 @@ bool select_fp(struct ctx *c, const struct ir_inst *in)
     case IR_FADD:
         arithmetic(c, in, V_FADD, kind, false);
         return true;
-    case IR_FSUB: case IR_FABD:
+    case IR_FSUB:
+    case IR_FABD:
         arithmetic(c, in, V_FSUB, kind, false);
         return true;
     case IR_FMUL:
@@ -512,12 +553,14 @@ bool select_fp(struct ctx *c, const struct ir_inst *in)
             return false;
         multiply_add(c, in, kind);
         return true;
-    case IR_FMIN: case IR_FMAX:
+    case IR_FMIN:
+    case IR_FMAX:
         if (in->attr)
             return false;
         min_max(c, in, kind);
         return true;
-    case IR_FMINNM: case IR_FMAXNM:
+    case IR_FMINNM:
+    case IR_FMAXNM:
         min_max(c, in, kind);
         return true;
     case IR_FCMP:

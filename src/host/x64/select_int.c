@@ -1,8 +1,9 @@
 /* Integer operations, selections and moves between integers and floats.
  *
- * Values of 8 and 16 bits are computed in 32-bit registers with rubbish above them; whatever looks at more
- * than the low part (shifts right, extensions) extends first.  Instructions that leave EFLAGS alone (lea,
- * mov, movzx, not, BMI2's shifts) are preferred while EFLAGS hold something (flags_busy). */
+ * Values of 8 and 16 bits are computed in 32-bit registers with rubbish above them; whatever looks
+ * at more than the low part (shifts right, extensions) extends first.  Instructions that leave
+ * EFLAGS alone (lea, mov, movzx, not, BMI2's shifts) are preferred while EFLAGS hold something
+ * (flags_busy). */
 #include "host/x64/x64.h"
 
 static unsigned width_of(const struct ir_inst *in)
@@ -11,7 +12,8 @@ static unsigned width_of(const struct ir_inst *in)
     return n < 4 ? 4 : n;
 }
 
-static void alu_imm(struct ctx *c, ir_ref r, ir_ref a, enum x64_alu op, unsigned sz, int32_t imm, bool flags)
+static void alu_imm(struct ctx *c, ir_ref r, ir_ref a, enum x64_alu op, unsigned sz, int32_t imm,
+                    bool flags)
 {
     struct emit *e = &c->e;
     struct x64_mem m;
@@ -133,13 +135,20 @@ static void alu_carry(struct ctx *c, ir_ref r, const struct ir_inst *in, enum x6
 static enum x64_alu alu_of(unsigned op)
 {
     switch (op) {
-    case IR_ADD: return ALU_ADD;
-    case IR_SUB: return ALU_SUB;
-    case IR_AND: return ALU_AND;
-    case IR_OR: return ALU_OR;
-    case IR_XOR: return ALU_XOR;
-    case IR_ADC: return ALU_ADC;
-    default: return ALU_SBB;
+    case IR_ADD:
+        return ALU_ADD;
+    case IR_SUB:
+        return ALU_SUB;
+    case IR_AND:
+        return ALU_AND;
+    case IR_OR:
+        return ALU_OR;
+    case IR_XOR:
+        return ALU_XOR;
+    case IR_ADC:
+        return ALU_ADC;
+    default:
+        return ALU_SBB;
     }
 }
 
@@ -406,7 +415,11 @@ static void count_bits(struct ctx *c, const struct ir_inst *in)
     flags_clobber(c);
     if (op == IR_POPCNT || has(X64_LZCNT)) {
         int d = def_gpr(c, c->i, ra, 0);
-        emit_scan(e, op == IR_POPCNT ? SCAN_POPCNT : op == IR_CLZ ? SCAN_LZCNT : SCAN_TZCNT, sz, d, ra);
+        emit_scan(e,
+                  op == IR_POPCNT ? SCAN_POPCNT
+                  : op == IR_CLZ  ? SCAN_LZCNT
+                                  : SCAN_TZCNT,
+                  sz, d, ra);
         return;
     }
     int t = tmp_gpr(c), d = def_gpr(c, c->i, ra, 0);
@@ -424,7 +437,8 @@ static bool bit_reverse(struct ctx *c, const struct ir_inst *in)
     unsigned sz = width_of(in);
     int ra = use_gpr(c, in->a), x = tmp_xmm(c);
     emit_movd_xr(&c->e, sz, x, ra);
-    emit_v_rrm(&c->e, V_GF2P8AFFINEQB, x, x, emit_pool(&c->e, 0x8040201008040201ull, 0x8040201008040201ull), 0);
+    emit_v_rrm(&c->e, V_GF2P8AFFINEQB, x, x,
+               emit_pool(&c->e, 0x8040201008040201ull, 0x8040201008040201ull), 0);
     int d = def_gpr(c, c->i, ra, 0);
     emit_movd_rx(&c->e, sz, d, x);
     emit_bswap(&c->e, sz, d);
@@ -487,7 +501,8 @@ static void sign_extend_to(struct ctx *c, const struct ir_inst *in)
 
 static void bitcast(struct ctx *c, const struct ir_inst *in)
 {
-    enum loc_class from = class_of((enum ir_type)inst_of(c, in->a)->type), to = class_of((enum ir_type)in->type);
+    enum loc_class from = class_of((enum ir_type)inst_of(c, in->a)->type),
+                   to = class_of((enum ir_type)in->type);
     unsigned sz = type_bytes((enum ir_type)in->type) == 8 ? 8 : 4;
     struct x64_mem m;
     if (from == to) {
@@ -515,7 +530,8 @@ static void field(struct ctx *c, const struct ir_inst *in)
     unsigned sz = width_of(in), pos = in->imm & 0xff, len = (unsigned)(in->imm >> 8);
     bool is_signed = in->op == IR_BFXS;
     struct x64_mem m;
-    if (pos % 8 == 0 && (len == 8 || len == 16 || len == 32) && (pos == 0 || in_mem(c, in->a, &m))) {
+    if (pos % 8 == 0 && (len == 8 || len == 16 || len == 32) &&
+        (pos == 0 || in_mem(c, in->a, &m))) {
         unsigned n = len / 8;
         if (in_mem(c, in->a, &m)) {
             m.disp += (int32_t)pos / 8;
@@ -580,7 +596,7 @@ static void field_insert(struct ctx *c, const struct ir_inst *in)
         emit_alu_ri(e, ALU_AND, 4, t, (int32_t)mask);
         if (pos)
             emit_shift_ri(e, SHIFT_SHL, 4, t, pos);
-        emit_alu_ri(e, ALU_AND, sz, d, (int32_t)~(mask << pos));
+        emit_alu_ri(e, ALU_AND, sz, d, (int32_t) ~(mask << pos));
         emit_alu_rr(e, ALU_OR, sz, d, t);
         return;
     }
@@ -651,7 +667,8 @@ static void select_gpr(struct ctx *c, const struct ir_inst *in)
         return;
     }
     int home = alloc_target(c, c->i);
-    if (k.parity == COND_AND_NP || (k.parity == COND_PLAIN && home >= 0 && in_gpr(c, yes) == home)) {
+    if (k.parity == COND_AND_NP ||
+        (k.parity == COND_PLAIN && home >= 0 && in_gpr(c, yes) == home)) {
         yes = in->c;
         no = in->b;
         k = cond_negate(k);
@@ -685,7 +702,10 @@ static void define_const(struct ctx *c, const struct ir_inst *in)
     c->locs[loc].zw = cls == LOC_GPR ? (uint8_t)(t == IR_I1 ? 1 : bits) : t == IR_V128 ? 128 : 64;
 }
 
-static struct x64_mem mem_local(uint64_t i) { return mem_frame(FRAME_LOCALS + 32 * (unsigned)i); }
+static struct x64_mem mem_local(uint64_t i)
+{
+    return mem_frame(FRAME_LOCALS + 32 * (unsigned)i);
+}
 
 static void local_get(struct ctx *c, const struct ir_inst *in)
 {
@@ -710,7 +730,8 @@ static void local_set(struct ctx *c, const struct ir_inst *in)
     if (cls == LOC_XMM)
         emit_v_mr(&c->e, V_MOVAPS_ST, mem_local(in->imm), use_xmm(c, in->a), -1);
     else
-        emit_store(&c->e, 8, mem_local(in->imm), cls == LOC_FLAGS ? flags_to_gpr(c, in->a) : use_gpr(c, in->a));
+        emit_store(&c->e, 8, mem_local(in->imm),
+                   cls == LOC_FLAGS ? flags_to_gpr(c, in->a) : use_gpr(c, in->a));
 }
 
 static void crc32c(struct ctx *c, const struct ir_inst *in)
@@ -741,15 +762,21 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
     case IR_LSET:
         local_set(c, in);
         return true;
-    case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR:
+    case IR_ADD:
+    case IR_SUB:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
         alu(c, c->i, in, alu_of(in->op), false);
         if (in->type == IR_I1)
             loc_at(c, c->i)->zw = 1;
         return true;
-    case IR_ADC: case IR_SBC:
+    case IR_ADC:
+    case IR_SBC:
         alu_carry(c, c->i, in, alu_of(in->op));
         return true;
-    case IR_NEG: case IR_NOT:
+    case IR_NEG:
+    case IR_NOT:
         unary(c, in);
         return true;
     case IR_ANDN:
@@ -758,12 +785,14 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
     case IR_MUL:
         mul(c, in);
         return true;
-    case IR_MULHU: case IR_MULHS:
+    case IR_MULHU:
+    case IR_MULHS:
         if (in->type != IR_I64)
             return false;
         mul_high(c, in);
         return true;
-    case IR_UDIV: case IR_SDIV:
+    case IR_UDIV:
+    case IR_SDIV:
         if (small)
             return false;
         divide(c, in);
@@ -781,7 +810,9 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
             return false;
         extract(c, in);
         return true;
-    case IR_CLZ: case IR_CTZ: case IR_POPCNT:
+    case IR_CLZ:
+    case IR_CTZ:
+    case IR_POPCNT:
         if (small)
             return false;
         count_bits(c, in);
@@ -813,7 +844,8 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
     case IR_BITCAST:
         bitcast(c, in);
         return true;
-    case IR_BFX: case IR_BFXS:
+    case IR_BFX:
+    case IR_BFXS:
         if (small)
             return false;
         field(c, in);
@@ -833,7 +865,8 @@ bool select_int(struct ctx *c, const struct ir_inst *in)
         if (in->type == IR_I1)
             loc_at(c, c->i)->zw = 1;
         return true;
-    case IR_CMP: case IR_FLAGS_COND:
+    case IR_CMP:
+    case IR_FLAGS_COND:
         define_cond(c, cond_compute(c, c->i));
         return true;
     case IR_CRC32:

@@ -1,10 +1,10 @@
-/* Guest memory.  A guest address is a host address.  x86's ordering is stronger than most guests ask for:
- * plain loads and stores are acquire and release; only sequentially consistent stores and full fences
- * need something more.
+/* Guest memory.  A guest address is a host address.  x86's ordering is stronger than most guests
+ * ask for: plain loads and stores are acquire and release; only sequentially consistent stores and
+ * full fences need something more.
  *
- * side_note comes before each host instruction that may fault, and no home may have been changed by then
- * that the guest instruction does not change first (homes as destinations of loads are fine: a load that
- * faults writes nothing). */
+ * side_note comes before each host instruction that may fault, and no home may have been changed by
+ * then that the guest instruction does not change first (homes as destinations of loads are fine: a
+ * load that faults writes nothing). */
 #include "host/x64/x64.h"
 
 static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale, uint64_t imm)
@@ -24,7 +24,8 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
         int t = tmp_gpr(c);
         emit_lea(e, 8, t, (struct x64_mem){.base = -1, .index = (int8_t)index, .scale = 3});
         if (base >= 0)
-            emit_lea(e, 8, t, (struct x64_mem){.base = (int8_t)base, .index = (int8_t)t, .scale = 1});
+            emit_lea(e, 8, t,
+                     (struct x64_mem){.base = (int8_t)base, .index = (int8_t)t, .scale = 1});
         else
             emit_lea(e, 8, t, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)t});
         base = t;
@@ -40,11 +41,14 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
         disp = 0;
         c->gpr_locked = 1u << t | (index >= 0 ? 1u << index : 0);
     }
-    return (struct x64_mem){.base = (int8_t)base, .index = (int8_t)index, .scale = (uint8_t)(index >= 0 ? scale : 0),
+    return (struct x64_mem){.base = (int8_t)base,
+                            .index = (int8_t)index,
+                            .scale = (uint8_t)(index >= 0 ? scale : 0),
                             .disp = (int32_t)disp};
 }
 
-/* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n; the operand to use from then on. */
+/* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n; the operand to use from then on.
+ */
 static struct x64_mem check_aligned(struct ctx *c, struct x64_mem m, unsigned n, uint32_t keep)
 {
     if (n < 2)
@@ -223,7 +227,11 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
             b = t;
         }
         side_note(c, flags_where(c) | SIDE_READ_WRITE);
-        emit_lock_alu_mr(e, op == IR_RMW_OR ? ALU_OR : op == IR_RMW_XOR ? ALU_XOR : ALU_AND, n, m, b);
+        emit_lock_alu_mr(e,
+                         op == IR_RMW_OR    ? ALU_OR
+                         : op == IR_RMW_XOR ? ALU_XOR
+                                            : ALU_AND,
+                         n, m, b);
         def_gpr_in(c, c->i, tmp_gpr(c)); /* nobody asks */
         return;
     }

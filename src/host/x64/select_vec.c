@@ -1,10 +1,14 @@
 /* Vectors of integers, as SSE4.1 sequences with AVX's three operands where it is there, and a few
  * instructions of AVX-512VL and GFNI.  What has no short sequence goes through ir_eval.
  *
- * A V64 is the low half of a register; what is above it is not defined unless the loc's zw says so. */
+ * A V64 is the low half of a register; what is above it is not defined unless the loc's zw says so.
+ */
 #include "host/x64/x64.h"
 
-static unsigned lane_bytes(const struct ir_inst *in) { return type_bytes((enum ir_type)in->lane); }
+static unsigned lane_bytes(const struct ir_inst *in)
+{
+    return type_bytes((enum ir_type)in->lane);
+}
 /* 0..3 for lanes of 1, 2, 4, 8 bytes. */
 static unsigned lane_log(const struct ir_inst *in)
 {
@@ -12,7 +16,10 @@ static unsigned lane_log(const struct ir_inst *in)
     return n == 1 ? 0 : n == 2 ? 1 : n == 4 ? 2 : 3;
 }
 
-static bool zero_above(struct ctx *c, ir_ref r) { return loc_at(c, r)->zw <= 64; }
+static bool zero_above(struct ctx *c, ir_ref r)
+{
+    return loc_at(c, r)->zw <= 64;
+}
 
 static struct x64_mem pool_bytes(struct ctx *c, const uint8_t b[16])
 {
@@ -110,7 +117,8 @@ static void zero_extend(struct ctx *c, const struct ir_inst *in)
     }
 }
 
-/* -- arithmetic ------------------------------------------------------------------------------------------ */
+/* -- arithmetic
+ * ------------------------------------------------------------------------------------------ */
 
 static const x64_vop op_add[] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
 static const x64_vop op_sub[] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
@@ -127,7 +135,8 @@ static bool min_max(struct ctx *c, const struct ir_inst *in)
     bool min = in->op == IR_VMIN;
     if (l == 3)
         return false;
-    binary(c, min ? (in->attr & 1 ? op_mins : op_minu)[l] : (in->attr & 1 ? op_maxs : op_maxu)[l], in->a, in->b, true);
+    binary(c, min ? (in->attr & 1 ? op_mins : op_minu)[l] : (in->attr & 1 ? op_maxs : op_maxu)[l],
+           in->a, in->b, true);
     return true;
 }
 
@@ -136,7 +145,8 @@ static bool multiply(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     switch (lane_log(in)) {
     case 0: {
-        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
+            d = def_apart(c, ra, rb, -1);
         emit_v_rrr(e, V_PMULLW, d, ra, rb, -1); /* even bytes */
         emit_v_rrm(e, V_PAND, d, d, pool_u16(c, 0x00ff), -1);
         int t2 = tmp_xmm(c);
@@ -208,7 +218,8 @@ static bool average(struct ctx *c, const struct ir_inst *in)
         binary(c, op[l], in->a, in->b, true);
         return true;
     }
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     emit_v_rrr(e, V_PXOR, t, ra, rb, -1);
     emit_v_rrm(e, V_PAND, t, t, pool_u16(c, l ? 0x0001 : 0x0101), -1);
     emit_v_rrr(e, op[l], d, ra, rb, -1);
@@ -222,7 +233,8 @@ static bool difference(struct ctx *c, const struct ir_inst *in)
     if (l == 3)
         return false;
     bool s = in->attr & 1;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     emit_v_rrr(&c->e, (s ? op_maxs : op_maxu)[l], d, ra, rb, -1);
     emit_v_rrr(&c->e, (s ? op_mins : op_minu)[l], t, ra, rb, -1);
     emit_v_rrr(&c->e, op_sub[l], d, d, t, -1);
@@ -233,7 +245,8 @@ static bool multiply_long(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
     bool s = in->attr & 1;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     switch (lane_log(in)) {
     case 0: {
         x64_vop widen = s ? V_PMOVSXBW : V_PMOVZXBW;
@@ -268,7 +281,8 @@ static bool multiply_doubling(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     if (lane_log(in) != 1)
         return false;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     if (in->imm) {
         emit_v_rrr(e, V_PMULHRSW, d, ra, rb, -1);
     } else {
@@ -288,8 +302,10 @@ static bool multiply_doubling(struct ctx *c, const struct ir_inst *in)
 static void dot(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
-    x64_vop wb = in->attr & 1 ? V_PMOVSXBW : V_PMOVZXBW, wc = in->attr & 2 ? V_PMOVSXBW : V_PMOVZXBW;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = use_xmm(c, in->c), t = tmp_xmm(c), t2 = tmp_xmm(c);
+    x64_vop wb = in->attr & 1 ? V_PMOVSXBW : V_PMOVZXBW,
+            wc = in->attr & 2 ? V_PMOVSXBW : V_PMOVZXBW;
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = use_xmm(c, in->c), t = tmp_xmm(c),
+        t2 = tmp_xmm(c);
     int d = def_apart(c, ra, rb, rc);
     emit_v_rr(e, wb, d, rb, -1);
     emit_v_rr(e, wc, t, rc, -1);
@@ -316,7 +332,8 @@ static bool compare(struct ctx *c, const struct ir_inst *in)
         binary(c, op_gt[l], in->a, in->b, false);
         return true;
     case IR_CC_GE: {
-        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = ones_reg(c), d = def_apart(c, ra, rb, -1);
+        int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = ones_reg(c),
+            d = def_apart(c, ra, rb, -1);
         emit_v_rrr(e, op_gt[l], d, rb, ra, -1);
         emit_v_rrr(e, V_PXOR, d, d, t, -1);
         return true;
@@ -347,7 +364,9 @@ static bool compare(struct ctx *c, const struct ir_inst *in)
     }
 }
 
-/* -- shifts ------------------------------------------------------------------------------------------------ */
+/* -- shifts
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool shift(struct ctx *c, const struct ir_inst *in)
 {
@@ -386,22 +405,27 @@ static bool shift(struct ctx *c, const struct ir_inst *in)
     return true;
 }
 
-/* Lanes shifted by the low bytes of other lanes: left, or right where those are negative.  x86 shifts by
- * counts beyond the width give zero (or the sign), so that of a left and a right shift one is nothing. */
+/* Lanes shifted by the low bytes of other lanes: left, or right where those are negative.  x86
+ * shifts by counts beyond the width give zero (or the sign), so that of a left and a right shift
+ * one is nothing. */
 static bool shift_by_lanes(struct ctx *c, const struct ir_inst *in)
 {
-    static const x64_vop left_op[] = {0, V_PSLLVW, V_PSLLVD, V_PSLLVQ}, right_op[] = {0, V_PSRLVW, V_PSRLVD, V_PSRLVQ};
+    static const x64_vop left_op[] = {0, V_PSLLVW, V_PSLLVD, V_PSLLVQ},
+                         right_op[] = {0, V_PSRLVW, V_PSRLVD, V_PSRLVQ};
     static const x64_vop sign_op[] = {0, V_PSRAVW, V_PSRAVD, V_PSRAVQ};
     struct emit *e = &c->e;
     unsigned l = lane_log(in), bits = 8u << l;
     bool s = in->attr & 1;
     if ((in->attr & 6) || l == 0 || !e->vex || (!has(X64_AVX512) && (l == 1 || (l == 3 && s))))
         return false;
-    void (*three)(struct emit *, x64_vop, int, int, int, int) = l == 1 || (l == 3 && s) ? emit_evex_rrr : emit_vex_rrr;
-    void (*shift_left)(struct emit *, x64_vop, int, int, int, int) = l == 1 ? emit_evex_rrr : emit_vex_rrr;
+    void (*three)(struct emit *, x64_vop, int, int, int, int) =
+        l == 1 || (l == 3 && s) ? emit_evex_rrr : emit_vex_rrr;
+    void (*shift_left)(struct emit *, x64_vop, int, int, int, int) =
+        l == 1 ? emit_evex_rrr : emit_vex_rrr;
     uint64_t one = l == 1 ? 0x0001000100010001ull : l == 2 ? 0x0000000100000001ull : 1;
     struct x64_mem low = emit_pool(e, one * 0xff, one * 0xff);
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), n = tmp_xmm(c), d = def_apart(c, ra, rb, -1);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c), n = tmp_xmm(c),
+        d = def_apart(c, ra, rb, -1);
     emit_v_rrm(e, V_PAND, t, rb, low, -1);
     emit_v_rrr(e, V_PXOR, n, n, n, -1);
     emit_v_rrr(e, op_sub[l], n, n, t, -1);
@@ -422,7 +446,8 @@ static bool shift_by_lanes(struct ctx *c, const struct ir_inst *in)
 }
 
 /* Bytes looked up by their two nibbles: popcount, bit reversal. */
-static void nibbles(struct ctx *c, const struct ir_inst *in, const uint8_t low[16], const uint8_t high[16], x64_vop join)
+static void nibbles(struct ctx *c, const struct ir_inst *in, const uint8_t low[16],
+                    const uint8_t high[16], x64_vop join)
 {
     struct emit *e = &c->e;
     int ra = use_xmm(c, in->a), t = tmp_xmm(c), t2 = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
@@ -452,7 +477,8 @@ static void bit_reverse(struct ctx *c, const struct ir_inst *in)
 {
     static const uint8_t low[16] = {0x00, 0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0,
                                     0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0};
-    static const uint8_t high[16] = {0x0, 0x8, 0x4, 0xc, 0x2, 0xa, 0x6, 0xe, 0x1, 0x9, 0x5, 0xd, 0x3, 0xb, 0x7, 0xf};
+    static const uint8_t high[16] = {0x0, 0x8, 0x4, 0xc, 0x2, 0xa, 0x6, 0xe,
+                                     0x1, 0x9, 0x5, 0xd, 0x3, 0xb, 0x7, 0xf};
     if (has(X64_GFNI)) {
         int ra = use_xmm(c, in->a);
         struct x64_mem matrix = emit_pool(&c->e, 0x8040201008040201ull, 0x8040201008040201ull);
@@ -463,7 +489,8 @@ static void bit_reverse(struct ctx *c, const struct ir_inst *in)
     nibbles(c, in, low, high, V_POR);
 }
 
-/* -- bits and lanes ------------------------------------------------------------------------------------------ */
+/* -- bits and lanes
+ * ------------------------------------------------------------------------------------------ */
 
 static void bit_select(struct ctx *c, const struct ir_inst *in)
 {
@@ -651,7 +678,8 @@ static void unzip(struct ctx *c, int d, int a, int b, unsigned l, bool odd)
             emit_v_shift(e, group, 2, d, a, n);
             emit_v_shift(e, group, 2, t, b, n);
         } else {
-            struct x64_mem mask = l ? emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull) : pool_u16(c, 0xff);
+            struct x64_mem mask =
+                l ? emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull) : pool_u16(c, 0xff);
             emit_v_rrm(e, V_PAND, d, a, mask, -1);
             emit_v_rrm(e, V_PAND, t, b, mask, -1);
         }
@@ -766,7 +794,8 @@ static void table(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     const struct ir_inst *other = inst_of(c, in->c);
     bool zero = other->op == IR_CONST && other->imm == 0;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = zero ? -1 : use_xmm(c, in->c), t = tmp_xmm(c);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), rc = zero ? -1 : use_xmm(c, in->c),
+        t = tmp_xmm(c);
     int d = def_apart(c, ra, rb, rc);
     if (in->imm)
         emit_v_rrm(e, V_PSUBB, t, rb, pool_u16(c, (unsigned)(16 * in->imm) * 0x101), -1);
@@ -787,7 +816,8 @@ static void table(struct ctx *c, const struct ir_inst *in)
 
 static void widen(struct ctx *c, const struct ir_inst *in)
 {
-    static const x64_vop op[2][3] = {{V_PMOVZXBW, V_PMOVZXWD, V_PMOVZXDQ}, {V_PMOVSXBW, V_PMOVSXWD, V_PMOVSXDQ}};
+    static const x64_vop op[2][3] = {{V_PMOVZXBW, V_PMOVZXWD, V_PMOVZXDQ},
+                                     {V_PMOVSXBW, V_PMOVSXWD, V_PMOVSXDQ}};
     int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
     if (in->imm) {
         emit_v_rr(&c->e, V_PSHUFD, d, ra, 0xee);
@@ -824,7 +854,8 @@ static bool narrow(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_NARROW_UU:
         if (l)
-            emit_v_rrm(e, V_PMINUD, d, ra, emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull), -1);
+            emit_v_rrm(e, V_PMINUD, d, ra,
+                       emit_pool(e, 0x0000ffff0000ffffull, 0x0000ffff0000ffffull), -1);
         else
             emit_v_rrm(e, V_PMINUW, d, ra, pool_u16(c, 0xff), -1);
         emit_v_rrr(e, l ? V_PACKUSDW : V_PACKUSWB, d, d, d, -1);
@@ -870,11 +901,21 @@ static bool reduce(struct ctx *c, const struct ir_inst *in)
     unsigned l = lane_log(in), n = lane_bytes(in);
     const x64_vop *ops = NULL;
     switch ((enum ir_reduce)in->attr) {
-    case IR_REDUCE_ADD: ops = op_add; break;
-    case IR_REDUCE_SMAX: ops = op_maxs; break;
-    case IR_REDUCE_SMIN: ops = op_mins; break;
-    case IR_REDUCE_UMAX: ops = op_maxu; break;
-    case IR_REDUCE_UMIN: ops = op_minu; break;
+    case IR_REDUCE_ADD:
+        ops = op_add;
+        break;
+    case IR_REDUCE_SMAX:
+        ops = op_maxs;
+        break;
+    case IR_REDUCE_SMIN:
+        ops = op_mins;
+        break;
+    case IR_REDUCE_UMAX:
+        ops = op_maxu;
+        break;
+    case IR_REDUCE_UMIN:
+        ops = op_minu;
+        break;
     }
     bool wide = inst_of(c, in->a)->type == IR_V128;
     if (!ops || (l == 3 && (ops != op_add || !wide)))
@@ -932,12 +973,15 @@ static bool carryless(struct ctx *c, const struct ir_inst *in)
 {
     if (!has(X64_PCLMUL) || lane_log(in) != 3)
         return false;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b),
+        d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
     emit_v_rrr(&c->e, V_PCLMULQDQ, d, ra, rb, in->imm ? 0x11 : 0x00);
     return true;
 }
 
-/* -- the table -------------------------------------------------------------------------------------------------- */
+/* -- the table
+ * --------------------------------------------------------------------------------------------------
+ */
 
 bool select_vec(struct ctx *c, const struct ir_inst *in)
 {
@@ -945,51 +989,114 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
     if (in->type == IR_V256)
         return false;
     switch (in->op) {
-    case IR_ZEXT: zero_extend(c, in); return true;
-    case IR_VADD: binary(c, op_add[lane_log(in)], in->a, in->b, true); return true;
-    case IR_VSUB: binary(c, op_sub[lane_log(in)], in->a, in->b, false); return true;
-    case IR_VMUL: return multiply(c, in);
-    case IR_VNEG: negate(c, in); return true;
-    case IR_VABS: absolute(c, in); return true;
-    case IR_VADDS: case IR_VSUBS: return saturating(c, in);
-    case IR_VAVG: return average(c, in);
-    case IR_VMIN: case IR_VMAX: return min_max(c, in);
-    case IR_VABD: return difference(c, in);
+    case IR_ZEXT:
+        zero_extend(c, in);
+        return true;
+    case IR_VADD:
+        binary(c, op_add[lane_log(in)], in->a, in->b, true);
+        return true;
+    case IR_VSUB:
+        binary(c, op_sub[lane_log(in)], in->a, in->b, false);
+        return true;
+    case IR_VMUL:
+        return multiply(c, in);
+    case IR_VNEG:
+        negate(c, in);
+        return true;
+    case IR_VABS:
+        absolute(c, in);
+        return true;
+    case IR_VADDS:
+    case IR_VSUBS:
+        return saturating(c, in);
+    case IR_VAVG:
+        return average(c, in);
+    case IR_VMIN:
+    case IR_VMAX:
+        return min_max(c, in);
+    case IR_VABD:
+        return difference(c, in);
     case IR_VMULH:
         if (lane_log(in) != 1)
             return false;
         binary(c, in->attr & 1 ? V_PMULHW : V_PMULHUW, in->a, in->b, true);
         return true;
-    case IR_VMULL: return multiply_long(c, in);
-    case IR_VPMULL: return carryless(c, in);
-    case IR_VQDMULH: return multiply_doubling(c, in);
-    case IR_VDOT: dot(c, in); return true;
-    case IR_VCMP: return compare(c, in);
-    case IR_VSHLI: case IR_VSHRI: return shift(c, in);
-    case IR_VSHLV: return shift_by_lanes(c, in);
-    case IR_VPOPCNT: popcount(c, in); return true;
-    case IR_VBITREV: bit_reverse(c, in); return true;
-    case IR_VAND: binary(c, V_PAND, in->a, in->b, true); return true;
-    case IR_VOR: binary(c, V_POR, in->a, in->b, true); return true;
-    case IR_VXOR: binary(c, V_PXOR, in->a, in->b, true); return true;
-    case IR_VANDN: binary(c, V_PANDN, in->b, in->a, false); return true;
+    case IR_VMULL:
+        return multiply_long(c, in);
+    case IR_VPMULL:
+        return carryless(c, in);
+    case IR_VQDMULH:
+        return multiply_doubling(c, in);
+    case IR_VDOT:
+        dot(c, in);
+        return true;
+    case IR_VCMP:
+        return compare(c, in);
+    case IR_VSHLI:
+    case IR_VSHRI:
+        return shift(c, in);
+    case IR_VSHLV:
+        return shift_by_lanes(c, in);
+    case IR_VPOPCNT:
+        popcount(c, in);
+        return true;
+    case IR_VBITREV:
+        bit_reverse(c, in);
+        return true;
+    case IR_VAND:
+        binary(c, V_PAND, in->a, in->b, true);
+        return true;
+    case IR_VOR:
+        binary(c, V_POR, in->a, in->b, true);
+        return true;
+    case IR_VXOR:
+        binary(c, V_PXOR, in->a, in->b, true);
+        return true;
+    case IR_VANDN:
+        binary(c, V_PANDN, in->b, in->a, false);
+        return true;
     case IR_VNOT: {
         int ra = use_xmm(c, in->a), t = ones_reg(c);
         emit_v_rrr(e, V_PXOR, def_xmm(c, c->i, ra, 1u << t), ra, t, -1);
         return true;
     }
-    case IR_VSEL: bit_select(c, in); return true;
-    case IR_VDUP: duplicate(c, in); return true;
-    case IR_VDUPL: duplicate_lane(c, in); return true;
-    case IR_VINS: insert(c, in); return true;
-    case IR_VINSL: insert_lane(c, in); return true;
-    case IR_VEXT: case IR_VEXTS: extract_lane(c, in); return true;
-    case IR_VZIP: zip(c, in); return true;
-    case IR_VUZP: unzip_op(c, in); return true;
-    case IR_VTRN: transpose(c, in); return true;
-    case IR_VREV: reverse(c, in); return true;
-    case IR_VEXTR: extract_bytes(c, in); return true;
-    case IR_VTBL: table(c, in); return true;
+    case IR_VSEL:
+        bit_select(c, in);
+        return true;
+    case IR_VDUP:
+        duplicate(c, in);
+        return true;
+    case IR_VDUPL:
+        duplicate_lane(c, in);
+        return true;
+    case IR_VINS:
+        insert(c, in);
+        return true;
+    case IR_VINSL:
+        insert_lane(c, in);
+        return true;
+    case IR_VEXT:
+    case IR_VEXTS:
+        extract_lane(c, in);
+        return true;
+    case IR_VZIP:
+        zip(c, in);
+        return true;
+    case IR_VUZP:
+        unzip_op(c, in);
+        return true;
+    case IR_VTRN:
+        transpose(c, in);
+        return true;
+    case IR_VREV:
+        reverse(c, in);
+        return true;
+    case IR_VEXTR:
+        extract_bytes(c, in);
+        return true;
+    case IR_VTBL:
+        table(c, in);
+        return true;
     case IR_VCONCAT:
         binary(c, V_PUNPCKLQDQ, in->a, in->b, false);
         loc_at(c, c->i)->zw = 128;
@@ -1000,12 +1107,25 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         loc_at(c, c->i)->zw = 64;
         return true;
     }
-    case IR_VWIDEN: widen(c, in); return true;
-    case IR_VNARROW: return narrow(c, in);
-    case IR_VPADD: case IR_VPMIN: case IR_VPMAX: return pairwise(c, in);
-    case IR_VPADDL: return add_pairs_long(c, in);
-    case IR_VREDUCE: return reduce(c, in);
-    case IR_AESE: case IR_AESD: case IR_AESMC: case IR_AESIMC: return crypto(c, in);
-    default: return false;
+    case IR_VWIDEN:
+        widen(c, in);
+        return true;
+    case IR_VNARROW:
+        return narrow(c, in);
+    case IR_VPADD:
+    case IR_VPMIN:
+    case IR_VPMAX:
+        return pairwise(c, in);
+    case IR_VPADDL:
+        return add_pairs_long(c, in);
+    case IR_VREDUCE:
+        return reduce(c, in);
+    case IR_AESE:
+    case IR_AESD:
+    case IR_AESMC:
+    case IR_AESIMC:
+        return crypto(c, in);
+    default:
+        return false;
     }
 }

@@ -1,11 +1,14 @@
-/* Code that all units share: the way in, the ways out, and calls into C. See the table of AREA_* in x64.h for
- * what each expects. */
+/* Code that all units share: the way in, the ways out, and calls into C. See the table of AREA_* in
+ * x64.h for what each expects. */
 #include "host/x64/x64.h"
 #include "support/log.h"
 
 static const int8_t saved[] = {RBX, RBP, R12, R13, R14, R15};
 
-static struct x64_mem slot_mem(const struct x64_target *t, int slot) { return mem_cpu(t->guest->slots[slot].offset); }
+static struct x64_mem slot_mem(const struct x64_target *t, int slot)
+{
+    return mem_cpu(t->guest->slots[slot].offset);
+}
 
 static void homes_store(struct emit *e, const struct x64_target *t)
 {
@@ -30,7 +33,10 @@ static void homes_load(struct emit *e, const struct x64_target *t)
     emit_load(e, 4, RAX, slot_mem(t, (int)t->flags_slot));
 }
 
-static struct x64_mem cpu_field(size_t offset) { return mem_cpu(offset); }
+static struct x64_mem cpu_field(size_t offset)
+{
+    return mem_cpu(offset);
+}
 
 /* void enter(struct cpu *cpu, const void *code) */
 static void enter_stub(struct emit *e, const struct x64_target *t)
@@ -115,9 +121,9 @@ static void call_stub(struct emit *e, const struct x64_target *t, unsigned funct
     emit_ret(e);
 }
 
-/* rcx: guest PC a RET goes to, which is not the one on the stack.  It may be a few pairs up (the guest left
- * several functions at once); else it is looked up like any indirect branch, the stack being left alone:
- * functions further out find their pairs again. */
+/* rcx: guest PC a RET goes to, which is not the one on the stack.  It may be a few pairs up (the
+ * guest left several functions at once); else it is looked up like any indirect branch, the stack
+ * being left alone: functions further out find their pairs again. */
 static void return_miss(struct emit *e, const struct x64_target *t)
 {
     uint32_t to_lookup[2];

@@ -1,9 +1,10 @@
-/* The x64 host: one pass over a unit's IR, each instruction turned into machine code where it stands, with a
- * look backward first (alloc_analyse).
+/* The x64 host: one pass over a unit's IR, each instruction turned into machine code where it
+ * stands, with a look backward first (alloc_analyse).
  *
- * What is not emitted inline goes through ir_eval (select_eval), so that the backend is complete from
- * the first day.  Code contains no host addresses: it reaches C and the common stubs through cpu->host_area,
- * constants relative to rip, and what depends on the guest's addresses is listed as relocations.
+ * What is not emitted inline goes through ir_eval (select_eval), so that the backend is complete
+ * from the first day.  Code contains no host addresses: it reaches C and the common stubs through
+ * cpu->host_area, constants relative to rip, and what depends on the guest's addresses is listed as
+ * relocations.
  *
  * Known limitations: no V256 and F80 values (no guest has them yet). */
 #include "host/x64/x64.h"
@@ -14,7 +15,8 @@
 
 struct x64_target x64_target;
 
-/* -- what compile's parts share --------------------------------------------------------------------------- */
+/* -- what compile's parts share
+ * --------------------------------------------------------------------------- */
 
 struct ool *ool_new(struct ctx *c, void (*fn)(struct ctx *, struct ool *))
 {
@@ -43,7 +45,8 @@ void reloc_add(struct ctx *c, enum host_reloc_kind kind, uint32_t offset, uint64
                                  n * sizeof *out->relocs);
         c->reloc_capacity = n;
     }
-    out->relocs[out->reloc_count++] = (struct host_reloc){.offset = offset, .kind = (uint8_t)kind, .value = value};
+    out->relocs[out->reloc_count++] =
+        (struct host_reloc){.offset = offset, .kind = (uint8_t)kind, .value = value};
 }
 
 void emit_guest_pc(struct ctx *c, int reg, uint64_t pc)
@@ -82,7 +85,8 @@ void side_note(struct ctx *c, unsigned where)
     c->side_pc = c->insn_pc;
 }
 
-/* -- anything through ir_eval ---------------------------------------------------------------------------------- */
+/* -- anything through ir_eval
+ * ---------------------------------------------------------------------------------- */
 
 void eval_store_arg(struct ctx *c, unsigned n, ir_ref r)
 {
@@ -115,23 +119,30 @@ static void store_u64(struct emit *e, struct x64_mem m, uint64_t v)
 
 static uint64_t env_pack(const struct fp_env *f)
 {
-    return f->round | (uint64_t)f->nan_rule << 3 | (uint64_t)f->default_nan << 5 | (uint64_t)f->flush_inputs << 6 |
-           (uint64_t)f->flush_outputs << 7 | (uint64_t)f->flush_half << 8 | (uint64_t)f->alt_half << 9 |
+    return f->round | (uint64_t)f->nan_rule << 3 | (uint64_t)f->default_nan << 5 |
+           (uint64_t)f->flush_inputs << 6 | (uint64_t)f->flush_outputs << 7 |
+           (uint64_t)f->flush_half << 8 | (uint64_t)f->alt_half << 9 |
            (uint64_t)f->tiny_before << 10;
 }
 
 static struct fp_env env_unpack(uint64_t v)
 {
-    return (struct fp_env){.round = v & 7, .nan_rule = v >> 3 & 3, .default_nan = v >> 5 & 1, .flush_inputs = v >> 6 & 1,
-                           .flush_outputs = v >> 7 & 1, .flush_half = v >> 8 & 1, .alt_half = v >> 9 & 1,
+    return (struct fp_env){.round = v & 7,
+                           .nan_rule = v >> 3 & 3,
+                           .default_nan = v >> 5 & 1,
+                           .flush_inputs = v >> 6 & 1,
+                           .flush_outputs = v >> 7 & 1,
+                           .flush_half = v >> 8 & 1,
+                           .alt_half = v >> 9 & 1,
                            .tiny_before = v >> 10 & 1};
 }
 
 void eval_call(struct ctx *c, const struct ir_inst *in)
 {
     uint64_t arg_type = in->a ? inst_of(c, in->a)->type : 0;
-    store_u64(&c->e, mem_frame(FRAME_DESC), in->op | (uint64_t)in->type << 8 | (uint64_t)in->lane << 16 |
-              (uint64_t)in->attr << 24 | arg_type << 32 | env_pack(&c->u->fp) << 40);
+    store_u64(&c->e, mem_frame(FRAME_DESC),
+              in->op | (uint64_t)in->type << 8 | (uint64_t)in->lane << 16 |
+                  (uint64_t)in->attr << 24 | arg_type << 32 | env_pack(&c->u->fp) << 40);
     store_u64(&c->e, mem_frame(FRAME_IMM), in->imm);
     emit_call_m(&c->e, mem_area(AREA_EVAL));
 }
@@ -143,8 +154,9 @@ static void eval_c(struct cpu *cpu)
     memcpy(&imm, cpu->host_frame + FRAME_IMM, 8);
     struct fp_status status = {.env = env_unpack(desc >> 40)};
     union ir_value out;
-    ir_eval((enum ir_op)(desc & 0xff), (enum ir_type)(desc >> 8 & 0xff), (enum ir_type)(desc >> 16 & 0xff), desc >> 24 & 0xff,
-            (enum ir_type)(desc >> 32 & 0xff), imm, &cpu->scratch[0], &cpu->scratch[1], &cpu->scratch[2], &out, &status);
+    ir_eval((enum ir_op)(desc & 0xff), (enum ir_type)(desc >> 8 & 0xff),
+            (enum ir_type)(desc >> 16 & 0xff), desc >> 24 & 0xff, (enum ir_type)(desc >> 32 & 0xff),
+            imm, &cpu->scratch[0], &cpu->scratch[1], &cpu->scratch[2], &out, &status);
     cpu->scratch[3] = out;
     cpu->fp.flags |= status.flags;
 }
@@ -189,7 +201,9 @@ void select_eval(struct ctx *c, const struct ir_inst *in)
     load_result(c, c->i);
 }
 
-/* -- compile ---------------------------------------------------------------------------------------------------- */
+/* -- compile
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void select_inst(struct ctx *c, const struct ir_inst *in)
 {
@@ -207,8 +221,8 @@ static void select_inst(struct ctx *c, const struct ir_inst *in)
             alloc_set(c, (unsigned)in->imm, in->a);
         return;
     }
-    if ((in->type == IR_FLAGS || in->op == IR_FLAGS_BITS) && in->op != IR_SELECT && in->op != IR_LGET &&
-        in->op != IR_LSET && in->op != IR_COPY) {
+    if ((in->type == IR_FLAGS || in->op == IR_FLAGS_BITS) && in->op != IR_SELECT &&
+        in->op != IR_LGET && in->op != IR_LSET && in->op != IR_COPY) {
         if (select_flags(c, in))
             return;
     } else if (select_control(c, in) || select_mem(c, in) || select_int(c, in)) {
@@ -218,7 +232,8 @@ static void select_inst(struct ctx *c, const struct ir_inst *in)
         select_eval(c, in);
 }
 
-static struct ctx *ctx_new(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out)
+static struct ctx *ctx_new(const struct ir_unit *u, const struct host_buffer *buf,
+                           struct host_code *out)
 {
     struct arena *a = u->arena;
     struct ctx *c = arena_alloc(a, sizeof *c);
@@ -241,7 +256,8 @@ static struct ctx *ctx_new(const struct ir_unit *u, const struct host_buffer *bu
     return c;
 }
 
-static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out)
+static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
+                       struct host_code *out)
 {
     struct ctx *c = ctx_new(u, buf, out);
     alloc_analyse(c);
@@ -270,7 +286,8 @@ static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf, s
     return 0;
 }
 
-/* -- the rest of struct host ------------------------------------------------------------------------------------- */
+/* -- the rest of struct host
+ * ------------------------------------------------------------------------------------- */
 
 static void fold_flags(struct cpu *cpu)
 {
@@ -304,7 +321,8 @@ static void helper_c(struct cpu *cpu)
 }
 
 /* The hottest slots of a type get the registers listed. */
-static void choose_homes(struct x64_target *t, enum ir_type type, const int8_t *regs, unsigned count)
+static void choose_homes(struct x64_target *t, enum ir_type type, const int8_t *regs,
+                         unsigned count)
 {
     const struct guest *g = t->guest;
     for (unsigned k = 0; k < count; k++) {
@@ -333,7 +351,8 @@ static bool x64_init(const struct guest *guest, struct host_buffer *stubs)
         log_warn("x64: guest %s has too many slots", guest->name);
         return false;
     }
-    *t = (struct x64_target){.guest = guest, .flags_slot = guest->flags_slot, .pc_slot = guest->pc_slot};
+    *t = (struct x64_target){
+        .guest = guest, .flags_slot = guest->flags_slot, .pc_slot = guest->pc_slot};
     memset(t->home, -1, sizeof t->home);
     memset(t->gpr_slot, -1, sizeof t->gpr_slot);
     memset(t->xmm_slot, -1, sizeof t->xmm_slot);
@@ -347,12 +366,13 @@ void x64_stack_reset(struct cpu *cpu)
     cpu->code_sp = (void *)(uintptr_t)cpu->host_area[AREA_STACK_BASE];
 }
 
-#define GUARD 4096u
+#define GUARD     4096u
 #define SENTINELS 32u
 
 static bool x64_cpu_init(struct cpu *cpu)
 {
-    uint8_t *m = mmap(NULL, X64_CODE_STACK + GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *m = mmap(NULL, X64_CODE_STACK + GUARD, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (m == MAP_FAILED)
         return false;
     if (mprotect(m, GUARD, PROT_NONE) != 0) {
@@ -362,7 +382,8 @@ static bool x64_cpu_init(struct cpu *cpu)
     cpu->code_stack = m + GUARD;
     for (unsigned i = 0; i < AREA_C_EVAL; i++)
         cpu->host_area[i] = (uintptr_t)x64_target.entry[i];
-    static void (*const functions[])(struct cpu *) = {eval_c, helper_c, fpflags_get_c, fpflags_set_c};
+    static void (*const functions[])(struct cpu *) = {eval_c, helper_c, fpflags_get_c,
+                                                      fpflags_set_c};
     for (unsigned i = 0; i < ARRAY_LEN(functions); i++)
         cpu->host_area[AREA_C_EVAL + i] = (uintptr_t)functions[i];
     uint64_t *base = (uint64_t *)(void *)(m + GUARD + X64_CODE_STACK) - 2 * SENTINELS;
@@ -383,8 +404,10 @@ static void x64_cpu_exit(struct cpu *cpu)
 
 static void x64_enter(struct cpu *cpu, const void *code)
 {
-    static const uint8_t rc[] = {[FP_ROUND_NEAREST] = 0, [FP_ROUND_DOWN] = 1, [FP_ROUND_UP] = 2, [FP_ROUND_ZERO] = 3};
-    uint32_t mxcsr = 0x1f80u | (uint32_t)(cpu->fp.env.round < sizeof rc ? rc[cpu->fp.env.round] : 0) << 13;
+    static const uint8_t rc[] = {
+        [FP_ROUND_NEAREST] = 0, [FP_ROUND_DOWN] = 1, [FP_ROUND_UP] = 2, [FP_ROUND_ZERO] = 3};
+    uint32_t mxcsr = 0x1f80u | (uint32_t)(cpu->fp.env.round < sizeof rc ? rc[cpu->fp.env.round] : 0)
+                                   << 13;
     memcpy(cpu->host_frame + FRAME_MXCSR, &mxcsr, 4);
     cpu->host_frame[FRAME_FAULTED] = 0;
     cpu->exit_reason = IR_EXIT_NONE;
@@ -393,7 +416,8 @@ static void x64_enter(struct cpu *cpu, const void *code)
         x64_stack_reset(cpu);
     x64_target.enter(cpu, code);
     fold_flags(cpu);
-    /* A fault on the guard page of the code stack was mended without leaving; the engine was not told. */
+    /* A fault on the guard page of the code stack was mended without leaving; the engine was not
+     * told. */
     if (!cpu->host_frame[FRAME_FAULTED])
         cpu->faulted = false;
 }

@@ -10,36 +10,38 @@
  *   xmm0..7           temporaries
  *   xmm8..15          homes of the hottest V128 slots
  *
- * A home holds its slot's value wherever the state must be exact: at every guest memory access and at
- * every way out. */
+ * A home holds its slot's value wherever the state must be exact: at every guest memory access and
+ * at every way out. */
 #pragma once
 #include "guest/guest.h"
 #include "host/host.h"
 #include "host/x64/emit.h"
 
-#define X64_BIAS 128
+#define X64_BIAS      128
 #define X64_FLAGS_REG RAX
 #define X64_GPR_TEMPS (1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI)
 #define X64_XMM_TEMPS 0x00ffu
-#define X64_SLOT_MAX 256
+#define X64_SLOT_MAX  256
 
 /* Offsets in cpu->host_frame. */
 enum {
-    FRAME_LOCALS = 0,       /* 64 of 32 bytes */
-    FRAME_XMM = 2048,       /* 16 of 16 bytes: registers over a call into C */
-    FRAME_GPR = 2304,       /* 16 of 8 bytes */
-    FRAME_MXCSR = 2432,     /* the guest's, while C runs; its exception flags are folded into cpu->fp by C */
-    FRAME_MXCSR_C = 2436,   /* C's */
-    FRAME_DESC = 2440,      /* which operation a call of AREA_EVAL is for */
+    FRAME_LOCALS = 0, /* 64 of 32 bytes */
+    FRAME_XMM = 2048, /* 16 of 16 bytes: registers over a call into C */
+    FRAME_GPR = 2304, /* 16 of 8 bytes */
+    FRAME_MXCSR =
+        2432, /* the guest's, while C runs; its exception flags are folded into cpu->fp by C */
+    FRAME_MXCSR_C = 2436, /* C's */
+    FRAME_DESC = 2440,    /* which operation a call of AREA_EVAL is for */
     FRAME_IMM = 2448,
-    FRAME_RAX = 2456,       /* registers set aside by atomic sequences, see FLAGS_AT_FRAME */
+    FRAME_RAX = 2456, /* registers set aside by atomic sequences, see FLAGS_AT_FRAME */
     FRAME_RBX = 2464,
-    FRAME_FAULTED = 2472,   /* recover made enter return */
-    FRAME_TMP = 2480,       /* 16 bytes within one sequence */
-    FRAME_SPILLS = 2560,    /* SPILL_MAX of 16 bytes */
+    FRAME_FAULTED = 2472, /* recover made enter return */
+    FRAME_TMP = 2480,     /* 16 bytes within one sequence */
+    FRAME_SPILLS = 2560,  /* SPILL_MAX of 16 bytes */
 };
 #define SPILL_MAX 1280
-static_assert(FRAME_SPILLS + 16 * SPILL_MAX <= sizeof(((struct cpu *)0)->host_frame), "room for spilled values");
+static_assert(FRAME_SPILLS + 16 * SPILL_MAX <= sizeof(((struct cpu *)0)->host_frame),
+              "room for spilled values");
 
 enum {
     AREA_EXIT,        /* exit_reason, site and PC are set */
@@ -51,49 +53,64 @@ enum {
     AREA_FPFLAGS_GET, /* call: scratch[3] */
     AREA_FPFLAGS_SET, /* call: scratch[0] */
     AREA_RET_SENTINEL,
-    AREA_C_EVAL, AREA_C_HELPER, AREA_C_FPGET, AREA_C_FPSET,
-    AREA_STACK_BASE,  /* code_sp of an empty stack */
+    AREA_C_EVAL,
+    AREA_C_HELPER,
+    AREA_C_FPGET,
+    AREA_C_FPSET,
+    AREA_STACK_BASE, /* code_sp of an empty stack */
     AREA_COUNT
 };
 
-enum { /* x64_features */
-    X64_AVX2 = 1, /* with AVX */
-    X64_BMI = 2, /* BMI1 and BMI2 */
-    X64_FMA = 4,
-    X64_LZCNT = 8, /* LZCNT and TZCNT */
-    X64_AVX512 = 16, /* F, BW, DQ, VL */
-    X64_AES = 32,
-    X64_PCLMUL = 64,
-    X64_SHA = 128,
-    X64_GFNI = 256,
-    X64_BITALG = 512, /* and VPOPCNTDQ, CD */
+enum {               /* x64_features */
+       X64_AVX2 = 1, /* with AVX */
+       X64_BMI = 2,  /* BMI1 and BMI2 */
+       X64_FMA = 4,
+       X64_LZCNT = 8,   /* LZCNT and TZCNT */
+       X64_AVX512 = 16, /* F, BW, DQ, VL */
+       X64_AES = 32,
+       X64_PCLMUL = 64,
+       X64_SHA = 128,
+       X64_GFNI = 256,
+       X64_BITALG = 512, /* and VPOPCNTDQ, CD */
 };
 extern uint32_t x64_features;
-/* Tests mask features off before host.init; the environment variable DEMOTIC_X64_FEATURES (a number)
- * does the same. */
+/* Tests mask features off before host.init; the environment variable DEMOTIC_X64_FEATURES (a
+ * number) does the same. */
 extern uint32_t x64_features_limit;
 bool x64_features_detect(void); /* false: not even x86-64-v2 */
-static inline bool has(uint32_t feature) { return x64_features & feature; }
+static inline bool has(uint32_t feature)
+{
+    return x64_features & feature;
+}
 
 /* What is fixed at init. */
 struct ctx;
 struct x64_target {
     const struct guest *guest;
-    int8_t home[X64_SLOT_MAX];     /* slot -> register (GPR or XMM by the slot's type), or -1 */
+    int8_t home[X64_SLOT_MAX]; /* slot -> register (GPR or XMM by the slot's type), or -1 */
     int16_t gpr_slot[16], xmm_slot[16]; /* and back; -1: none */
     unsigned flags_slot, pc_slot;
     const uint8_t *stub_exec, *stub_end; /* executable range of the stubs */
-    const uint8_t *exit_plain;     /* leaves without storing homes */
-    const uint8_t *entry[AREA_C_EVAL]; /* AREA_EXIT .. */
+    const uint8_t *exit_plain;           /* leaves without storing homes */
+    const uint8_t *entry[AREA_C_EVAL];   /* AREA_EXIT .. */
     void (*enter)(struct cpu *cpu, const void *code);
 };
 extern struct x64_target x64_target;
 
 /* Where the guest's flags are at an instruction that may fault (side table). */
-enum flags_at { FLAGS_AT_AX, FLAGS_AT_EFLAGS, FLAGS_AT_EFLAGS_INV, FLAGS_AT_FCMP, FLAGS_AT_FCMP_INV,
-                FLAGS_AT_FCMP_SWAPPED, FLAGS_AT_FCMP_SWAPPED_INV, FLAGS_AT_FRAME };
+enum flags_at {
+    FLAGS_AT_AX,
+    FLAGS_AT_EFLAGS,
+    FLAGS_AT_EFLAGS_INV,
+    FLAGS_AT_FCMP,
+    FLAGS_AT_FCMP_INV,
+    FLAGS_AT_FCMP_SWAPPED,
+    FLAGS_AT_FCMP_SWAPPED_INV,
+    FLAGS_AT_FRAME
+};
 #define SIDE_RBX_IN_FRAME 8u
-#define SIDE_READ_WRITE 16u /* reads and writes at once: a fault is a read's if reading would fault too */
+#define SIDE_READ_WRITE                                                                            \
+    16u /* reads and writes at once: a fault is a read's if reading would fault too */
 
 /* What EFLAGS are in terms of the flags value they stand for. */
 enum ef_kind { EF_NORMAL, EF_FCMP /* ucomis a, b */, EF_FCMP_SWAPPED /* ucomis b, a */ };
@@ -102,18 +119,18 @@ enum loc_class { LOC_NONE, LOC_GPR, LOC_XMM, LOC_FLAGS };
 /* Where a value is.  Values that are equal in their low bits may share one. */
 struct loc {
     uint8_t cls;
-    bool is_const, pc;  /* imm; derived from the guest PC */
-    uint8_t zw;         /* bits from here up are known to be zero */
-    int8_t reg;         /* -1: none.  LOC_FLAGS: a copy in the layout of AX */
-    int16_t slot;       /* the slot it is equal to, or -1 */
-    int16_t spill;      /* or -1 */
-    uint32_t last;      /* index of the last instruction that uses it */
-    uint64_t imm;       /* also, LOC_FLAGS in a register: 1 if the copy's CF is inverted */
+    bool is_const, pc; /* imm; derived from the guest PC */
+    uint8_t zw;        /* bits from here up are known to be zero */
+    int8_t reg;        /* -1: none.  LOC_FLAGS: a copy in the layout of AX */
+    int16_t slot;      /* the slot it is equal to, or -1 */
+    int16_t spill;     /* or -1 */
+    uint32_t last;     /* index of the last instruction that uses it */
+    uint64_t imm;      /* also, LOC_FLAGS in a register: 1 if the copy's CF is inverted */
 };
 
-enum { /* per instruction, from analysis */
-    INST_DEFERRED = 1, /* computed by its only user */
-    INST_DONE = 2,     /* emitted with its partner */
+enum {                    /* per instruction, from analysis */
+       INST_DEFERRED = 1, /* computed by its only user */
+       INST_DONE = 2,     /* emitted with its partner */
 };
 
 struct ctx;
@@ -121,13 +138,13 @@ struct ctx;
 struct ool {
     struct ool *next;
     void (*emit)(struct ctx *c, struct ool *o);
-    uint32_t from[4];  /* rel32s that lead here */
+    uint32_t from[4]; /* rel32s that lead here */
     unsigned from_count;
-    uint32_t back;     /* offset to return to */
-    int r[6];          /* registers, as the emitter likes */
+    uint32_t back; /* offset to return to */
+    int r[6];      /* registers, as the emitter likes */
     struct x64_mem m[3];
     uint64_t v;
-    uint32_t inst;     /* the IR instruction */
+    uint32_t inst; /* the IR instruction */
     uint64_t insn_pc;
 };
 
@@ -135,61 +152,80 @@ struct ctx {
     struct emit e;
     const struct ir_unit *u;
     const struct x64_target *t;
-    uint32_t i;           /* instruction being emitted */
+    uint32_t i; /* instruction being emitted */
     struct host_code *out;
 
     /* analysis */
     uint16_t *uses;
-    uint32_t *last;       /* last user */
-    uint8_t *mark;        /* INST_* */
-    uint32_t *pair;       /* FLAGS_x <-> the arithmetic with the same operands */
-    uint32_t *hint;       /* SET by which the value goes into a home */
+    uint32_t *last; /* last user */
+    uint8_t *mark;  /* INST_* */
+    uint32_t *pair; /* FLAGS_x <-> the arithmetic with the same operands */
+    uint32_t *hint; /* SET by which the value goes into a home */
 
     /* allocation */
     struct loc *locs;
     uint32_t loc_count, loc_capacity;
     uint32_t *loc_of;
-    bool *inv;            /* flags value: CF is the inverse of its loc's */
+    bool *inv; /* flags value: CF is the inverse of its loc's */
     uint32_t gpr_owner[16], xmm_owner[16];
     uint32_t gpr_locked, xmm_locked;
     uint32_t slot_loc[X64_SLOT_MAX];
     uint32_t spill_owner[SPILL_MAX];
-    unsigned spill_high;  /* those beyond were never used */
+    unsigned spill_high; /* those beyond were never used */
 
     /* flags */
     uint32_t ef_loc, ax_loc, fs_loc; /* what EFLAGS and AX hold; the value of the flags slot */
     bool ef_inv, ax_inv, fs_inv;
     enum ef_kind ef_kind;
     bool rax_in_frame;
-    uint32_t keep_args;   /* 1: the current instruction still needs flags values it is the last user of */
+    uint32_t
+        keep_args; /* 1: the current instruction still needs flags values it is the last user of */
 
     uint64_t insn_pc;
-    uint32_t *label_at;   /* offsets of labels, ~0: not yet */
-    struct { uint32_t at, label; } *branches;
+    uint32_t *label_at; /* offsets of labels, ~0: not yet */
+    struct {
+        uint32_t at, label;
+    } * branches;
     uint32_t branch_count, branch_capacity;
     struct ool *ools, **ool_tail;
     uint32_t site_capacity, reloc_capacity;
     uint8_t *side;
     uint32_t side_size, side_capacity, side_offset;
     uint64_t side_pc;
-    bool left;            /* the body ended */
+    bool left; /* the body ended */
 };
 
-static inline const struct ir_inst *inst_of(const struct ctx *c, ir_ref r) { return &c->u->insts[r]; }
-static inline unsigned type_bytes(enum ir_type t) { return ir_type_size(t); }
-static inline struct x64_mem mem_cpu(size_t offset) { return mem_at(RBP, (int32_t)offset - X64_BIAS); }
+static inline const struct ir_inst *inst_of(const struct ctx *c, ir_ref r)
+{
+    return &c->u->insts[r];
+}
+static inline unsigned type_bytes(enum ir_type t)
+{
+    return ir_type_size(t);
+}
+static inline struct x64_mem mem_cpu(size_t offset)
+{
+    return mem_at(RBP, (int32_t)offset - X64_BIAS);
+}
 static inline struct x64_mem mem_frame(unsigned offset)
 {
     return mem_cpu(offsetof(struct cpu, host_frame) + offset);
 }
-static inline struct x64_mem mem_area(unsigned i) { return mem_cpu(offsetof(struct cpu, host_area) + 8 * i); }
+static inline struct x64_mem mem_area(unsigned i)
+{
+    return mem_cpu(offsetof(struct cpu, host_area) + 8 * i);
+}
 static inline struct x64_mem mem_scratch(unsigned i)
 {
     return mem_cpu(offsetof(struct cpu, scratch) + sizeof(union ir_value) * i);
 }
-static inline struct x64_mem mem_slot(const struct ctx *c, unsigned slot) { return mem_cpu(c->t->guest->slots[slot].offset); }
+static inline struct x64_mem mem_slot(const struct ctx *c, unsigned slot)
+{
+    return mem_cpu(c->t->guest->slots[slot].offset);
+}
 
-/* -- alloc.c ------------------------------------------------------------------------------------------- */
+/* -- alloc.c
+ * ------------------------------------------------------------------------------------------- */
 void alloc_analyse(struct ctx *c);
 void alloc_begin(struct ctx *c);
 /* Ends instruction c->i: frees what is not used again, unlocks. */
@@ -224,8 +260,9 @@ void take_xmm(struct ctx *c, int reg);
 /* A temporary for a place that lives on. */
 void loc_own(struct ctx *c, uint32_t loc, int reg);
 int loc_load(struct ctx *c, uint32_t loc);
-/* The register where value r is to be computed: its home if it may be overwritten now, else `reuse` (the
- * register of an argument that dies here, or -1), else a temporary. Never a register in `avoid`. */
+/* The register where value r is to be computed: its home if it may be overwritten now, else `reuse`
+ * (the register of an argument that dies here, or -1), else a temporary. Never a register in
+ * `avoid`. */
 int alloc_target(struct ctx *c, ir_ref r);
 int def_gpr(struct ctx *c, ir_ref r, int reuse, uint32_t avoid);
 int def_xmm(struct ctx *c, ir_ref r, int reuse, uint32_t avoid);
@@ -237,10 +274,12 @@ void def_same(struct ctx *c, ir_ref r, ir_ref of);
 /* The slot gets value r. */
 void alloc_set(struct ctx *c, unsigned slot, ir_ref r);
 void alloc_get(struct ctx *c, ir_ref r, unsigned slot);
-/* Values that are only names of slots go into places of their own (before a helper changes slots). */
+/* Values that are only names of slots go into places of their own (before a helper changes slots).
+ */
 void alloc_detach_slots(struct ctx *c);
 
-/* -- select_flags.c ------------------------------------------------------------------------------------ */
+/* -- select_flags.c
+ * ------------------------------------------------------------------------------------ */
 /* At a unit's start and at labels: AX holds the flags slot, EFLAGS nothing. */
 void flags_begin(struct ctx *c);
 /* To be called before any instruction that writes EFLAGS. */
@@ -260,8 +299,8 @@ void flags_sync(struct ctx *c);
 void flags_produced(struct ctx *c, ir_ref r, enum ef_kind kind);
 /* True if EFLAGS hold something that would have to be saved. */
 bool flags_busy(struct ctx *c);
-/* Before the flags slot changes behind our back: AX holds it, and nothing refers to AX or EFLAGS any more;
- * flags_begin is to follow. */
+/* Before the flags slot changes behind our back: AX holds it, and nothing refers to AX or EFLAGS
+ * any more; flags_begin is to follow. */
 void flags_detach(struct ctx *c);
 /* Where the flags slot is now, for the side table. */
 unsigned flags_where(struct ctx *c);
@@ -269,7 +308,8 @@ unsigned flags_where(struct ctx *c);
 void flags_load_carry(struct ctx *c, ir_ref r);
 /* A copy in a general register, layout of AX, other bits unspecified. */
 int flags_to_gpr(struct ctx *c, ir_ref r);
-/* rax may be used as a scratch register from here to flags_rax_end; flags are saved in FRAME_RAX. */
+/* rax may be used as a scratch register from here to flags_rax_end; flags are saved in FRAME_RAX.
+ */
 bool flags_rax_begin(struct ctx *c);
 void flags_rax_end(struct ctx *c, bool saved);
 bool select_flags(struct ctx *c, const struct ir_inst *in);
@@ -291,7 +331,8 @@ struct cond cond_negate(struct cond k);
 /* Jumps if k holds: up to two rel32 in at[]; their number. */
 unsigned cond_jump(struct ctx *c, struct cond k, uint32_t at[2]);
 
-/* -- select_*.c: true if they emitted the instruction ----------------------------------------------------- */
+/* -- select_*.c: true if they emitted the instruction
+ * ----------------------------------------------------- */
 bool select_int(struct ctx *c, const struct ir_inst *in);
 /* Arithmetic instruction j together with flags operation f of the same operands. */
 void select_pair(struct ctx *c, ir_ref j, ir_ref f);
@@ -305,7 +346,9 @@ void select_eval(struct ctx *c, const struct ir_inst *in);
 void eval_call(struct ctx *c, const struct ir_inst *in);
 void eval_store_arg(struct ctx *c, unsigned n, ir_ref r);
 
-/* -- x64.c ------------------------------------------------------------------------------------------------ */
+/* -- x64.c
+ * ------------------------------------------------------------------------------------------------
+ */
 struct ool *ool_new(struct ctx *c, void (*fn)(struct ctx *, struct ool *));
 void ool_from(struct ool *o, uint32_t at);
 void reloc_add(struct ctx *c, enum host_reloc_kind kind, uint32_t offset, uint64_t value);
@@ -314,7 +357,8 @@ void emit_guest_pc(struct ctx *c, int reg, uint64_t pc);
 /* Before an instruction that may fault: notes where the guest is, for recover. */
 void side_note(struct ctx *c, unsigned where);
 
-/* -- control.c -------------------------------------------------------------------------------------------- */
+/* -- control.c
+ * -------------------------------------------------------------------------------------------- */
 /* A jump or call that the engine can link. */
 enum site_kind { SITE_JMP, SITE_JCC, SITE_CALL };
 void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target);
@@ -322,7 +366,8 @@ bool site_link(const void *site, ptrdiff_t rw_delta, const void *target);
 /* Out of line: leaves with IR_EXIT_ALIGN for the current instruction; the address is in `reg`. */
 struct ool *exit_align(struct ctx *c, int reg);
 
-/* -- stubs.c, recover.c ------------------------------------------------------------------------------------ */
+/* -- stubs.c, recover.c
+ * ------------------------------------------------------------------------------------ */
 bool stubs_emit(struct x64_target *t, struct host_buffer *buf);
 bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext);
 void x64_stack_reset(struct cpu *cpu);
