@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs the programs of programs.py in an arm64 root under Demotic and in an amd64 root natively, and compares.
 
-    tests/programs/run.py --demotic build/demotic [--only NAME] [--option=--engine=interp]... [--write docs/programs.md]
+    tests/programs/run.py --demotic build/demotic [--set runtimes] [--only NAME] [--engine jit]... [--option=--chaos]... [--write docs/programs.md]
 
-The roots are made with mmdebstrap once, under --roots. The native programs run in theirs by bubblewrap, which needs no privilege.
+A set is a file beside this one: BASE, what its roots hold, and PROGRAMS. The roots are made with mmdebstrap once, under --roots. The
+native programs run in theirs by bubblewrap, which needs no privilege.
 """
 import argparse
 import datetime
@@ -16,11 +17,13 @@ import sys
 import time
 
 import programs
+import runtimes
 
 SUITE = 'trixie'
+SETS = {'programs': programs, 'runtimes': runtimes}
 
 
-def make_root(path, arch):
+def make_root(path, arch, packages):
     if os.path.exists(path):
         return
     print(f'making the {arch} root {path} (some minutes) …', file=sys.stderr, flush=True)
@@ -31,12 +34,12 @@ def make_root(path, arch):
     tar = subprocess.Popen(['tar', '-x', '-C', path + '.part', '--exclude=./dev/*', '--no-same-owner', '--delay-directory-restore'],
                            stdin=subprocess.PIPE)
     subprocess.run(['mmdebstrap', '--quiet', f'--mode={mode}', f'--arch={arch}', '--variant=extract', '--format=tar',
-                    f'--include={programs.BASE}', SUITE, '-'], check=True, stdout=tar.stdin)
+                    f'--include={packages}', SUITE, '-'], check=True, stdout=tar.stdin)
     tar.stdin.close()
     if tar.wait():
         sys.exit('the root could not be unpacked')
     awk = os.path.join(path + '.part', 'usr/bin/awk')
-    if not os.path.lexists(awk):
+    if not os.path.lexists(awk) and os.path.exists(path + '.part/usr/bin/gawk'):
         os.symlink('gawk', awk)
     os.rename(path + '.part', path)
 
@@ -62,64 +65,88 @@ def run(command, scratch, timeout):
     return status, out.decode(errors='replace')
 
 
+def judge(bwrap, demotic, script, scratch, o):
+    """How long it took natively and under each engine, and where that differed (a list of lines, empty if not)"""
+    times, differences = [], {}
+    for engine in [None] + o.engine:
+        os.makedirs(os.path.dirname(scratch), exist_ok=True)
+        start = time.time()
+        got = run((demotic + ['--engine', engine] if engine else bwrap) + ['/usr/bin/bash', '-c', script], scratch, o.timeout)
+        times.append(time.time() - start)
+        if not engine:
+            want = got
+            continue
+        # bubblewrap reports death by a signal as a shell does
+        if isinstance(want[0], int) and want[0] > 128 and isinstance(got[0], int) and got[0] < 0:
+            got = (128 - got[0], got[1])
+        if want != got:
+            diff = difflib.unified_diff(want[1].split('\n'), got[1].split('\n'), 'native', 'demotic', lineterm='', n=0)
+            differences[engine] = [f'status {want[0]} natively, {got[0]} here'] + [line[:300] for line in diff][:30]
+    shutil.rmtree(os.path.dirname(scratch), ignore_errors=True)
+    return times, differences
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--demotic', default='build/demotic')
     p.add_argument('--roots', default='build/roots')
+    p.add_argument('--set', action='append', choices=SETS)
     p.add_argument('--only', action='append')
+    p.add_argument('--engine', action='append', help='one or more; default jit')
     p.add_argument('--option', action='append', default=[], help='option for demotic')
     p.add_argument('--timeout', type=int, default=900)
     p.add_argument('--write')
     o = p.parse_args()
-    guest, native = os.path.abspath(o.roots + '/programs-arm64'), os.path.abspath(o.roots + '/programs-amd64')
-    make_root(guest, 'arm64')
-    make_root(native, 'amd64')
+    o.engine = o.engine or ['jit']
     scratch = f'/tmp/demotic-programs-{os.getpid()}/work'  # of its own: several may run at a time
-    bwrap = ['bwrap', '--bind', native, '/', '--dev', '/dev', '--proc', '/proc', '--bind', os.path.dirname(scratch), os.path.dirname(scratch),
-             '--chdir', scratch]
-    demotic = [os.path.abspath(o.demotic), '--root', guest] + o.option
     passed = failed = 0
     rows = []
-    for name, script in programs.PROGRAMS:
-        if o.only and name not in o.only:
-            continue
-        os.makedirs(os.path.dirname(scratch), exist_ok=True)
-        t0 = time.time()
-        want = run(bwrap + ['/usr/bin/bash', '-c', script], scratch, o.timeout)
-        t1 = time.time()
-        got = run(demotic + ['/usr/bin/bash', '-c', script], scratch, o.timeout)
-        t2 = time.time()
-        # bubblewrap reports death by a signal as a shell does
-        if isinstance(want[0], int) and want[0] > 128 and isinstance(got[0], int) and got[0] < 0:
-            got = (128 - got[0], got[1])
-        ok = want == got
-        passed += ok
-        failed += not ok
-        rows.append((name, script, ok, t1 - t0, t2 - t1))
-        print(f'{"ok  " if ok else "FAIL"} {name}  ({t1 - t0:.1f} s native, {t2 - t1:.1f} s here)', flush=True)
-        if not ok:
-            print(f'     status {want[0]} natively, {got[0]} here')
-            for line in list(difflib.unified_diff(want[1].split('\n'), got[1].split('\n'), 'native', 'demotic', lineterm='', n=0))[:30]:
-                print('     ' + line[:300])
+    for s in o.set or ['programs']:
+        guest, native = (os.path.abspath(f'{o.roots}/{s}-{arch}') for arch in ('arm64', 'amd64'))
+        make_root(guest, 'arm64', SETS[s].BASE)
+        make_root(native, 'amd64', SETS[s].BASE)
+        bwrap = ['bwrap', '--bind', native, '/', '--dev', '/dev', '--proc', '/proc', '--bind', os.path.dirname(scratch),
+                 os.path.dirname(scratch), '--chdir', scratch]
+        demotic = [os.path.abspath(o.demotic), '--root', guest] + o.option
+        for name, script in SETS[s].PROGRAMS:
+            if o.only and name not in o.only:
+                continue
+            times, differences = judge(bwrap, demotic, script, scratch, o)
+            passed += not differences
+            failed += bool(differences)
+            rows.append((name, script, times, differences))
+            print(f'{"FAIL" if differences else "ok  "} {name}  ({times[0]:.1f} s native, ' +
+                  ', '.join(f'{t:.1f} s {e}' for e, t in zip(o.engine, times[1:])) + ')', flush=True)
+            for engine, lines in differences.items():
+                print(f'     {engine}:\n     ' + '\n     '.join(lines), flush=True)
     print(f'{passed} passed, {failed} failed')
     if o.write:
-        write(o.write, rows)
+        write(o, rows)
     return failed != 0
 
 
-def write(path, rows):
-    with open(path, 'w') as f:
-        f.write(f'''# Real programs
+HEADING = '## Real programs\n'
 
+
+def write(o, rows):
+    """Replaces the section under HEADING"""
+    text = open(o.write).read() if os.path.exists(o.write) else '# Programs\n\n' + HEADING
+    before, _, after = text.partition(HEADING)
+    end = after.find('\n## ')
+    sets = ['--set ' + s for s in o.set or []]
+    out = f'''
 Debian {SUITE}'s arm64 packages under Demotic against the amd64 build of the same packages: the whole output and the exit status must
-agree. Made by `tests/programs/run.py --write docs/programs.md` on {datetime.date.today()}; the scripts are in `tests/programs/programs.py`.
+agree. Made by `tests/programs/run.py {' '.join(sets + ['--engine ' + e for e in o.engine])} --write docs/programs.md` on {datetime.date.today()}; the scripts are in `tests/programs/`.
 
-| program | first line of the script | result | native | Demotic |
-| --- | --- | --- | --- | --- |
-''')
-        for name, script, ok, n, d in rows:
-            first = script.strip().split('\n')[0][:70].replace('|', '\\|')
-            f.write(f'| {name} | `{first}` | {"same" if ok else "**differs**"} | {n:.1f} s | {d:.1f} s |\n')
+| program | first line of the script | native | {' | '.join(o.engine)} |
+| --- | --- | --- |{' --- |' * len(o.engine)}
+'''
+    for name, script, times, differences in rows:
+        first = script.strip().split('\n')[0][:70].replace('|', '\\|')
+        cells = [('**differs**' if e in differences else 'same') + f', {t:.1f} s' for e, t in zip(o.engine, times[1:])]
+        out += f'| {name} | `{first}` | {times[0]:.1f} s | {" | ".join(cells)} |\n'
+    with open(o.write, 'w') as f:
+        f.write(before + HEADING + out + (after[end:] if end >= 0 else ''))
 
 
 if __name__ == '__main__':
