@@ -264,6 +264,12 @@ static uint64_t data_pointer(void)
     return DATA_ADDRESS + DATA_SIZE / 2 + (one_in(3) ? below(64) : 16 * below(8));
 }
 
+/* Several registers: what a fault half-way leaves of them, or of memory, is not defined. */
+static bool is_several(unsigned row)
+{
+    return is_memory(row) && (arm64_row_field(row, "Rt2") || strcmp(arm64_row_info[row].chapter, "simd_struct") == 0);
+}
+
 static void make_single(unsigned row, uint32_t w, struct test_case *c)
 {
     uint16_t attrs = arm64_row_info[row].attrs;
@@ -277,12 +283,14 @@ static void make_single(unsigned row, uint32_t w, struct test_case *c)
         bool stray = one_in(16);
         if (m >= 0 && m < 31)
             c->in.x[m] = (uint64_t)(int64_t)((int)below(129) - 64);
-        /* What a structure's earlier registers hold when a later part faults is not defined. */
-        bool several = strcmp(arm64_row_info[row].chapter, "simd_struct") == 0;
         bool aligned = (attrs & ARM64_ATTR_exclusive) || (is_ordered(row) && !o.unaligned);
         if (n >= 0 && n < 31)
-            c->in.x[n] = stray ? wild[below(aligned || several ? 5 : ARRAY_LEN(wild))]
+            c->in.x[n] = stray ? wild[below(aligned || is_several(row) ? 5 : ARRAY_LEN(wild))]
                          : aligned ? DATA_ADDRESS + DATA_SIZE / 2 + 16 * below(8) : data_pointer();
+        if (n < 0 && t == 31) { /* DC of nothing: a fault by the manual and under Linux, not under QEMU */
+            w = put(row, "Rt", w, 0);
+            t = field(row, "Rt", w);
+        }
         if (n < 0 && t >= 0 && t < 31) /* DC, IC */
             c->in.x[t] = data_pointer();
         if ((attrs & ARM64_ATTR_exclusive) && (attrs & ARM64_ATTR_store) && one_in(2)) {
@@ -299,12 +307,6 @@ static void make_single(unsigned row, uint32_t w, struct test_case *c)
 }
 
 /* -- sequences ------------------------------------------------------------------------------------- */
-
-/* Several registers: what a fault half-way leaves of them, or of memory, is not defined. */
-static bool is_several(unsigned row)
-{
-    return is_memory(row) && (arm64_row_field(row, "Rt2") || strcmp(arm64_row_info[row].chapter, "simd_struct") == 0);
-}
 
 static bool writes_back(unsigned row)
 {
