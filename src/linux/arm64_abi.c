@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "engine/engine.h"
 #include "guest/arm64/state.h"
@@ -146,6 +147,32 @@ static void child(struct cpu *cpu, uint64_t sp, uint64_t tls, bool set_tls)
 #define FSC_PERMISSION  0x0fu
 #define FSC_ALIGNMENT   0x21u
 
+/* An instruction that reads and writes its location: LSE atomics, CAS, CASP. */
+static bool reads_and_writes(uint32_t insn)
+{
+    return (insn & 0x3f200c00) == 0x38200000 || (insn & 0x3fa07c00) == 0x08a07c00 ||
+           (insn & 0xbfa07c00) == 0x08207c00;
+}
+
+/* ISS.WnR of such an instruction is 0 when a read alone would have had the same fault (Arm ARM, ESR_ELx). */
+static bool read_would_fault(const struct thread *t, uint64_t address)
+{
+    uint32_t insn;
+    uint64_t page = align_down(address, MEMORY_PAGE);
+
+    return memory_read(&insn, arm64_state(t->cpu)->pc, sizeof(insn)) && reads_and_writes(insn) &&
+           !memory_allows(page, page + MEMORY_PAGE, PROT_READ);
+}
+
+/* A store-release or store-exclusive: those of the accesses checked for alignment that only write. */
+static bool only_writes(const struct thread *t)
+{
+    uint32_t insn;
+
+    return memory_read(&insn, arm64_state(t->cpu)->pc, sizeof(insn)) && !reads_and_writes(insn) &&
+           ((insn & 0x3f400000) == 0x08000000 || (insn & 0x3fe00c00) == 0x19000000);
+}
+
 static void fault(struct thread *t, enum abi_fault kind, bool mapped, uint64_t address)
 {
     uint64_t esr = ESR_IL | (mapped ? FSC_PERMISSION : FSC_TRANSLATION);
@@ -157,13 +184,13 @@ static void fault(struct thread *t, enum abi_fault kind, bool mapped, uint64_t a
         esr |= ESR_EC(0x24);
         break;
     case ABI_FAULT_WRITE:
-        esr |= ESR_EC(0x24) | ESR_WNR;
+        esr |= ESR_EC(0x24) | (read_would_fault(t, address) ? 0 : ESR_WNR);
         break;
     case ABI_FAULT_FETCH:
         esr |= ESR_EC(0x20);
         break;
     case ABI_FAULT_DATA_ALIGN:
-        esr = ESR_EC(0x24) | ESR_IL | FSC_ALIGNMENT;
+        esr = ESR_EC(0x24) | ESR_IL | FSC_ALIGNMENT | (only_writes(t) ? ESR_WNR : 0);
         break;
     case ABI_FAULT_PC_ALIGN:
         t->fault_address = 0;
