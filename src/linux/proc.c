@@ -6,8 +6,9 @@
  * memory map, cpuinfo, and those three if the kernel would not take them).  A replacement is a
  * memfd with the text of that moment.
  *
- * Known limitations: another process' maps are the host's; smaps shows ranges without counters;
- * task/ lists Demotic's own threads too. */
+ * Known limitations: another process' maps are the host's; where the host keeps several of the
+ * guest's ranges as one, smaps counts all of it in the first; task/ lists Demotic's own threads
+ * too. */
 #include "linux/proc.h"
 #include "guest/arm64/state.h"
 #include "linux/hostcall.h"
@@ -206,12 +207,71 @@ static int text_end(int fd, int flags)
     return (int)r;
 }
 
+/* The host's smaps, read in step with the guest's ranges: each counter of its mappings goes into
+ * the first range that they lie in. */
+struct counters {
+    FILE *f;
+    char *line;
+    size_t room;
+    uint64_t start, end; /* of the mapping whose counters come next; ~0 after the last */
+    struct {
+        char name[24];
+        uint64_t kib;
+    } sum[32];
+    unsigned count;
+};
+
+/* Reads to the next mapping's first line; adds up what comes before it if asked. */
+static void counters_next(struct counters *c, bool add)
+{
+    char name[24];
+    uint64_t kib;
+
+    c->start = c->end = ~0ull;
+    while (c->f && getline(&c->line, &c->room, c->f) > 0) {
+        if (sscanf(c->line, "%lx-%lx ", &c->start, &c->end) == 2)
+            return;
+        if (!add || !strstr(c->line, " kB") ||
+            sscanf(c->line, "%23[A-Za-z_]: %lu", name, &kib) != 2 ||
+            !strcmp(name, "Size") || strstr(name, "PageSize"))
+            continue;
+        unsigned i = 0;
+        while (i < c->count && strcmp(c->sum[i].name, name))
+            i++;
+        if (i == ARRAY_LEN(c->sum))
+            continue;
+        if (i == c->count)
+            strcpy(c->sum[c->count++].name, name);
+        c->sum[i].kib += kib;
+    }
+    c->start = c->end = ~0ull;
+}
+
+static void counters_print(struct counters *c, const struct memory_area *a, int fd)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        c->sum[i].kib = 0;
+    while (c->start < a->end)
+        counters_next(c, c->end > a->start);
+    dprintf(fd, "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
+            (a->end - a->start) / 1024);
+    for (unsigned i = 0; i < c->count; i++) {
+        int n = (int)strlen(c->sum[i].name);
+        dprintf(fd, "%s:%*lu kB\n", c->sum[i].name, n < 15 ? 23 - n : 8, c->sum[i].kib);
+    }
+}
+
 static int open_maps(bool smaps, int flags)
 {
     struct memory_area area;
+    struct counters counters = {0};
     int fd = text_begin(smaps ? "smaps" : "maps");
     if (fd < 0)
         return fd;
+    if (smaps) {
+        counters.f = fopen("/proc/self/smaps", "re");
+        counters_next(&counters, false);
+    }
     for (uint64_t at = 0; memory_area_at(at, &area); at = area.end) {
         char head[128];
         int n = snprintf(head, sizeof head, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", area.start,
@@ -222,11 +282,11 @@ static int open_maps(bool smaps, int flags)
         dprintf(fd, area.name ? "%-*s%s\n" : "%.*s\n", area.name ? 73 : n, head,
                 area.name ? area.name : "");
         if (smaps)
-            dprintf(fd,
-                    "Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           "
-                    "4 kB\n",
-                    (area.end - area.start) / 1024);
+            counters_print(&counters, &area, fd);
     }
+    if (counters.f)
+        fclose(counters.f);
+    free(counters.line);
     return text_end(fd, flags);
 }
 

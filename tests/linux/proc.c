@@ -56,6 +56,25 @@ static struct found find(const void *addr, bool *well_formed)
     return f;
 }
 
+/* A counter of the mapping that has addr in /proc/self/smaps, in KiB; -1: not there. */
+static long counter(const void *addr, const char *name)
+{
+    char line[PATH_MAX + 100], format[40];
+    unsigned long start, end;
+    bool here = false;
+    long kib = -1;
+    FILE *m = fopen("/proc/self/smaps", "r");
+    snprintf(format, sizeof format, "%s: %%ld kB", name);
+    while (m && kib < 0 && fgets(line, sizeof line, m))
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            here = (unsigned long)addr >= start && (unsigned long)addr < end;
+        else if (here)
+            sscanf(line, format, &kib);
+    if (m)
+        fclose(m);
+    return kib;
+}
+
 int main(int argc, char **argv)
 {
     char buf[65536], exe[PATH_MAX], want[PATH_MAX], name[64];
@@ -101,6 +120,12 @@ int main(int argc, char **argv)
     munmap(m, 3 * 4096);
     f = find(m + 4096, &good);
     ok(good && !f.any);
+    m = mmap(NULL, 4 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(m + 4096, 2 * 4096, PROT_READ | PROT_WRITE);
+    m[4096] = 1;
+    ok(counter(m + 4096, "Size") == 8 && counter(m + 4096, "Rss") == 4 && counter(m + 4096, "Private_Dirty") == 4);
+    ok(counter(m, "Size") == 4 && counter(m, "Rss") == 0 && counter(m, "Shared_Dirty") == 0);
+    munmap(m, 4 * 4096);
     int dir = open("/proc/self", O_PATH);
     fd = openat(dir, "maps", O_RDONLY);
     n = read(fd, buf, sizeof buf - 1);
