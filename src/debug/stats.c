@@ -46,4 +46,6 @@ void debug_stats_print(struct engine *e)
         print_seconds("seconds of user time otherwise", user > translating ? user - translating : 0);
         print_seconds("seconds in the kernel", microseconds(usage.ru_stime));
     }
+    if (engine_host(e)->report)
+        engine_host(e)->report();
 }

@@ -127,6 +127,11 @@ void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
     pthread_mutex_unlock(&e->lock);
 }
 
+const struct host *engine_host(const struct engine *e)
+{
+    return e->config.host;
+}
+
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
 {
     if (!size)

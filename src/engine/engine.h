@@ -54,6 +54,9 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
 /* The counters of all cpus, those gone included. */
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
 
+/* The way it runs translations. */
+const struct host *engine_host(const struct engine *e);
+
 /* Around fork(2): takes the locks; releases them in parent and child (in the child other cpus are gone). */
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);

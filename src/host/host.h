@@ -71,6 +71,8 @@ struct host {
     void (*forget_returns)(struct cpu *cpu);
     /* Host code as text for dumps, one instruction; its length. NULL if dumps use the Capstone tool. */
     unsigned (*disassemble)(const uint8_t *code, size_t n, uint64_t pc, char *out, size_t size);
+    /* For --stats: what this host counted, into the log. NULL: nothing. */
+    void (*report)(void);
 };
 
 extern const struct host host_interp, host_x64;

@@ -471,9 +471,33 @@ static void vector_idiom(struct maker *m)
     set_whole(m, product);
 }
 
+/* SHA256H with SHA256H2, in either order; AESE with AESMC. */
+static void crypto_idiom(struct maker *m)
+{
+    struct ir_unit *u = m->u;
+    unsigned x = slot_of(m, IR_V128), y = slot_of(m, IR_V128);
+    ir_ref a = ir_get(u, IR_V128, x), b = ir_get(u, IR_V128, y), w = ir_get(u, IR_V128, slot_of(m, IR_V128));
+    if (random_chance(&m->r, 30)) {
+        ir_ref s = ir_vec(u, IR_AESE, IR_V128, IR_VOID, 0, 0, a, b, IR_NONE);
+        if (random_chance(&m->r, 50))
+            ir_set(u, x, s);
+        insn(m);
+        ir_set(u, x, ir_vec(u, IR_AESMC, IR_V128, IR_VOID, 0, 0, s, IR_NONE, IR_NONE));
+        return;
+    }
+    unsigned first = random_below(&m->r, 2);
+    ir_ref h = ir_vec(u, IR_SHA256, IR_V128, IR_VOID, first, 0, a, b, w);
+    ir_set(u, x, h);
+    insn(m);
+    if (random_chance(&m->r, 20))
+        step_memory(m);
+    ir_set(u, y, ir_vec(u, IR_SHA256, IR_V128, IR_VOID, 1 - first, 0, b, a, w));
+}
+
 static void step_idiom(struct maker *m)
 {
-    static void (*const idioms[])(struct maker *) = {flag_idiom, flag_idiom, sum_idiom, integer_idiom, vector_idiom};
+    static void (*const idioms[])(struct maker *) = {flag_idiom,    flag_idiom,   sum_idiom,
+                                                     integer_idiom, vector_idiom, crypto_idiom};
     insn(m);
     idioms[random_below(&m->r, ARRAY_LEN(idioms))](m);
 }

@@ -83,6 +83,23 @@ static void find_partner(struct ctx *c, uint32_t i)
         }
 }
 
+/* The other half of four rounds of SHA-256. */
+static void find_sha256(struct ctx *c, uint32_t i)
+{
+    const struct ir_inst *h = inst_of(c, i);
+    for (uint32_t j = i + 1; j < c->u->count && j < i + 16; j++) {
+        const struct ir_inst *in = inst_of(c, j);
+        if (in->op == IR_LABEL)
+            return;
+        if (in->op == IR_SHA256 && in->attr == (h->attr ^ IR_SHA2_H ^ IR_SHA2_H2) &&
+            in->a == h->b && in->b == h->a && in->c == h->c && !c->pair[j]) {
+            c->pair[i] = j;
+            c->pair[j] = i;
+            return;
+        }
+    }
+}
+
 static bool is_zero(const struct ctx *c, ir_ref r)
 {
     return inst_of(c, r)->op == IR_CONST && inst_of(c, r)->imm == 0;
@@ -112,6 +129,8 @@ static bool defer(const struct ctx *c, uint32_t i, uint32_t user)
         return in->type >= IR_I32 && in->imm >> 8 == 1 && u->op == IR_CMP &&
                (c->mark[user] & INST_DEFERRED) && (u->attr == IR_CC_E || u->attr == IR_CC_NE) &&
                u->a == i && is_zero(c, u->b);
+    case IR_AESE: /* with the columns mixed: one instruction */
+        return u->op == IR_AESMC && user < i + 8 && has(X64_AES);
     case IR_BITREV: /* to count trailing zeros */
         return u->op == IR_CLZ && in->type >= IR_I32;
     case IR_FLAGS_SUB: /* the comparison of a conditional compare: emitted in its branch */
@@ -155,6 +174,8 @@ void alloc_analyse(struct ctx *c)
         if (op >= IR_FLAGS_ADD && op <= IR_FLAGS_LOGIC && !(c->mark[i] & INST_DEFERRED) &&
             !(op == IR_FLAGS_LOGIC && (c->mark[u->insts[i].a] & INST_DEFERRED)))
             find_partner(c, i);
+        if (op == IR_SHA256 && u->insts[i].attr <= IR_SHA2_H2 && !c->pair[i] && has(X64_SHA))
+            find_sha256(c, i);
     }
     /* Where each instruction is really emitted decides when its arguments are used last. */
     uint32_t *at = arena_alloc(u->arena, u->count * sizeof *at), *user = c->last;
@@ -359,9 +380,18 @@ void take_gpr(struct ctx *c, int reg)
 void take_xmm(struct ctx *c, int reg)
 {
     assert(!(c->xmm_locked >> reg & 1));
-    if (c->xmm_owner[reg])
-        evict(c, c->xmm_owner[reg]);
+    uint32_t o = c->xmm_owner[reg];
     lock_reg(c, LOC_XMM, reg);
+    if (!o)
+        return;
+    for (int r = 0; r < 8 && c->locs[o].last >= c->i && !c->locs[o].is_const; r++)
+        if (!c->xmm_owner[r] && !(c->xmm_locked >> r & 1)) {
+            emit_v_rr(&c->e, V_MOVAPS, r, reg, -1);
+            c->xmm_owner[reg] = 0;
+            loc_own(c, o, r);
+            return;
+        }
+    evict(c, o);
 }
 
 /* -- reading values
@@ -474,7 +504,7 @@ int alloc_target(struct ctx *c, ir_ref r)
         const struct ir_inst *in = inst_of(c, j);
         if (in->op == IR_GET && in->imm == slot)
             return -1;
-        if (in->op == IR_SET && in->imm != slot)
+        if ((in->op == IR_SET && in->imm != slot) || in->op == IR_INSN)
             continue;
         if ((ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)) &&
             in->op != IR_LSET)

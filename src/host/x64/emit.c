@@ -781,6 +781,11 @@ void emit_v_shift(struct emit *e, unsigned opc, unsigned digit, int dst, int src
     v_legacy(e, VOP(1, 1, opc), 0, (int)digit, dst, NULL, (int)n);
 }
 
+void emit_legacy_rr(struct emit *e, x64_vop op, int dst, int src, int imm)
+{
+    v_legacy(e, op, 0, dst, src, NULL, imm);
+}
+
 void emit_vex_rrr(struct emit *e, x64_vop op, int dst, int a, int c, int imm)
 {
     v_vex(e, op, vop_w(op), dst, a, c, NULL, imm);

@@ -174,6 +174,8 @@ void emit_v_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
 void emit_v_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm);
 /* Shifts by a constant: digit is the opcode extension. */
 void emit_v_shift(struct emit *e, unsigned opc, unsigned digit, int dst, int src, unsigned n);
+/* Never VEX (instructions without such a form). */
+void emit_legacy_rr(struct emit *e, x64_vop op, int dst, int src, int imm);
 /* Always VEX (instructions without an older form), vvvv -1: none. */
 void emit_vex_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
 void emit_vex_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm);
@@ -268,6 +270,7 @@ void emit_evex_from_gpr(struct emit *e, x64_vop op, unsigned sz, int xmm, int a,
 #define V_PSHUFLW     VOP(3, 1, 0x70)
 #define V_PSHUFHW     VOP(2, 1, 0x70)
 #define V_SHUFPS      VOP(0, 1, 0xc6)
+#define V_SHUFPD      VOP(1, 1, 0xc6)
 #define V_PALIGNR     VOP(1, 3, 0x0f)
 #define V_PBLENDW     VOP(1, 3, 0x0e)
 #define V_PUNPCKLBW   VOP(1, 1, 0x60)
@@ -319,6 +322,11 @@ void emit_evex_from_gpr(struct emit *e, x64_vop op, unsigned sz, int xmm, int a,
 #define V_AESIMC      VOP(1, 2, 0xdb)
 #define V_AESDEC      VOP(1, 2, 0xde)
 #define V_PCLMULQDQ   VOP(1, 3, 0x44)
+/* no VEX form: emit_legacy_rr */
+#define V_SHA1RNDS4   VOP(0, 3, 0xcc)
+#define V_SHA256RNDS2 VOP(0, 2, 0xcb)
+#define V_SHA256MSG1  VOP(0, 2, 0xcc)
+#define V_SHA256MSG2  VOP(0, 2, 0xcd)
 /* packed single, packed double, scalar single, scalar double of one operation */
 #define V_FP(opc, pp) VOP(pp, 1, opc)
 #define FP_PS         0
@@ -362,6 +370,8 @@ void emit_evex_from_gpr(struct emit *e, x64_vop op, unsigned sz, int xmm, int a,
 #define V_FMADD231SS  VOP(1, 2, 0xb9)
 #define V_FMADD231SD  VOPW(1, 2, 0xb9)
 /* EVEX only */
+#define V_PROL_D        VOP(1, 1, 0x72) /* emit_evex_rrr with dst 1, the target as a */
+#define V_PROR_Q        VOPW(1, 1, 0x72) /* likewise with dst 0 */
 #define V_TERNLOGD      VOP(1, 3, 0x25)
 #define V_PABSQ         VOPW(1, 2, 0x1f)
 #define V_PSRAVQ        VOPW(1, 2, 0x46)

@@ -743,7 +743,7 @@ static void crc32c(struct ctx *c, const struct ir_inst *in)
 bool select_int(struct ctx *c, const struct ir_inst *in)
 {
     bool small = in->type < IR_I32;
-    if (c->pair[c->i]) {
+    if (c->pair[c->i] && in->op != IR_SHA256) {
         ir_ref f = c->pair[c->i];
         select_pair(c, c->i, f);
         c->mark[f] |= INST_DONE;

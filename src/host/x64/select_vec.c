@@ -560,8 +560,6 @@ static void duplicate_lane(struct ctx *c, const struct ir_inst *in)
     }
 }
 
-#define V_SHUFPD VOP(1, 1, 0xc6)
-
 static void insert(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
@@ -946,39 +944,6 @@ static bool reduce(struct ctx *c, const struct ir_inst *in)
     return true;
 }
 
-static bool crypto(struct ctx *c, const struct ir_inst *in)
-{
-    struct emit *e = &c->e;
-    if (!has(X64_AES))
-        return false;
-    int ra = use_xmm(c, in->a);
-    if (in->op == IR_AESIMC) {
-        emit_v_rr(e, V_AESIMC, def_xmm(c, c->i, ra, 0), ra, -1);
-        return true;
-    }
-    int z = zero_reg(c);
-    if (in->op == IR_AESMC) { /* undo what comes before the columns are mixed, then do all of it */
-        int d = def_xmm(c, c->i, ra, 0);
-        emit_v_rrr(e, V_AESDECLAST, d, ra, z, -1);
-        emit_v_rrr(e, V_AESENC, d, d, z, -1);
-        return true;
-    }
-    int rb = use_xmm(c, in->b), d = def_apart(c, ra, rb, -1);
-    emit_v_rrr(e, V_PXOR, d, ra, rb, -1);
-    emit_v_rrr(e, in->op == IR_AESE ? V_AESENCLAST : V_AESDECLAST, d, d, z, -1);
-    return true;
-}
-
-static bool carryless(struct ctx *c, const struct ir_inst *in)
-{
-    if (!has(X64_PCLMUL) || lane_log(in) != 3)
-        return false;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b),
-        d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
-    emit_v_rrr(&c->e, V_PCLMULQDQ, d, ra, rb, in->imm ? 0x11 : 0x00);
-    return true;
-}
-
 /* -- the table
  * --------------------------------------------------------------------------------------------------
  */
@@ -1023,8 +988,6 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_VMULL:
         return multiply_long(c, in);
-    case IR_VPMULL:
-        return carryless(c, in);
     case IR_VQDMULH:
         return multiply_doubling(c, in);
     case IR_VDOT:
@@ -1120,11 +1083,6 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         return add_pairs_long(c, in);
     case IR_VREDUCE:
         return reduce(c, in);
-    case IR_AESE:
-    case IR_AESD:
-    case IR_AESMC:
-    case IR_AESIMC:
-        return crypto(c, in);
     default:
         return false;
     }

@@ -152,6 +152,7 @@ static void eval_c(struct cpu *cpu)
     uint64_t desc, imm;
     memcpy(&desc, cpu->host_frame + FRAME_DESC, 8);
     memcpy(&imm, cpu->host_frame + FRAME_IMM, 8);
+    evals_count(desc);
     struct fp_status status = {.env = env_unpack(desc >> 40)};
     union ir_value out;
     ir_eval((enum ir_op)(desc & 0xff), (enum ir_type)(desc >> 8 & 0xff),
@@ -228,7 +229,7 @@ static void select_inst(struct ctx *c, const struct ir_inst *in)
     } else if (select_control(c, in) || select_mem(c, in) || select_int(c, in)) {
         return;
     }
-    if (!select_vec(c, in) && !select_fp(c, in))
+    if (!select_vec(c, in) && !select_fp(c, in) && !select_crypto(c, in))
         select_eval(c, in);
 }
 
@@ -437,4 +438,5 @@ const struct host host_x64 = {
     .link = x64_link,
     .recover = x64_recover,
     .forget_returns = x64_stack_reset,
+    .report = evals_report,
 };

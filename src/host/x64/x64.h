@@ -159,7 +159,7 @@ struct ctx {
     uint16_t *uses;
     uint32_t *last; /* last user */
     uint8_t *mark;  /* INST_* */
-    uint32_t *pair; /* FLAGS_x <-> the arithmetic with the same operands */
+    uint32_t *pair; /* FLAGS_x <-> the arithmetic with the same operands; SHA256H <-> SHA256H2 */
     uint32_t *hint; /* SET by which the value goes into a home */
 
     /* allocation */
@@ -339,6 +339,7 @@ void select_pair(struct ctx *c, ir_ref j, ir_ref f);
 bool select_mem(struct ctx *c, const struct ir_inst *in);
 bool select_vec(struct ctx *c, const struct ir_inst *in);
 bool select_fp(struct ctx *c, const struct ir_inst *in);
+bool select_crypto(struct ctx *c, const struct ir_inst *in);
 bool select_control(struct ctx *c, const struct ir_inst *in);
 /* Any value operation through ir_eval. */
 void select_eval(struct ctx *c, const struct ir_inst *in);
@@ -365,6 +366,12 @@ void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t targ
 bool site_link(const void *site, ptrdiff_t rw_delta, const void *target);
 /* Out of line: leaves with IR_EXIT_ALIGN for the current instruction; the address is in `reg`. */
 struct ool *exit_align(struct ctx *c, int reg);
+
+/* -- evals.c: which operations go out of line, for --stats
+ * ---------------------------------------------------- */
+/* Counts a call of the evaluator for what eval_call put together. */
+void evals_count(uint64_t desc);
+void evals_report(void);
 
 /* -- stubs.c, recover.c
  * ------------------------------------------------------------------------------------ */
