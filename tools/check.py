@@ -62,7 +62,7 @@ class Check:
 
     def meson(self, name, *args, timeout=900):
         log = os.path.join(self.build, 'meson-logs', 'testlog.json')
-        env = {**os.environ, 'DEMOTIC_QEMU': self.qemu if 'oracle' in args else os.environ.get('DEMOTIC_QEMU', '')}
+        env = {**os.environ, 'DEMOTIC_QEMU': self.qemu if '--suite' in args else os.environ.get('DEMOTIC_QEMU', '')}
         if not env['DEMOTIC_QEMU']:
             del env['DEMOTIC_QEMU']
         subprocess.run(['meson', 'test', '-C', self.build, '--no-rebuild', *args], stdout=subprocess.DEVNULL, env=env, timeout=timeout)

@@ -14,7 +14,7 @@ if [ ! -x "$dir/usr/bin/qemu-aarch64" ]; then
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
     keys=/usr/share/keyrings/debian-archive-keyring.gpg
     echo "deb [signed-by=$keys] http://deb.debian.org/debian sid main" > "$dir/sources.list"
-    apt="-o Dir::Etc::sourcelist=$dir/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$dir/lists -o Dir::Cache=$dir/cache -o APT::Sandbox::User="
+    apt="-o Dir::Etc::sourcelist=$dir/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$dir/lists -o Dir::Cache=$dir/cache -o APT::Sandbox::User= -o Acquire::Check-Valid-Until=false" # a mirror may lag behind
     apt-get $apt update -qq >&2
     (cd "$dir" && apt-get $apt download -qq qemu-user >&2)
     dpkg -x "$dir"/qemu-user_*.deb "$dir"
