@@ -21,6 +21,7 @@ import runtimes
 
 SUITE = 'trixie'
 SETS = {'programs': programs, 'runtimes': runtimes}
+HEADINGS = {'programs': '## Real programs\n', 'runtimes': '## Real programs: languages, servers, media\n'}
 
 
 def make_root(path, arch, packages):
@@ -96,8 +97,9 @@ def main():
     o = p.parse_args()
     o.engine = o.engine or ['jit']
     scratch = f'/tmp/demotic-programs-{os.getpid()}/work'  # of its own: several may run at a time
+    if o.write and o.only:
+        p.error('--write wants whole sets, not --only')
     passed = failed = 0
-    rows = []
     for s in o.set or ['programs']:
         guest, native = (os.path.abspath(f'{o.roots}/{s}-{arch}') for arch in ('arm64', 'amd64'))
         make_root(guest, 'arm64', SETS[s].BASE)
@@ -107,6 +109,7 @@ def main():
         # nor does Demotic find any of the host's files, so that both have the same
         demotic = ['bwrap', '--bind', guest, guest, '--ro-bind', os.path.abspath(o.demotic), '/demotic'] + dirs
         demotic += ['/demotic', '--root', guest] + o.option
+        rows = []
         for name, script in SETS[s].PROGRAMS:
             if o.only and name not in o.only:
                 continue
@@ -118,24 +121,24 @@ def main():
                   ', '.join(f'{t:.1f} s {e}' for e, t in zip(o.engine, times[1:])) + ')', flush=True)
             for engine, lines in differences.items():
                 print(f'     {engine}:\n     ' + '\n     '.join(lines), flush=True)
+        if o.write:
+            write(o, s, rows)
     print(f'{passed} passed, {failed} failed')
-    if o.write:
-        write(o, rows)
     return failed != 0
 
 
-HEADING = '## Real programs\n'
-
-
-def write(o, rows):
-    """Replaces the section under HEADING"""
-    text = open(o.write).read() if os.path.exists(o.write) else '# Programs\n\n' + HEADING
-    before, _, after = text.partition(HEADING)
+def write(o, s, rows):
+    """Replaces the set's section in the page, which may hold other text"""
+    text = open(o.write).read() if os.path.exists(o.write) else '# Programs\n'
+    if HEADINGS[s] not in text:
+        text += '\n' + HEADINGS[s]
+    before, _, after = text.partition(HEADINGS[s])
     end = after.find('\n## ')
-    sets = ['--set ' + s for s in o.set or []]
+    command = ' '.join(['tests/programs/run.py --set', s] + ['--engine ' + e for e in o.engine] + o.option + ['--write docs/programs.md'])
     out = f'''
 Debian {SUITE}'s arm64 packages under Demotic against the amd64 build of the same packages: the whole output and the exit status must
-agree. Made by `tests/programs/run.py {' '.join(sets + ['--engine ' + e for e in o.engine])} --write docs/programs.md` on {datetime.date.today()}; the scripts are in `tests/programs/`.
+agree. Made by `{command}` on {datetime.date.today()}; the scripts are in `tests/programs/{s}.py`.
+The times are of one run and of a shell that starts many programs: they are no benchmark.
 
 | program | first line of the script | native | {' | '.join(o.engine)} |
 | --- | --- | --- |{' --- |' * len(o.engine)}
@@ -145,7 +148,7 @@ agree. Made by `tests/programs/run.py {' '.join(sets + ['--engine ' + e for e in
         cells = [('**differs**' if e in differences else 'same') + f', {t:.1f} s' for e, t in zip(o.engine, times[1:])]
         out += f'| {name} | `{first}` | {times[0]:.1f} s | {" | ".join(cells)} |\n'
     with open(o.write, 'w') as f:
-        f.write(before + HEADING + out + (after[end:] if end >= 0 else ''))
+        f.write(before + HEADINGS[s] + out + (after[end:] if end >= 0 else ''))
 
 
 if __name__ == '__main__':
