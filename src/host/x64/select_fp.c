@@ -59,6 +59,26 @@ static struct x64_mem pool_min(struct ctx *c, int kind)
     return pool_lanes(c, kind, 0x00800000, 0x0010000000000000ull);
 }
 
+/* A scalar instruction leaves in its result what its first source has above the scalar.  Where that
+ * is known to be zero, the result is a whole register as it is, and nothing need be cleared. */
+static unsigned scalar_bits(int kind)
+{
+    return is_single(kind) ? 32 : 64;
+}
+static bool clean_above(struct ctx *c, ir_ref r, unsigned bits)
+{
+    return loc_at(c, r)->zw <= bits;
+}
+/* A new register for the result, not x, for an instruction of one operand whose first source only
+ * gives what is above: zero. */
+static int def_clean(struct ctx *c, int x, unsigned bits)
+{
+    int d = def_xmm(c, c->i, -1, 1u << x);
+    emit_v_rrr(&c->e, V_PXOR, d, d, d, -1);
+    loc_at(c, c->i)->zw = (uint8_t)bits;
+    return d;
+}
+
 /* -- the way out of line
  * ------------------------------------------------------------------------------------ */
 
@@ -158,12 +178,22 @@ static void arithmetic(struct ctx *c, const struct ir_inst *in, unsigned opc, in
     bool divide = opc == V_FDIV;
     int wa = whole(c, in, in->a, divide), wb = in->a == in->b ? wa : whole(c, in, in->b, divide);
     int d = def_apart(c, ra, rb, wb);
+    if (is_scalar(kind)) {
+        unsigned bits = scalar_bits(kind);
+        bool clean = clean_above(c, in->a, bits);
+        if (!clean && (opc == V_FADD || opc == V_FMUL) && clean_above(c, in->b, bits)) {
+            wa = rb;
+            wb = ra;
+            clean = true;
+        }
+        if (clean)
+            loc_at(c, c->i)->zw = (uint8_t)bits;
+    }
     emit_v_rrr(e, V_FP(opc, kind), d, wa, wb, -1);
     struct ool *o = fix_new(c, ra, rb, -1, d);
     check(c, o, kind, d, tiny);
-    if (in->op == IR_FABD) {
+    if (in->op == IR_FABD)
         emit_v_rrm(e, V_PAND, d, d, pool_abs(c, kind), -1);
-    }
     o->back = emit_pos(e);
 }
 
@@ -171,11 +201,15 @@ static void square_root(struct ctx *c, const struct ir_inst *in, int kind)
 {
     struct emit *e = &c->e;
     flags_clobber(c);
-    int ra = use_xmm(c, in->a), wa = whole(c, in, in->a, false), d = def_apart(c, ra, -1, -1);
-    if (is_scalar(kind))
-        emit_v_rrr(e, V_FP(V_FSQRT, kind), d, wa, wa, -1);
-    else
+    int ra = use_xmm(c, in->a), d;
+    if (is_scalar(kind)) {
+        d = def_clean(c, ra, scalar_bits(kind));
+        emit_v_rrr(e, V_FP(V_FSQRT, kind), d, d, ra, -1);
+    } else {
+        int wa = whole(c, in, in->a, false);
+        d = def_apart(c, ra, -1, -1);
         emit_v_rr(e, V_FP(V_FSQRT, kind), d, wa, -1);
+    }
     struct ool *o = fix_new(c, ra, -1, -1, d);
     check(c, o, kind, d, false);
     o->back = emit_pos(e);
@@ -198,6 +232,8 @@ static void multiply_add(struct ctx *c, const struct ir_inst *in, int kind)
         wc = tmp_xmm(c);
         emit_v_rr(&c->e, V_MOVQ, wc, rc, -1);
     }
+    if (is_scalar(kind) && clean_above(c, in->a, scalar_bits(kind)))
+        loc_at(c, c->i)->zw = (uint8_t)scalar_bits(kind);
     emit_vex_rrr(&c->e, op[kind], d, wb, wc, -1);
     struct ool *o = fix_new(c, ra, rb, rc, d);
     check(c, o, kind, d, true);
@@ -209,7 +245,15 @@ static void sign_bit(struct ctx *c, const struct ir_inst *in, int kind)
     int ra = use_xmm(c, in->a);
     bool neg = in->op == IR_FNEG;
     struct x64_mem m = neg ? pool_sign(c, kind) : pool_abs(c, kind);
+    unsigned bits = is_scalar(kind) ? scalar_bits(kind) : 128;
+    if (is_scalar(kind)) { /* what is above stays as it is, or goes */
+        uint64_t sign = 1ull << (bits - 1);
+        m = emit_pool(&c->e, neg ? sign : sign - 1, 0);
+    }
+    bool clean = is_scalar(kind) && (!neg || clean_above(c, in->a, bits));
     emit_v_rrm(&c->e, neg ? V_PXOR : V_PAND, def_xmm(c, c->i, ra, 0), ra, m, -1);
+    if (clean)
+        loc_at(c, c->i)->zw = (uint8_t)bits;
 }
 
 /* Equal operands (perhaps zeros of both signs), or a NaN. */
@@ -242,6 +286,8 @@ static void min_max(struct ctx *c, const struct ir_inst *in, int kind)
         o->v = min;
         ool_from(o, emit_jcc(e, CC_E));
         emit_v_rrr(e, op, d, ra, rb, -1);
+        if (clean_above(c, in->a, scalar_bits(kind)) && clean_above(c, in->b, scalar_bits(kind)))
+            loc_at(c, c->i)->zw = (uint8_t)scalar_bits(kind);
     } else {
         /* min and max return the second of two zeros: computed both ways and joined by the sign. */
         int wa = whole(c, in, in->a, false), wb = whole(c, in, in->b, false), t = tmp_xmm(c);
@@ -333,11 +379,13 @@ static bool round_integral(struct ctx *c, const struct ir_inst *in, int kind)
         return false;
     if (!(in->attr & IR_FRINT_EXACT))
         mode |= 8;
-    int a = whole(c, in, in->a, false), d = def_xmm(c, c->i, a, 0);
-    if (is_scalar(kind))
-        emit_v_rrr(&c->e, op[kind], d, a, a, mode);
-    else
-        emit_v_rr(&c->e, op[kind], d, a, mode);
+    int a = whole(c, in, in->a, false);
+    if (is_scalar(kind)) {
+        int d = def_clean(c, a, scalar_bits(kind));
+        emit_v_rrr(&c->e, op[kind], d, d, a, mode);
+    } else {
+        emit_v_rr(&c->e, op[kind], def_xmm(c, c->i, a, 0), a, mode);
+    }
     return true;
 }
 
@@ -348,7 +396,8 @@ static bool convert(struct ctx *c, const struct ir_inst *in)
     int ra;
     if (from == IR_F32 && to == IR_F64) {
         ra = use_xmm(c, in->a);
-        emit_v_rrr(e, V_CVTSS2SD, def_xmm(c, c->i, ra, 0), ra, ra, -1);
+        int d = def_clean(c, ra, 64);
+        emit_v_rrr(e, V_CVTSS2SD, d, d, ra, -1);
         return true;
     }
     if (from == IR_V64 && to == IR_V128 && in->lane == IR_F64) {
@@ -361,8 +410,8 @@ static bool convert(struct ctx *c, const struct ir_inst *in)
     if (from == IR_F64 && to == IR_F32) {
         flags_clobber(c);
         ra = use_xmm(c, in->a);
-        int d = def_apart(c, ra, -1, -1);
-        emit_v_rrr(e, V_CVTSD2SS, d, ra, ra, -1);
+        int d = def_clean(c, ra, 32);
+        emit_v_rrr(e, V_CVTSD2SS, d, d, ra, -1);
         struct ool *o = fix_new(c, ra, -1, -1, d);
         check(c, o, FP_SS, d, true);
         o->back = emit_pos(e);

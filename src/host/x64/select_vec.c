@@ -697,6 +697,37 @@ static void pair_args(struct ctx *c, const struct ir_inst *in, int *a, int *b)
     }
 }
 
+/* Pairs of bytes, joined within words of 16 bits first, whose low bytes are then put together. */
+static void pairwise_bytes(struct ctx *c, const struct ir_inst *in, x64_vop op, int a, int b)
+{
+    struct emit *e = &c->e;
+    int d = def_apart(c, a, b, -1), t = tmp_xmm(c);
+    if (in->op == IR_VPADD) { /* up to 510 */
+        x64_vop sums = V_PMADDUBSW;
+        struct x64_mem ones = pool_u16(c, 0x0101);
+        emit_v_rrm(e, sums, d, a, ones, -1);
+        if (a != b)
+            emit_v_rrm(e, sums, t, b, ones, -1);
+    } else {
+        emit_v_shift(e, 0x71, 2, d, a, 8);
+        emit_v_rrr(e, op, d, d, a, -1);
+        if (a != b) {
+            emit_v_shift(e, 0x71, 2, t, b, 8);
+            emit_v_rrr(e, op, t, t, b, -1);
+        }
+    }
+    if (a == b) {
+        static const uint8_t even[16] = {0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14};
+        emit_v_rrm(e, V_PSHUFB, d, d, pool_bytes(c, even), -1);
+        return;
+    }
+    if (op != V_PMINUB) { /* with the zero from the shift the minimum is zero */
+        emit_v_rrm(e, V_PAND, d, d, pool_u16(c, 0x00ff), -1);
+        emit_v_rrm(e, V_PAND, t, t, pool_u16(c, 0x00ff), -1);
+    }
+    emit_v_rrr(e, V_PACKUSWB, d, d, t, -1);
+}
+
 static bool pairwise(struct ctx *c, const struct ir_inst *in)
 {
     unsigned l = lane_log(in);
@@ -709,6 +740,10 @@ static bool pairwise(struct ctx *c, const struct ir_inst *in)
     }
     int a, b;
     pair_args(c, in, &a, &b);
+    if (l == 0) {
+        pairwise_bytes(c, in, op, a, b);
+        return true;
+    }
     int d = def_apart(c, a, b, -1);
     if (in->op == IR_VPADD && (l == 1 || l == 2)) {
         emit_v_rrr(&c->e, l == 1 ? V_PHADDW : V_PHADDD, d, a, b, -1);
