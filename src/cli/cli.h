@@ -1,10 +1,15 @@
 /* The commands behind the command line; each returns the exit status. */
 #pragma once
 #include "cli/options.h"
+#include "program/program.h"
 
 int cli_run(struct options *o);
 /* Runs what is already known to be a guest program. */
 int cli_start(struct process_start *start, struct process_config *config);
+/* wine-arm64: args[0] is a file, one of Windows' own programs, or a Windows path. */
+int cli_wine(struct options *o);
+/* Runs a Windows program: a file (info: what it was recognised to be), or with NULL whatever Wine finds by that name. */
+int cli_windows(struct options *o, const struct program_info *info);
 int cli_root(struct options *o);
 int cli_doctor(struct options *o);
 
@@ -12,5 +17,14 @@ int cli_doctor(struct options *o);
 bool root_find(const char *name, char out[4096]);
 /* As root_find without a message. */
 bool root_exists(const char *name, char out[4096]);
+/* Makes root `name` from Debian's packages for Arm64 and those of `include` (comma-separated, or NULL), unless another process has
+ * made it meanwhile; false with a message if that fails. */
+bool root_make(const char *name, const char *include);
+/* mkdir -p; false with a message. */
+bool make_dirs(char *path);
+/* Copies a directory tree to `to`, which must not exist.  0 or -errno, with `to` partly there. */
+int copy_tree(const char *from, const char *to);
+/* $XDG_DATA_HOME/demotic, else ~/.local/share/demotic. */
+void data_dir(char out[4096]);
 /* Where roots live: $XDG_DATA_HOME/demotic/roots, else ~/.local/share/demotic/roots. */
 void roots_dir(char out[4096]);

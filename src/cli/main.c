@@ -19,6 +19,8 @@ int main(int argc, char **argv)
         return cli_root(&o);
     case COMMAND_DOCTOR:
         return cli_doctor(&o);
+    case COMMAND_WINE:
+        return cli_wine(&o);
     case COMMAND_RUN:
         return cli_run(&o);
     }

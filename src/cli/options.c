@@ -23,6 +23,8 @@ enum {
     KEY_NO_OPT,
     KEY_CHAOS,
     KEY_SIGNALS,
+    KEY_WINE_WAIT,
+    KEY_RAW_ARGS,
 };
 
 static const struct argp_option option_table[] = {
@@ -39,12 +41,16 @@ static const struct argp_option option_table[] = {
     {"dump", KEY_DUMP, "WHAT", 0, "Print translations: any of ir,opt,asm, then =ADDR for the unit with that address only", 3},
     {"stats", KEY_STATS, 0, 0, "Print counters at exit", 3},
     {"log", KEY_LOG, "FILE", 0, "Messages, traces and dumps go to FILE instead of standard error", 3},
-    {0, 0, 0, 0, "To test Demotic itself:", 4},
-    {"max-insns", KEY_MAX_INSNS, "N", 0, "At most N guest instructions in a translation", 4},
-    {"no-link", KEY_NO_LINK, 0, 0, "Go back to the engine after every translation", 4},
-    {"no-opt", KEY_NO_OPT, 0, 0, "Do not optimise", 4},
-    {"chaos", KEY_CHAOS, "SEED", OPTION_ARG_OPTIONAL, "Throw translations away at random", 4},
-    {"random-signals", KEY_SIGNALS, 0, 0, "Interrupt threads at random", 4},
+    {0, 0, 0, 0, "Windows programs:", 4},
+    {"wine-wait", KEY_WINE_WAIT, "SECONDS", 0, "When the program has ended, wait so long for others in its prefix to end and for the "
+                                               "registry to be written (default 10; 0: not at all)", 4},
+    {"raw-args", KEY_RAW_ARGS, 0, 0, "Do not turn paths of existing files (/home/me/x) into Windows paths (Z:\\home\\me\\x)", 4},
+    {0, 0, 0, 0, "To test Demotic itself:", 5},
+    {"max-insns", KEY_MAX_INSNS, "N", 0, "At most N guest instructions in a translation", 5},
+    {"no-link", KEY_NO_LINK, 0, 0, "Go back to the engine after every translation", 5},
+    {"no-opt", KEY_NO_OPT, 0, 0, "Do not optimise", 5},
+    {"chaos", KEY_CHAOS, "SEED", OPTION_ARG_OPTIONAL, "Throw translations away at random", 5},
+    {"random-signals", KEY_SIGNALS, 0, 0, "Interrupt threads at random", 5},
     {0},
 };
 
@@ -55,6 +61,8 @@ static const char doc[] =
     "  demotic root create NAME --arch arm64 [--suite SUITE] [--include PKG,...]\n"
     "  demotic root list | path NAME | remove NAME | run NAME PROGRAM [ARG...]\n"
     "  demotic doctor          what this machine can do, and what is missing\n"
+    "  wine-arm64 PROGRAM...   the same under another name: Windows programs, also its own\n"
+    "                          (cmd, reg, notepad) and C:\\ paths\n"
     "\nA program that is called like a command is run as ./NAME.\n"
     "Exit status: the program's; 126 if it cannot be run, 127 if it is not found, 64 for wrong usage.";
 
@@ -113,6 +121,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->config.chaos = true;
         o->config.chaos_seed = arg ? number(state, "chaos", arg, ~0ul) : 1;
         return 0;
+    case KEY_WINE_WAIT:
+        o->wine_wait = strcmp(arg, "0") == 0 ? 0 : (unsigned)number(state, "wine-wait", arg, 1000000);
+        return 0;
+    case KEY_RAW_ARGS:
+        o->raw_args = true;
+        return 0;
     case KEY_SIGNALS:
         o->config.random_signals = true;
         return 0;
@@ -133,9 +147,13 @@ void options_parse(int argc, char **argv, struct options *out)
 {
     static const struct argp argp = {option_table, parse_option, "PROGRAM [ARG...]\nroot|doctor [ARG...]", doc, 0, 0, 0};
     memset(out, 0, sizeof *out);
+    out->wine_wait = 10;
     argp_err_exit_status = 64;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, out);
-    if (strcmp(out->args[0], "root") == 0)
+    const char *slash = strrchr(argv[0], '/');
+    if (strcmp(slash ? slash + 1 : argv[0], "wine-arm64") == 0)
+        out->command = COMMAND_WINE;
+    else if (strcmp(out->args[0], "root") == 0)
         out->command = COMMAND_ROOT;
     else if (strcmp(out->args[0], "doctor") == 0)
         out->command = COMMAND_DOCTOR;

@@ -2,7 +2,7 @@
 #pragma once
 #include "linux/process.h"
 
-enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR };
+enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR, COMMAND_WINE };
 
 struct options {
     enum command command;
@@ -10,6 +10,8 @@ struct options {
     const char *root_name;        /* --root: a name or a path, or NULL */
     char **args;                  /* the program and its arguments, or the command's; NULL-terminated */
     int arg_count;
+    unsigned wine_wait;           /* seconds that a Windows program's surroundings have to end */
+    bool raw_args;                /* Windows programs get their arguments unchanged */
 };
 
 /* Exits by itself on --help, --version and on errors (status 64, what is wrong and what to do). */

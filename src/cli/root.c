@@ -7,10 +7,12 @@
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,13 +21,19 @@
 #define DEFAULT_MIRROR "http://deb.debian.org/debian"
 #define DEFAULT_PACKAGES "base-files,bash,coreutils,dash,debianutils,diffutils,findutils,grep,gzip,hostname,libc-bin,ncurses-base,sed,tar,util-linux"
 
-void roots_dir(char out[4096])
+void data_dir(char out[4096])
 {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (data && data[0] == '/')
-        snprintf(out, 4096, "%s/demotic/roots", data);
+        snprintf(out, 4000, "%s/demotic", data);
     else
-        snprintf(out, 4096, "%s/.local/share/demotic/roots", home ? home : "/root");
+        snprintf(out, 4000, "%s/.local/share/demotic", home ? home : "/root");
+}
+
+void roots_dir(char out[4096])
+{
+    data_dir(out);
+    strcat(out, "/roots");
 }
 
 bool root_exists(const char *name, char out[4096])
@@ -94,8 +102,7 @@ static error_t parse_create(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* mkdir -p */
-static bool make_dirs(char *path)
+bool make_dirs(char *path)
 {
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p)
@@ -168,10 +175,48 @@ static bool unpack(const struct create *c, char *dir)
     return succeeded(make) && taken;
 }
 
+/* Makes the root c->name; the lock keeps others from making one with the same name at the same time. */
+static bool make(const struct create *c)
+{
+    char dir[4096], final[4096], part[4200];
+    roots_dir(dir);
+    if (!make_dirs(dir))
+        return false;
+    int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    bool ok = root_exists(c->name, final);
+    if (!ok) {
+        snprintf(part, sizeof part, "%s/.%s.part", dir, c->name); /* renamed when whole */
+        char *rm[] = {"rm", "-rf", "--", part, NULL};
+        succeeded(spawn(rm, -1, -1, -1));
+        fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c->name, c->suite, c->arch, final);
+        ok = make_dirs(part) && unpack(c, part);
+        if (!ok)
+            log_warn("root '%s' was not made; what was fetched is gone again. The messages above say why", c->name);
+        else if (rename(part, final) < 0) {
+            log_warn("cannot move %s to %s: %s", part, final, strerror(errno));
+            ok = false;
+        }
+        if (!ok)
+            succeeded(spawn(rm, -1, -1, -1));
+    }
+    if (lock >= 0)
+        close(lock);
+    return ok;
+}
+
+bool root_make(const char *name, const char *include)
+{
+    struct create c = {.name = name, .arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR, .include = include};
+    return make(&c);
+}
+
 static int root_create(int argc, char **argv)
 {
     static const struct argp argp = {create_table, parse_create, "NAME", "Makes a root from Debian packages.", 0, 0, 0};
     struct create c = {.arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR};
+    char path[4096];
     argv[0] = "demotic root create";
     argp_parse(&argp, argc, argv, 0, NULL, &c);
     if (strcmp(c.arch, "arm64") != 0) {
@@ -182,29 +227,12 @@ static int root_create(int argc, char **argv)
         log_warn("'%s' cannot be a root's name", c.name);
         return 64;
     }
-    char dir[4096], final[4096], part[4200];
-    if (root_exists(c.name, final)) {
-        log_warn("root '%s' exists (%s); remove it first: demotic root remove %s", c.name, final, c.name);
+    if (root_exists(c.name, path)) {
+        log_warn("root '%s' exists (%s); remove it first: demotic root remove %s", c.name, path, c.name);
         return 1;
     }
-    roots_dir(dir);
-    if (!make_dirs(dir))
+    if (!make(&c))
         return 1;
-    snprintf(part, sizeof part, "%s/.%s.part", dir, c.name); /* renamed when whole */
-    char *rm[] = {"rm", "-rf", "--", part, NULL};
-    succeeded(spawn(rm, -1, -1, -1));
-    if (!make_dirs(part))
-        return 1;
-    fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c.name, c.suite, c.arch, final);
-    if (!unpack(&c, part)) {
-        log_warn("root '%s' was not made; what was fetched is gone again. The messages above say why", c.name);
-        succeeded(spawn(rm, -1, -1, -1));
-        return 1;
-    }
-    if (rename(part, final) < 0) {
-        log_warn("cannot move %s to %s: %s", part, final, strerror(errno));
-        return 1;
-    }
     fprintf(stderr, "demotic: done. Try: demotic root run %s bash\n", c.name);
     return 0;
 }

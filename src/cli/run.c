@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-#define WINE_LOADER "/usr/lib/wine/wine64"
 #define GUEST_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 #if defined(__x86_64__)
@@ -60,6 +60,11 @@ static bool find_program(const char *name, bool rooted, char out[PATH_MAX])
     const char *path = getenv("PATH");
     if ((rooted && search(name, GUEST_PATH, out)) || (path && search(name, path, out)))
         return true;
+    size_t n = strlen(name);
+    if (n > 4 && strcasecmp(name + n - 4, ".exe") == 0 && access(name, R_OK) == 0) {
+        snprintf(out, PATH_MAX, "./%s", name); /* Windows looks in the current directory first */
+        return true;
+    }
     if (access(name, R_OK) == 0)
         log_warn("%s: not found in PATH; for the file in this directory say ./%s", name, name);
     else
@@ -154,32 +159,16 @@ int cli_run(struct options *o)
     program_recognise(fd, &info);
     close(fd);
 
-    char **args = o->args;
-    struct process_start start = {.path = program, .argv = args, .envp = environ};
+    struct process_start start = {.path = program, .argv = o->args, .envp = environ};
     switch (info.kind) {
     case PROGRAM_PE:
-        if (info.error || info.machine != PE_MACHINE_ARM64)
-            return refuse(program, &info);
-        if ((fd = open_guest(WINE_LOADER)) < 0) {
-            log_warn("%s is a Windows program and needs Wine for Arm64, which %s lacks. This makes a root with it: "
-                     "demotic root create arm64 --arch arm64 --include wine,wine64", program, rooted ? root : "this machine");
-            return 126;
-        }
-        close(fd);
-        args = calloc((size_t)o->arg_count + 2, sizeof *args);
-        if (!args)
-            return 126;
-        args[0] = (char *)WINE_LOADER;
-        args[1] = program;
-        memcpy(args + 2, o->args + 1, (size_t)o->arg_count * sizeof *args);
-        setenv("WINELOADER", WINE_LOADER, 0);
-        start = (struct process_start){.path = WINE_LOADER, .argv = args, .envp = environ};
-        break;
+        o->args[0] = program;
+        return cli_windows(o, &info);
     case PROGRAM_ELF:
         if (info.error)
             return refuse(program, &info);
         if (info.machine == HOST_MACHINE && info.bits64) {
-            execv(program, args); /* this machine's own */
+            execv(program, o->args); /* this machine's own */
             log_warn("%s: %s", program, strerror(errno));
             return 126;
         }

@@ -265,8 +265,8 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
 {
     unsigned n = 0;
 
-    snprintf(flags, 160, "%d,%d,%d,%d,%d,%d,%u,%llu,%zu", c->strace, c->stats, c->no_link,
-             c->no_opt, c->chaos, c->random_signals, c->max_insns,
+    snprintf(flags, 160, "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", c->strace, c->stats, c->no_link,
+             c->no_opt, c->chaos, c->random_signals, c->report_pid, c->max_insns,
              (unsigned long long)c->chaos_seed, c->cache_bytes);
     out[n++] = or_empty("demotic");
     out[n++] = or_empty(EXEC_OPTION);
@@ -420,8 +420,8 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->log_path = or_null(argv[6]);
     config->dump = or_null(argv[7]);
     config->trace = or_null(argv[8]);
-    if (sscanf(argv[9], "%d,%d,%d,%d,%d,%d,%u,%llu,%zu", &strace, &stats, &no_link, &no_opt, &chaos,
-               &random_signals, &config->max_insns, &seed, &config->cache_bytes) != 9)
+    if (sscanf(argv[9], "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", &strace, &stats, &no_link, &no_opt, &chaos,
+               &random_signals, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes) != 10)
         return false;
     config->strace = strace;
     config->stats = stats;

@@ -39,6 +39,7 @@ struct process_config {
     bool strace;             /* print system calls */
     bool stats, no_link, no_opt, chaos;
     bool random_signals; /* stress: interrupt threads at random */
+    int report_pid;      /* of this process an exit status beyond 255 is told to the log; 0: none */
     unsigned max_insns;
     uint64_t chaos_seed;
     size_t cache_bytes;

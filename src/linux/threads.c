@@ -25,6 +25,7 @@
 
 #include "engine/engine.h"
 #include "linux/hostcall.h"
+#include "support/log.h"
 #include "linux/mapping.h"
 #include "linux/signals.h"
 #include "linux/stress.h"
@@ -176,6 +177,9 @@ int64_t sys_exit_group(struct thread *t, const uint64_t a[6])
 {
     if (t->vfork_child)
         host(exit_group, (int)a[0]);
+    unsigned status = (unsigned)a[0];
+    if (status > 255 && t->process->config->report_pid == t->process->pid)
+        log_warn("exit status 0x%x (%d); the shell sees %u of it", status, (int)status, status & 255);
     process_exit(t->process, (int)a[0]);
 }
 

@@ -32,6 +32,7 @@ struct program_info {
     unsigned type;      /* ET_*; PE: Characteristics */
     unsigned subsystem; /* PE */
     bool bits64, big_endian;
+    bool arm64ec; /* PE for x86-64 whose code is Arm64's, with x64's conventions, wholly or partly */
     char interp[PATH_MAX];         /* of the ELF or script; "" if none */
     char arg[PROGRAM_SCRIPT_LINE]; /* script's one argument, if has_arg */
     bool has_arg;
@@ -50,6 +51,10 @@ void program_recognise(int fd, struct program_info *info);
 const char *program_machine_name(unsigned machine, bool pe, char buf[32]);
 /* One sentence without a full stop: what the file is, or what is wrong with it. */
 void program_describe(const struct program_info *info, char *out, size_t size);
+
+/* Removes the debugging information from the PE file open for reading and writing at fd, if it is laid out as linkers do; any
+ * other file is left as it is.  0 or -errno. */
+int program_strip_pe(int fd);
 
 /* Where a program was put. */
 struct program_image {

@@ -122,6 +122,100 @@ static void test_pe(void **state)
     assert_int_equal(recognise(&pe, sizeof(pe)).error, PROGRAM_BAD_HEADER);
 }
 
+static void put(unsigned char *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+}
+
+/* One section at file offset 0x200, address 0x1000; debugging information after it at 0x300. */
+#define PE_SECTIONS (0x80 + 24 + 240)
+static void make_big_pe(unsigned char b[0x500], unsigned machine)
+{
+    struct pe pe = make_pe(machine);
+
+    memset(b, 0, 0x500);
+    memcpy(b, &pe, PE_SECTIONS);
+    b[0x86] = 2;
+    put(b + 0x80 + 24 + 32, 0x1000); /* alignment */
+    put(b + 0x80 + 12, 0x400);       /* one symbol, then the string table */
+    put(b + 0x80 + 16, 1);
+    memcpy(b + PE_SECTIONS, ".text", 5);
+    put(b + PE_SECTIONS + 8, 0x100);
+    put(b + PE_SECTIONS + 12, 0x1000);
+    put(b + PE_SECTIONS + 16, 0x100);
+    put(b + PE_SECTIONS + 20, 0x200);
+    memcpy(b + PE_SECTIONS + 40, "/4", 2);
+    put(b + PE_SECTIONS + 48, 0x100);
+    put(b + PE_SECTIONS + 52, 0x2000);
+    put(b + PE_SECTIONS + 56, 0x100);
+    put(b + PE_SECTIONS + 60, 0x300);
+    memcpy(b + 0x400 + 18 + 4, ".debug_info", 12);
+}
+
+static void test_arm64ec(void **state)
+{
+    unsigned char b[0x500];
+
+    make_big_pe(b, PE_MACHINE_AMD64);
+    assert_false(recognise(b, sizeof(b)).arm64ec);
+    put(b + 0x80 + 24 + 112 + 80, 0x1010); /* load configuration */
+    put(b + 0x210, 208);
+    assert_false(recognise(b, sizeof(b)).arm64ec);
+    put(b + 0x210 + 200, 0x1234);
+    struct program_info info = recognise(b, sizeof(b));
+    char text[128];
+
+    assert_true(info.arm64ec);
+    program_describe(&info, text, sizeof(text));
+    assert_string_equal(text, "is a Windows program for Arm64EC");
+    put(b + 0x80 + 24 + 112 + 80, 0x10f8); /* cut off by the end of its section: what is behind it is read, no more */
+    recognise(b, sizeof(b));
+    put(b + 0x80 + 24 + 112 + 80, 0xfffffff0);
+    assert_false(recognise(b, sizeof(b)).arm64ec);
+}
+
+static off_t strip(const unsigned char *b, size_t n)
+{
+    int fd = file_of(b, n);
+
+    assert_int_equal(program_strip_pe(fd), 0);
+    off_t size = lseek(fd, 0, SEEK_END);
+    struct program_info info;
+
+    program_recognise(fd, &info);
+    if ((size_t)size < n)
+        assert_int_equal(info.error, PROGRAM_OK);
+    close(fd);
+    return size;
+}
+
+static void test_strip_pe(void **state)
+{
+    unsigned char b[0x500], c[0x500];
+
+    make_big_pe(b, PE_MACHINE_ARM64);
+    assert_int_equal(strip(b, sizeof(b)), 0x300);
+    memcpy(c, b, sizeof(c));
+    memcpy(c + PE_SECTIONS + 40, ".rsrc\0\0\0", 8); /* nothing to strip */
+    assert_int_equal(strip(c, sizeof(c)), sizeof(c));
+    memcpy(c, b, sizeof(c));
+    put(c + PE_SECTIONS + 20, 0x380); /* .text lies behind */
+    assert_int_equal(strip(c, sizeof(c)), sizeof(c));
+    memcpy(c, b, sizeof(c));
+    put(c + 0x80 + 24 + 112 + 4 * 8, 0x480); /* signed */
+    assert_int_equal(strip(c, sizeof(c)), sizeof(c));
+    srand(1);
+    for (unsigned i = 0; i < 3000; i++) {
+        memcpy(c, b, sizeof(c));
+        for (unsigned n = 0; n < 3; n++)
+            c[0x80 + rand() % 0x180] = (unsigned char)rand();
+        int fd = file_of(c, sizeof(c) - (size_t)(rand() % 0x400));
+
+        program_strip_pe(fd);
+        close(fd);
+    }
+}
+
 /* A program of two segments: headers and code (RX), data (RW) with a bss of several pages. */
 struct elf {
     Elf64_Ehdr eh;
@@ -312,7 +406,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_script),   cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_pe),       cmocka_unit_test(test_load),
+        cmocka_unit_test(test_pe), cmocka_unit_test(test_arm64ec), cmocka_unit_test(test_strip_pe),      cmocka_unit_test(test_load),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
     };
 

@@ -159,6 +159,33 @@ static uint32_t le32(const unsigned char *p)
     return le16(p) | (uint32_t)le16(p + 2) << 16;
 }
 
+/* Arm64EC programs call themselves x86-64 and have a pointer to a description of their code in the load configuration
+ * (winnt.h: IMAGE_LOAD_CONFIG_DIRECTORY64.CHPEMetadataPointer).  pe: offset of the signature. */
+static bool is_arm64ec(int fd, uint64_t pe, unsigned section_count, unsigned optional_size)
+{
+    struct program_info ignore = {0};
+    unsigned char directory[8], section[40], pointer[8], size[4];
+    enum { LOAD_CONFIG = 24 + 112 + 10 * 8, CHPE = 200 };
+
+    if (optional_size < LOAD_CONFIG - 24 + 8 || !read_at(fd, &ignore, directory, 8, pe + LOAD_CONFIG))
+        return false;
+    uint32_t rva = le32(directory);
+
+    for (unsigned i = 0; rva && i < section_count; i++) {
+        if (!read_at(fd, &ignore, section, 40, pe + 24 + optional_size + (uint64_t)i * 40))
+            return false;
+        uint32_t start = le32(section + 12), offset = rva - start;
+
+        if (rva < start || offset >= le32(section + 16))
+            continue;
+        uint64_t at = (uint64_t)le32(section + 20) + offset;
+
+        return read_at(fd, &ignore, size, 4, at) && le32(size) >= CHPE + 8 &&
+               read_at(fd, &ignore, pointer, 8, at + CHPE) && (le32(pointer) | le32(pointer + 4));
+    }
+    return false;
+}
+
 /* A DOS header; a PE if the new header is there. */
 static void parse_pe(int fd, struct program_info *info, const unsigned char *head, size_t n)
 {
@@ -189,6 +216,8 @@ static void parse_pe(int fd, struct program_info *info, const unsigned char *hea
     info->subsystem = le16(pe + 24 + 68);
     if (magic != 0x10b && magic != 0x20b)
         fail(info, PROGRAM_BAD_HEADER);
+    else if (info->machine == PE_MACHINE_AMD64 && info->bits64)
+        info->arm64ec = is_arm64ec(fd, le32(head + 60), le16(pe + 6), le16(pe + 20));
 }
 
 /* As bash decides whether to run a file the kernel refused: no NUL before the first newline. */
@@ -310,7 +339,7 @@ void program_describe(const struct program_info *info, char *out, size_t size)
     case PROGRAM_PE:
         snprintf(out, size, "is a Windows %s for %s",
                  info->type & PE_CHARACTERISTICS_DLL ? "library" : "program",
-                 program_machine_name(info->machine, true, buf));
+                 info->arm64ec ? "Arm64EC" : program_machine_name(info->machine, true, buf));
         break;
     case PROGRAM_TEXT:
         snprintf(out, size, "is text without a #! line");

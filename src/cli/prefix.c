@@ -1,0 +1,171 @@
+/* Wine prefixes: the directory that is a Windows program's C: drive and registry.
+ *
+ * Making one takes Wine many seconds, so it is done once for each root, into a template, from which prefixes are copied.  Template and
+ * prefix are made beside their place under another name and renamed when they are whole; who makes one holds a lock on
+ * the data directory.  So at any moment a name is either free or a whole prefix, and what a killed run left is
+ * swept away by the next one.
+ *
+ * Wine writes the time of its wine.inf into a prefix, and brings a prefix with another time up to date by itself; a template with
+ * another time is made anew. */
+#include "cli/cli.h"
+#include "cli/windows.h"
+#include "program/program.h"
+#include "support/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool is_prefix(const char *path)
+{
+    char file[PATH_MAX + 32];
+    snprintf(file, sizeof file, "%s/system.reg", path);
+    return access(file, F_OK) == 0;
+}
+
+/* True if the template was made by the Wine that the root has now. */
+static bool is_current(const struct wine *w, const char *template)
+{
+    char file[PATH_MAX + 32], text[32] = "";
+    struct stat st;
+    snprintf(file, sizeof file, "%s/usr/share/wine/wine.inf", w->root);
+    if (!is_prefix(template) || stat(file, &st) < 0)
+        return is_prefix(template);
+    snprintf(file, sizeof file, "%s/.update-timestamp", template);
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return false;
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    return strtoll(text, NULL, 10) == (long long)st.st_mtime;
+}
+
+static int strip_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    int fd = type == FTW_F ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd >= 0) {
+        program_strip_pe(fd);
+        close(fd);
+    }
+    return 0;
+}
+
+/* Wine copies its own libraries into C:\windows\system32 with their debugging information, three quarters of half a gigabyte.
+ * What runs is the root's copy; those here only have to be there. */
+static void strip(const char *prefix)
+{
+    char dir[PATH_MAX + 32];
+    snprintf(dir, sizeof dir, "%s/drive_c/windows", prefix);
+    nftw(dir, strip_one, 16, FTW_PHYS);
+}
+
+/* What Wine calls a prefix, and that programs without a display draw into the void: by default Wine refuses them a window,
+ * with error messages at each start, since Windows' own desktop wants one. */
+static int boot(struct options *o, const struct wine *w, const char *prefix)
+{
+    char *init[] = {"C:\\windows\\system32\\wineboot.exe", "--init", NULL};
+    char *drivers[] = {"C:\\windows\\system32\\reg.exe", "add", "HKCU\\Software\\Wine\\Drivers", "/v", "Graphics", "/d",
+                       "x11,wayland,null", "/f", NULL};
+    int status = windows_quietly(o, w, prefix, init);
+    return status ? status : windows_quietly(o, w, prefix, drivers);
+}
+
+static bool make_template(struct options *o, const struct wine *w, const char *template)
+{
+    char part[PATH_MAX + 8], server[PATH_MAX + 32];
+    struct timespec start, end;
+    snprintf(part, sizeof part, "%s.part", template);
+    fprintf(stderr, "demotic: preparing Windows' C: drive (once for this root; some ten seconds) ...\n");
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    remove_tree(part);
+    if (mkdir(part, 0755) < 0) {
+        log_warn("cannot make %s: %s", part, strerror(errno));
+        return false;
+    }
+    int status = boot(o, w, part);
+    if (status != 0 || !windows_wait_server(o, w, part, 60, NULL) || !is_prefix(part)) {
+        log_warn("Wine could not make a prefix (status %d); its messages are shown with WINEDEBUG=err+all in the environment", status);
+        windows_kill_server(o, w, part);
+        remove_tree(part);
+        return false;
+    }
+    snprintf(server, sizeof server, "%s/wineserver", part); /* Debian's: the place of this prefix' sockets */
+    unlink(server);
+    strip(part);
+    remove_tree(template);
+    if (rename(part, template) < 0) {
+        log_warn("cannot move %s to %s: %s", part, template, strerror(errno));
+        return false;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    fprintf(stderr, "demotic: done in %ld seconds\n", (long)(end.tv_sec - start.tv_sec));
+    return true;
+}
+
+/* DIR/NAME -> DIR/.NAME.part */
+static void part_name(const char *path, char out[PATH_MAX + 16])
+{
+    const char *name = strrchr(path, '/') + 1;
+    snprintf(out, PATH_MAX + 16, "%.*s.%s.part", (int)(name - path), path, name);
+}
+
+static bool copy_template(const char *template, const char *prefix)
+{
+    char part[PATH_MAX + 16];
+    part_name(prefix, part);
+    remove_tree(part);
+    int error = copy_tree(template, part);
+    if (!error && rename(part, prefix) < 0 && !is_prefix(prefix))
+        error = -errno;
+    if (error) {
+        log_warn("cannot make the prefix %s: %s", prefix, strerror(-error));
+        remove_tree(part);
+    }
+    return !error;
+}
+
+/* A directory with something in it that is no prefix is Wine's to judge. */
+static bool is_free(const char *path)
+{
+    return access(path, F_OK) < 0 || rmdir(path) == 0;
+}
+
+bool prefix_prepare(struct options *o, const struct wine *w)
+{
+    char data[4096], template[PATH_MAX], parent[PATH_MAX];
+    const char *name = strrchr(w->root, '/');
+    if (is_prefix(w->prefix))
+        return true;
+    data_dir(data);
+    strcat(data, "/prefixes");
+    snprintf(parent, sizeof parent, "%s", w->prefix);
+    *strrchr(parent, '/') = 0;
+    if (!make_dirs(data) || !make_dirs(parent))
+        return false;
+    snprintf(template, sizeof template, "%.2000s/.%.255s.template", data, name && name[1] ? name + 1 : "root");
+    int lock = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    bool ok = is_prefix(w->prefix) || !is_free(w->prefix) || /* another has made it meanwhile */
+              ((is_current(w, template) || make_template(o, w, template)) && copy_template(template, w->prefix));
+    if (lock >= 0)
+        close(lock);
+    return ok;
+}

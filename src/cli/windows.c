@@ -1,0 +1,448 @@
+/* Runs a Windows program in the Wine of a root, from nothing: finds or makes the root and the prefix, names the program and its
+ * arguments as Windows does, runs Wine as a child, and stays until Wine's server has written the registry and everything has
+ * ended.
+ *
+ * Known limitations: of an exit status beyond 255 the shell sees the low eight bits (the whole of it is told on the
+ * log; Wine makes 1 of those whose low bits are 0). */
+#include "cli/windows.h"
+#include "cli/cli.h"
+#include "linux/path.h"
+#include "program/program.h"
+#include "support/log.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOADER    "/usr/lib/wine/wine64"
+#define SERVER    "/usr/lib/wine/wineserver"
+#define ROOT_NAME "wine-arm64"
+#define PACKAGES  "wine,wine64"
+
+static int prefix_lock = -1;
+static volatile pid_t child;                  /* the program; signals go on to it */
+static volatile sig_atomic_t interrupt_count; /* Ctrl-C */
+static sig_atomic_t interrupts_heeded;        /* those that were the program's */
+
+/* ---- the root ---------------------------------------------------------------------------------- */
+
+static bool has_wine(const char *root)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s" LOADER, root);
+    return access(path, R_OK) == 0;
+}
+
+/* Any root with Wine: those that are found by name first. */
+static bool find_any(char out[PATH_MAX])
+{
+    char dir[4096];
+    if ((root_exists("arm64", out) && has_wine(out)) || (root_exists(ROOT_NAME, out) && has_wine(out)))
+        return true;
+    roots_dir(dir);
+    DIR *d = opendir(dir);
+    bool found = false;
+    for (struct dirent *e; d && !found && (e = readdir(d));)
+        found = e->d_name[0] != '.' && root_exists(e->d_name, out) && has_wine(out);
+    if (d)
+        closedir(d);
+    return found;
+}
+
+static bool find_root(struct options *o, struct wine *w)
+{
+    const char *name = o->root_name ? o->root_name : getenv("DEMOTIC_ROOT");
+    char server[PATH_MAX + 32];
+    if (name && *name) {
+        if (!root_find(name, w->root))
+            return false;
+        if (!has_wine(w->root)) {
+            log_warn("root %s has no Wine (" LOADER "), which Windows programs need; without --root one that has it is found or made",
+                     w->root);
+            return false;
+        }
+    } else if (!find_any(w->root)) {
+        fprintf(stderr, "demotic: Windows programs need Wine for Arm64; it is fetched now, once (about a minute)\n");
+        if (!root_make(ROOT_NAME, PACKAGES) || !root_exists(ROOT_NAME, w->root))
+            return false;
+    }
+    int error = path_set_root(w->root);
+    if (error < 0) {
+        log_warn("root %s: %s", w->root, strerror(-error));
+        return false;
+    }
+    o->config.root = w->root;
+    snprintf(server, sizeof server, "%s" SERVER "64", w->root);
+    w->has_server64 = access(server, R_OK) == 0;
+    return true;
+}
+
+/* $WINEPREFIX, else one for each root in the data directory. */
+static bool find_prefix(struct wine *w)
+{
+    const char *prefix = getenv("WINEPREFIX"), *name = strrchr(w->root, '/');
+    char data[4096];
+    if (prefix && *prefix) {
+        if (prefix[0] != '/') {
+            log_warn("WINEPREFIX is '%s'; Wine wants an absolute path", prefix);
+            return false;
+        }
+        snprintf(w->prefix, sizeof w->prefix, "%s", prefix);
+        for (size_t n = strlen(w->prefix); n > 1 && w->prefix[n - 1] == '/';)
+            w->prefix[--n] = 0;
+        return true;
+    }
+    data_dir(data);
+    snprintf(w->prefix, sizeof w->prefix, "%.3600s/prefixes/%.255s", data, name && name[1] ? name + 1 : "root");
+    return true;
+}
+
+/* ---- processes --------------------------------------------------------------------------------- */
+
+static const char *server_path(const struct wine *w)
+{
+    return w->has_server64 ? SERVER "64" : SERVER;
+}
+
+/* What Wine is to find in its environment, where the user has not said otherwise. */
+static void set_environment(const struct wine *w)
+{
+    const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    setenv("WINEPREFIX", w->prefix, 1);
+    setenv("WINELOADER", LOADER, 0);
+    setenv("WINESERVER", server_path(w), 0);
+    /* Not: what is not there yet in Wine, drivers (for Bluetooth) that cannot start, a missing Vulkan. */
+    setenv("WINEDEBUG", "fixme-all,err-ntoskrnl,err-vulkan", 0);
+    if ((!display || !*display) && (!wayland || !*wayland)) {
+        /* Wine tries its drivers one after the other; with nothing to draw on they only complain. */
+        const char *old = getenv("WINEDLLOVERRIDES");
+        char text[4096];
+        snprintf(text, sizeof text, "%s%swinex11.drv,winewayland.drv=", old ? old : "", old && *old ? ";" : "");
+        setenv("WINEDLLOVERRIDES", text, 1);
+    }
+}
+
+/* Runs a program of the root in a child, which ends if we do. quiet: its output is thrown away. */
+static pid_t spawn(struct options *o, const char *path, char **argv, bool quiet)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    if (prefix_lock >= 0)
+        close(prefix_lock);
+    int null = quiet ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+    for (int fd = 0; null >= 0 && fd < 3; fd++)
+        dup2(null, fd);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    if (!quiet)
+        o->config.report_pid = getpid();
+    struct process_start start = {.path = path, .argv = argv, .envp = environ};
+    exit(cli_start(&start, &o->config));
+}
+
+/* Buries what has ended, Wine's orphans too (see adopt_orphans), up to `pid`, whose exit status is returned as a shell gives
+ * it; -1 if it runs on and options is WNOHANG. */
+static int reap(pid_t pid, int options)
+{
+    int status;
+    for (pid_t r; (r = waitpid(-1, &status, options)) != 0;) {
+        if (r == pid)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (r < 0 && errno != EINTR)
+            return 126;
+    }
+    return -1;
+}
+
+static int wait_for(pid_t pid)
+{
+    return reap(pid, 0);
+}
+
+/* Wine's processes are orphans.  Its server takes a second longer over one that stays a zombie, as they do where process 1 is
+ * no init (in containers); so they come to us. */
+static void adopt_orphans(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+int windows_quietly(struct options *o, const struct wine *w, const char *prefix, char **args)
+{
+    static char loader[] = LOADER;
+    char *argv[16] = {loader};
+    bool quiet = !getenv("WINEDEBUG") && !o->config.strace;
+    for (size_t i = 0; args[i] && i < ARRAY_LEN(argv) - 2; i++)
+        argv[i + 1] = args[i];
+    adopt_orphans();
+    pid_t pid = fork(); /* for an environment of its own */
+    if (pid == 0) {
+        struct wine here = *w;
+        snprintf(here.prefix, sizeof here.prefix, "%s", prefix);
+        unsetenv("DISPLAY");
+        unsetenv("WAYLAND_DISPLAY");
+        setenv("WINEDLLOVERRIDES", "mscoree,mshtml=", 1); /* no offers to fetch Mono and Gecko */
+        set_environment(&here);
+        _exit(wait_for(spawn(o, LOADER, argv, quiet)));
+    }
+    return pid < 0 ? 126 : wait_for(pid);
+}
+
+/* Runs the server's program with one option in a child, silently. */
+static pid_t spawn_server(struct options *o, const struct wine *w, const char *prefix, const char *option)
+{
+    char *argv[] = {(char *)server_path(w), (char *)option, NULL};
+    setenv("WINEPREFIX", prefix, 1);
+    return spawn(o, server_path(w), argv, true);
+}
+
+void windows_kill_server(struct options *o, const struct wine *w, const char *prefix)
+{
+    pid_t pid = spawn_server(o, w, prefix, "-k");
+    if (pid > 0)
+        wait_for(pid);
+}
+
+bool windows_wait_server(struct options *o, const struct wine *w, const char *prefix, unsigned seconds, bool (*go_on)(void))
+{
+    pid_t pid = spawn_server(o, w, prefix, "-w");
+    if (pid < 0)
+        return false;
+    for (unsigned i = 0; i < seconds * 50; i++) {
+        if (reap(pid, WNOHANG) >= 0)
+            return true;
+        if (go_on && !go_on())
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    kill(pid, SIGKILL);
+    wait_for(pid);
+    return false;
+}
+
+/* Everyone who runs a program in a prefix has a shared lock on its directory; who is the last to give it up waits for the
+ * server's end, until another one begins. */
+static bool is_last(void)
+{
+    if (interrupt_count > interrupts_heeded || flock(prefix_lock, LOCK_EX | LOCK_NB) < 0)
+        return false;
+    flock(prefix_lock, LOCK_UN);
+    return true;
+}
+
+static void leave_prefix(struct options *o, const struct wine *w)
+{
+    interrupts_heeded = interrupt_count;
+    if (prefix_lock < 0 || o->wine_wait == 0 || !is_last())
+        return;
+    if (!windows_wait_server(o, w, w->prefix, o->wine_wait, is_last) && is_last())
+        log_warn("other programs still run in the prefix %s; they are left running (wine-arm64 wineserver -k ends them)", w->prefix);
+}
+
+/* ---- the command line -------------------------------------------------------------------------- */
+
+/* True for C:\DIR\NAME and the like: what only Windows knows. */
+static bool is_windows_path(const char *name)
+{
+    return strchr(name, '\\') || (isalpha((unsigned char)name[0]) && name[1] == ':');
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Looks for one of Windows' own programs in the prefix: "notepad" -> C:\windows\system32\notepad.exe.  To name it wholly
+ * saves the start of start.exe, which Wine would otherwise have look for it. */
+static bool find_builtin(const struct wine *w, const char *name, char out[PATH_MAX])
+{
+    static const char *const dirs[] = {"system32", "."};
+    char lower[256], path[PATH_MAX + 300];
+    size_t n = strlen(name);
+    if (n >= sizeof lower - 4 || strchr(name, '/'))
+        return false;
+    for (size_t i = 0; i <= n; i++)
+        lower[i] = (char)tolower((unsigned char)name[i]);
+    if (!strchr(lower, '.'))
+        strcat(lower, ".exe");
+    n = strlen(lower);
+    if (n < 5 || strcmp(lower + n - 4, ".exe") != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        snprintf(path, sizeof path, "%s/drive_c/windows/%s/%s", w->prefix, dirs[i], lower);
+        if (is_file(path)) {
+            snprintf(out, PATH_MAX, "C:\\windows\\%s%s%s", i ? "" : dirs[0], i ? "" : "\\", lower);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The Unix path `arg` as Windows writes it, or NULL: an existing absolute path of two components or more (/c, /bin and the like
+ * are more likely switches) without characters that mean something else to Windows. */
+static char *windows_path(const char *arg)
+{
+    char host[PATH_MAX], *out;
+    if (arg[0] != '/' || !strchr(arg + 1, '/') || strpbrk(arg, "\\:*?\"<>|") ||
+        path_translate(NULL, AT_FDCWD, arg, 0, host) < 0 || access(host, F_OK) < 0 || asprintf(&out, "Z:%s", arg) < 0)
+        return NULL;
+    for (char *p = out; *p; p++)
+        if (*p == '/')
+            *p = '\\';
+    return out;
+}
+
+/* Drive Z: is the whole file system, unless the user has changed that. */
+static bool has_drive_z(const struct wine *w)
+{
+    char path[PATH_MAX + 32], target[8];
+    snprintf(path, sizeof path, "%s/dosdevices/z:", w->prefix);
+    ssize_t n = readlink(path, target, sizeof target);
+    return n == 1 && target[0] == '/';
+}
+
+/* The program as Wine is to be told it. */
+static void name_program(const struct wine *w, const char *name, bool file, char out[PATH_MAX])
+{
+    char cwd[PATH_MAX];
+    if (file && name[0] != '/' && getcwd(cwd, sizeof cwd)) {
+        size_t skip = strncmp(name, "./", 2) == 0 ? 2 : 0;
+        char guest[PATH_MAX];
+        path_to_guest(cwd, guest);
+        if (snprintf(out, PATH_MAX, "%s/%s", strcmp(guest, "/") == 0 ? "" : guest, name + skip) < PATH_MAX)
+            return;
+    }
+    if (file || is_windows_path(name) || !find_builtin(w, name, out))
+        snprintf(out, PATH_MAX, "%s", name);
+}
+
+static bool can_run(const char *name, const struct program_info *info)
+{
+    char what[512];
+    program_describe(info, what, sizeof what);
+    if (info->error)
+        log_warn("%s: %s", name, what);
+    else if (info->arm64ec || info->machine == PE_MACHINE_ARM64EC)
+        log_warn("%s: %s, a mix of Arm64 and x86-64 code. That is not supported yet; is there a build for plain Arm64?", name, what);
+    else if (info->machine == PE_MACHINE_AMD64)
+        log_warn("%s: %s. Only those for Arm64 can be run; on this machine ordinary Wine (apt-get install wine64) runs it without translation",
+                 name, what);
+    else if (info->machine == PE_MACHINE_I386)
+        log_warn("%s: %s. Only those for Arm64 can be run; on this machine ordinary Wine (wine32) runs it without translation", name, what);
+    else if (info->machine != PE_MACHINE_ARM64)
+        log_warn("%s: %s. Only those for Arm64 can be run", name, what);
+    else if (info->type & PE_CHARACTERISTICS_DLL)
+        log_warn("%s: %s. To call a function in it: wine-arm64 rundll32 %s,FUNCTION", name, what, name);
+    else
+        return true;
+    return false;
+}
+
+static void on_signal(int sig)
+{
+    int saved = errno;
+    if (sig == SIGINT || sig == SIGQUIT)
+        interrupt_count++; /* the terminal has told the program, too */
+    else if (child > 0)
+        kill(child, sig);
+    errno = saved;
+}
+
+static void catch_signals(void)
+{
+    static const int list[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+        struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
+        if (sigaction(list[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(list[i], &act, NULL);
+    }
+}
+
+/* Runs what argv says and cleans up behind it. */
+static int run(struct options *o, const struct wine *w, const char *path, char **argv)
+{
+    prefix_lock = open(w->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (prefix_lock >= 0 && flock(prefix_lock, LOCK_SH) < 0 && errno == EINTR)
+        ;
+    catch_signals();
+    adopt_orphans();
+    pid_t pid = spawn(o, path, argv, false);
+    if (pid < 0) {
+        log_warn("cannot start a process: %s", strerror(errno));
+        return 126;
+    }
+    child = pid;
+    int status = wait_for(pid);
+    child = 0;
+    bool interrupted = interrupt_count && status == (0xC000013A & 0xff); /* STATUS_CONTROL_C_EXIT */
+    leave_prefix(o, w);
+    if (interrupted) { /* so that the shell that started us stops as well */
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
+    return status;
+}
+
+int cli_windows(struct options *o, const struct program_info *info)
+{
+    static struct wine w;
+    static char loader[] = LOADER, program[PATH_MAX];
+    const char *name = o->args[0];
+    if (info && !can_run(name, info))
+        return 126;
+    if (!find_root(o, &w) || !find_prefix(&w) || !prefix_prepare(o, &w))
+        return 126;
+    set_environment(&w);
+    if (!info && strcmp(name, "wineserver") == 0)
+        return run(o, &w, server_path(&w), o->args);
+    char **argv = calloc((size_t)o->arg_count + 2, sizeof *argv);
+    if (!argv)
+        return 126;
+    name_program(&w, name, info != NULL, program);
+    argv[0] = loader;
+    argv[1] = program;
+    bool translate = !o->raw_args && has_drive_z(&w);
+    for (int i = 1; i < o->arg_count; i++) {
+        char *path = translate ? windows_path(o->args[i]) : NULL;
+        argv[i + 1] = path ? path : o->args[i];
+    }
+    return run(o, &w, LOADER, argv);
+}
+
+int cli_wine(struct options *o)
+{
+    struct program_info info;
+    const char *name = o->args[0], *engine = o->config.engine_name;
+    if (engine && strcmp(engine, "jit") == 0)
+        o->config.engine_name = NULL;
+    int fd = is_windows_path(name) ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && strchr(name, '/')) {
+        log_warn("%s: %s", name, strerror(errno));
+        return errno == ENOENT ? 127 : 126;
+    }
+    if (fd < 0)
+        return cli_windows(o, NULL);
+    program_recognise(fd, &info);
+    close(fd);
+    if (info.kind == PROGRAM_PE)
+        return cli_windows(o, &info);
+    /* A batch file or an installer: Wine's start.exe knows what to do with it. */
+    return cli_windows(o, NULL);
+}

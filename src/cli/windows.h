@@ -1,0 +1,20 @@
+/* Windows programs: a root with Wine, a prefix, and Wine's processes from start to end. */
+#pragma once
+#include "cli/options.h"
+#include <limits.h>
+
+struct wine {
+    char root[PATH_MAX];   /* host path of a root that has Wine for Arm64 */
+    char prefix[PATH_MAX]; /* host path, absolute */
+    bool has_server64;     /* the server itself can be started, without Debian's script around it */
+};
+
+/* Makes w->prefix if there is none; false with a message if that fails. */
+bool prefix_prepare(struct options *o, const struct wine *w);
+
+/* Runs a Windows program (at most 14 words) in `prefix`, without a display or a word; its exit status. */
+int windows_quietly(struct options *o, const struct wine *w, const char *prefix, char **args);
+/* Waits until no wineserver serves `prefix`: all programs have ended and the registry is written.  False after `seconds`, or
+ * when go_on (may be NULL; asked many times a second) says no. */
+bool windows_wait_server(struct options *o, const struct wine *w, const char *prefix, unsigned seconds, bool (*go_on)(void));
+void windows_kill_server(struct options *o, const struct wine *w, const char *prefix);
