@@ -28,6 +28,13 @@
 
 static size_t total_size(const struct engine *e) { return e->stub_size + e->chunk_count * e->chunk_size; }
 
+/* Of a chunk's lists of blocks, page aligned: those of unused chunks are never touched. */
+static size_t lists_size(const struct engine *e)
+{
+    size_t blocks = e->chunk_size / MIN_BLOCK;
+    return align_up(blocks * (sizeof(struct block *) + sizeof(uint32_t)) + e->chunk_size / CHUNK_PART * sizeof(uint32_t), 4096);
+}
+
 /* Memory for the cache that is not in its place yet. */
 static uint8_t *new_memory(const struct engine *e)
 {
@@ -64,14 +71,16 @@ bool cache_create(struct engine *e)
         log_warn("the code cache of %zu MiB cannot be mapped: %s", size >> 20, strerror(errno));
         return false;
     }
-    size_t list = e->chunk_size / MIN_BLOCK * sizeof(struct block *);
-    struct block **lists = mmap(NULL, list * e->chunk_count, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *lists = mmap(NULL, lists_size(e) * e->chunk_count, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (lists == MAP_FAILED)
         return false;
     for (unsigned i = 0; i < e->chunk_count; i++) {
-        e->chunks[i].rw = e->rw + e->stub_size + i * e->chunk_size;
-        e->chunks[i].blocks = lists + i * (list / sizeof *lists);
+        struct chunk *c = &e->chunks[i];
+        c->rw = e->rw + e->stub_size + i * e->chunk_size;
+        c->blocks = (struct block **)(void *)(lists + i * lists_size(e));
+        c->starts = (uint32_t *)(void *)(c->blocks + e->chunk_size / MIN_BLOCK);
+        c->first = c->starts + e->chunk_size / MIN_BLOCK;
         e->order[i] = i;
     }
     e->used_chunks = 1;
@@ -81,9 +90,8 @@ bool cache_create(struct engine *e)
 void cache_destroy(struct engine *e)
 {
     for (unsigned i = 0; i < e->chunk_count; i++)
-        for (uint32_t k = 0; k < e->chunks[i].count; k++)
-            free(e->chunks[i].blocks[k]);
-    munmap(e->chunks[0].blocks, e->chunk_size / MIN_BLOCK * sizeof(struct block *) * e->chunk_count);
+        arena_free(&e->chunks[i].memory);
+    munmap(e->chunks[0].blocks, lists_size(e) * e->chunk_count);
     munmap(e->rw, total_size(e));
     munmap(e->exec, total_size(e));
     free(e->chunks);
@@ -105,6 +113,15 @@ static void wait_quiescent(struct engine *e, const struct cpu *self)
             sched_yield();
         }
     }
+}
+
+static void empty(struct chunk *c)
+{
+    atomic_store(&c->count, 0);
+    atomic_store(&c->first_set, 0);
+    arena_free(&c->memory);
+    c->used = 0;
+    c->probation = false;
 }
 
 static void start_probation(struct engine *e, unsigned oldest)
@@ -140,12 +157,7 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
             table_remove(e, c->blocks[k]);
     atomic_fetch_add(&e->purge, 1);
     wait_quiescent(e, self);
-    uint32_t count = c->count;
-    atomic_store(&c->count, 0);
-    for (uint32_t k = 0; k < count; k++)
-        free(c->blocks[k]);
-    c->used = 0;
-    c->probation = false;
+    empty(c);
     self->stat[ENGINE_STAT_EVICTIONS]++;
 
     /* Order: the candidates that stay go behind the chunk in use, then the victim as the free one. */
@@ -187,23 +199,34 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
     *chunk = c;
 }
 
+void cache_add(struct block *b)
+{
+    struct chunk *c = b->chunk;
+    uint32_t k = c->count, start = c->used, part = c->first_set;
+    c->blocks[k] = b;
+    c->starts[k] = start;
+    c->used += (uint32_t)align_up(b->size, 32);
+    for (; part * CHUNK_PART <= start; part++)
+        c->first[part] = k;
+    atomic_store_explicit(&c->first_set, part, memory_order_release);
+    atomic_store_explicit(&c->count, k + 1, memory_order_release);
+}
+
 struct block *cache_block_at(const struct engine *e, const void *p)
 {
     const uint8_t *at = p, *first = e->exec + e->stub_size;
     if (at < first || at >= e->exec + total_size(e))
         return NULL;
     const struct chunk *c = &e->chunks[(size_t)(at - first) / e->chunk_size];
-    uint32_t lo = 0, hi = atomic_load(&c->count);
-    while (lo < hi) { /* the last that begins at or before p */
-        uint32_t mid = (lo + hi) / 2;
-        if (c->blocks[mid]->code <= at)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (lo == 0)
+    uint32_t offset = (uint32_t)((size_t)(at - first) % e->chunk_size), part = offset / CHUNK_PART;
+    /* In this order: other threads add blocks, and a later `first` may name one of those. */
+    uint32_t count = atomic_load(&c->count), known = atomic_load(&c->first_set);
+    uint32_t i = part < known && c->first[part] < count ? c->first[part] : count;
+    while (i < count && c->starts[i] <= offset)
+        i++;
+    if (i == 0)
         return NULL;
-    struct block *b = c->blocks[lo - 1];
+    struct block *b = c->blocks[i - 1];
     return at < b->code + b->size ? b : NULL;
 }
 
@@ -237,14 +260,8 @@ bool cache_after_fork(struct engine *e)
     e->fork_memory = MAP_FAILED;
     if (e->fork_copy)
         return true;
-    for (unsigned i = 0; i < e->chunk_count; i++) {
-        struct chunk *c = &e->chunks[i];
-        for (uint32_t k = 0; k < c->count; k++)
-            free(c->blocks[k]);
-        atomic_store(&c->count, 0);
-        c->used = 0;
-        c->probation = false;
-    }
+    for (unsigned i = 0; i < e->chunk_count; i++)
+        empty(&e->chunks[i]);
     e->used_chunks = 1;
     return false;
 }

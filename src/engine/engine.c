@@ -37,13 +37,16 @@ void engine_destroy(struct engine *e)
     free(e);
 }
 
-void engine_lock(struct engine *e, struct cpu *cpu)
+bool engine_lock(struct engine *e, struct cpu *cpu)
 {
+    if (LIKELY(pthread_mutex_trylock(&e->lock) == 0))
+        return false;
     if (cpu)
         atomic_store(&cpu->epoch, 0);
     pthread_mutex_lock(&e->lock);
     if (cpu)
         atomic_store(&cpu->epoch, atomic_load(&e->epoch));
+    return true;
 }
 
 void engine_unlock(struct engine *e, struct cpu *cpu) { pthread_mutex_unlock(&e->lock); }
@@ -56,6 +59,7 @@ static struct cpu *cpu_new(struct engine *e, void *personality)
     if (cpu == MAP_FAILED)
         return NULL;
     cpu->jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
+    cpu->jumps[0].pc = cpu_jump_none(0); /* of the others it is 0 */
     cpu->arena = calloc(1, sizeof *cpu->arena);
     cpu->guest = e->config.guest;
     cpu->engine = e;

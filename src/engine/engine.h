@@ -14,6 +14,7 @@ struct engine_config {
     size_t cache_bytes;    /* bound of the code cache; 0: 256 MiB */
     unsigned max_insns;    /* of a unit; 0: the default */
     bool no_link, no_opt;  /* for tests */
+    bool timed;            /* count the time that translating takes */
     bool chaos;            /* invalidate at random */
     uint64_t chaos_seed;
     /* Called at each stage of each translation if not NULL (dumps); code and size only for COMPILED. */

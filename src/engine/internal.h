@@ -24,16 +24,16 @@ struct site {
     struct site *next, **prev; /* in to->incoming */
 };
 
-/* One translation. */
+/* One translation, with its sites and map behind it; zeroed.  What look-ups touch comes first. */
 struct block {
     uint64_t pc;
     uint32_t mode, guest_size;
+    _Atomic(struct block *) hash_next;
     const uint8_t *code; /* executable address */
     uint32_t size, entry;
-    struct chunk *chunk;
     _Atomic bool dead; /* no longer in the indexes, never to be entered */
     bool probation;    /* its chunk is a candidate for eviction and nothing leads here */
-    _Atomic(struct block *) hash_next;
+    struct chunk *chunk;
     struct block *page_next, **page_prev;
     struct site *incoming;
     struct site *sites;
@@ -46,10 +46,17 @@ struct chunk {
     uint8_t *rw;
     uint32_t used;
     _Atomic uint32_t count;
-    struct block **blocks; /* by address; reserved address space, read by signal handlers */
+    /* By address; reserved address space, read by signal handlers. */
+    struct block **blocks;
+    uint32_t *starts;           /* where the code of each begins, from rw */
+    uint32_t *first;            /* [i]: the first block that begins at i * CHUNK_PART or later */
+    _Atomic uint32_t first_set; /* entries of `first` that are known */
+    struct arena memory;        /* of the blocks */
     uint32_t hits;         /* translations found again while on probation */
     bool probation;
 };
+
+#define CHUNK_PART 512u /* bytes of code */
 
 struct page {
     uint64_t number;
@@ -86,8 +93,9 @@ struct engine {
 
 static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->exec - e->rw; }
 
-/* The lock, waited for outside of any epoch: an eviction does not wait for those who wait for it. */
-void engine_lock(struct engine *e, struct cpu *cpu);
+/* The lock, waited for outside of any epoch: an eviction does not wait for those who wait for it.  True if it had to
+ * be waited for, so that translations may be gone meanwhile. */
+bool engine_lock(struct engine *e, struct cpu *cpu);
 void engine_unlock(struct engine *e, struct cpu *cpu);
 
 /* cache.c */
@@ -95,6 +103,8 @@ bool cache_create(struct engine *e);
 void cache_destroy(struct engine *e);
 /* Room for one translation (lock held; cpu is at a quiescent point of its own); may evict. */
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
+/* Enters b, whose code is the last in its chunk. */
+void cache_add(struct block *b);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
 void cache_before_fork(struct engine *e); /* makes the memory for the child */

@@ -11,8 +11,11 @@ static uint64_t *pc_of(struct cpu *cpu)
 
 static void forget_jumps(struct cpu *cpu)
 {
-    for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        cpu->jumps[i].pc = cpu_jump_none(i);
+    if (cpu->jumps_used) {
+        for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
+            cpu->jumps[i].pc = cpu_jump_none(i);
+        cpu->jumps_used = false;
+    }
     cpu->engine->config.host->forget_returns(cpu);
 }
 
@@ -101,6 +104,7 @@ static void remember(struct cpu *cpu, struct block *b)
 {
     unsigned index = cpu_jump_index(b->pc);
     struct cpu_jump *j = &cpu->jumps[index];
+    cpu->jumps_used = true;
     __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_RELAXED);
     j->code = b->code + b->entry;
     __atomic_store_n(&j->pc, b->pc, __ATOMIC_SEQ_CST);
@@ -108,12 +112,13 @@ static void remember(struct cpu *cpu, struct block *b)
         __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
 }
 
-/* Links the exit at `site` to the translation of pc, and returns that: looked up again, because it may have been
- * evicted while the lock was waited for. */
-static struct block *link_exit(struct engine *e, struct cpu *cpu, const void *site, uint64_t pc, uint32_t mode)
+/* Links the exit at `site` to b, the translation of pc, and returns that: looked up again if the lock had to be waited
+ * for, because it may have been evicted meanwhile. */
+static struct block *link_exit(struct engine *e, struct cpu *cpu, const void *site, struct block *b, uint64_t pc,
+                               uint32_t mode)
 {
-    engine_lock(e, cpu);
-    struct block *b = table_find(e, pc, mode);
+    if (engine_lock(e, cpu))
+        b = table_find(e, pc, mode);
     if (b)
         table_link(e, cpu, site, b);
     engine_unlock(e, cpu);
@@ -196,7 +201,7 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
             return leave(cpu, CPU_EVENT_FETCH);
         }
         if (site && !e->config.no_link && !steps) {
-            b = link_exit(e, cpu, site, *pc, mode);
+            b = link_exit(e, cpu, site, b, *pc, mode);
             site = NULL;
             if (!b)
                 continue;

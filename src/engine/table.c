@@ -3,10 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A page of guest code has its entries side by side, a page too: a small program touches few of the table's pages. */
+#define IN_PAGE_BITS 9u
+
 static unsigned hash_key(uint64_t pc, uint32_t mode)
 {
-    uint64_t h = ((pc >> 1) ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
-    return (unsigned)(h >> (64 - ENGINE_HASH_BITS));
+    uint64_t h = ((pc >> 12) ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
+    unsigned page = (unsigned)(h >> (64 - (ENGINE_HASH_BITS - IN_PAGE_BITS)));
+    return page << IN_PAGE_BITS | ((pc >> (12 - IN_PAGE_BITS)) & ((1u << IN_PAGE_BITS) - 1));
 }
 
 struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode)

@@ -60,9 +60,8 @@ static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *
 static struct block *block_new(const struct ir_unit *u, uint32_t mode, const struct host_code *hc,
                                const struct host_buffer *buf, struct chunk *chunk)
 {
-    struct block *b = calloc(1, sizeof *b + hc->site_count * sizeof(struct site) + hc->map_size);
-    if (!b)
-        abort();
+    size_t size = sizeof(struct block) + hc->site_count * sizeof(struct site) + hc->map_size;
+    struct block *b = arena_alloc(&chunk->memory, size);
     b->pc = u->pc;
     b->mode = mode;
     b->guest_size = u->size ? u->size : 1;
@@ -98,9 +97,7 @@ static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_
             room = buf.size; /* all that was left here did not do: ask for more than that */
     }
     struct block *b = block_new(u, mode, &hc, &buf, chunk);
-    chunk->used += (uint32_t)align_up(hc.size, 32);
-    chunk->blocks[chunk->count] = b;
-    atomic_fetch_add(&chunk->count, 1);
+    cache_add(b);
     table_insert(e, b);
     cpu->stat[ENGINE_STAT_UNITS]++;
     cpu->stat[ENGINE_STAT_GUEST_INSNS] += u->insn_count;
@@ -120,7 +117,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         }
         return b;
     }
-    uint64_t start = now_ns();
+    uint64_t start = e->config.timed ? now_ns() : 0;
     unsigned max = e->config.max_insns ? e->config.max_insns : DEFAULT_INSNS;
     struct guest_request rq = {.pc = pc, .mode = mode & ~ENGINE_MODE_STEP,
                                .max_insns = mode & ENGINE_MODE_STEP ? 1 : max,
@@ -139,6 +136,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
             b = compile(e, cpu, &u, mode);
         engine_unlock(e, cpu);
     } while (!b);
-    cpu->stat[ENGINE_STAT_TRANSLATE_NS] += now_ns() - start;
+    if (e->config.timed)
+        cpu->stat[ENGINE_STAT_TRANSLATE_NS] += now_ns() - start;
     return b;
 }

@@ -68,6 +68,7 @@ struct cpu {
     struct engine *engine;
     uint32_t mode;             /* key bits in force */
     struct cpu_fault fault;
+    bool jumps_used;           /* engine: `jumps` is not all empty */
     volatile bool running;     /* between host.enter and its return */
     volatile bool faulted;     /* host.recover was called for `fault` */
     void *personality;         /* the thread, as the operating-system layer sees it */

@@ -1,25 +1,22 @@
 /* Sizes and names of IR types, and the meaning of conditions. */
 #include "ir/types.h"
 
-static const struct {
-    const char *name;
-    uint8_t size;
-} types[IR_TYPE_COUNT] = {
-    [IR_VOID] = {"void", 0},  [IR_I1] = {"i1", 1},       [IR_I8] = {"i8", 1},
-    [IR_I16] = {"i16", 2},    [IR_I32] = {"i32", 4},     [IR_I64] = {"i64", 8},
-    [IR_F16] = {"f16", 2},    [IR_F32] = {"f32", 4},     [IR_F64] = {"f64", 8},
-    [IR_F80] = {"f80", 16},   [IR_V64] = {"v64", 8},     [IR_V128] = {"v128", 16},
-    [IR_V256] = {"v256", 32}, [IR_FLAGS] = {"flags", 4},
+const uint8_t ir_type_sizes[IR_TYPE_COUNT] = {
+    [IR_VOID] = 0, [IR_I1] = 1,  [IR_I8] = 1,   [IR_I16] = 2, [IR_I32] = 4,
+    [IR_I64] = 8,  [IR_F16] = 2, [IR_F32] = 4,  [IR_F64] = 8, [IR_F80] = 16,
+    [IR_V64] = 8,  [IR_V128] = 16, [IR_V256] = 32, [IR_FLAGS] = 4,
 };
 
-unsigned ir_type_size(enum ir_type t)
-{
-    return types[t].size;
-}
+static const char *const names[IR_TYPE_COUNT] = {
+    [IR_VOID] = "void", [IR_I1] = "i1",     [IR_I8] = "i8",     [IR_I16] = "i16",
+    [IR_I32] = "i32",   [IR_I64] = "i64",   [IR_F16] = "f16",   [IR_F32] = "f32",
+    [IR_F64] = "f64",   [IR_F80] = "f80",   [IR_V64] = "v64",   [IR_V128] = "v128",
+    [IR_V256] = "v256", [IR_FLAGS] = "flags",
+};
 
 const char *ir_type_name(enum ir_type t)
 {
-    return (unsigned)t < IR_TYPE_COUNT ? types[t].name : "?";
+    return (unsigned)t < IR_TYPE_COUNT ? names[t] : "?";
 }
 
 bool ir_cc_holds(enum ir_cc cc, uint32_t flags)

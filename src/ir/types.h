@@ -22,7 +22,11 @@ enum ir_type {
 };
 
 /* Size in bytes of a value in memory; I1 has 1, FLAGS has 4, F80 has 16, VOID 0. */
-unsigned ir_type_size(enum ir_type t);
+extern const uint8_t ir_type_sizes[IR_TYPE_COUNT];
+static inline unsigned ir_type_size(enum ir_type t)
+{
+    return ir_type_sizes[t];
+}
 const char *ir_type_name(enum ir_type t); /* "i32" … */
 static inline bool ir_type_is_int(enum ir_type t) { return t >= IR_I8 && t <= IR_I64; }
 static inline bool ir_type_is_float(enum ir_type t) { return t >= IR_F16 && t <= IR_F80; }

@@ -10,7 +10,8 @@ void ir_unit_init(struct ir_unit *u, struct arena *arena, const struct ir_slot *
 {
     *u = (struct ir_unit){.arena = arena, .slots = slots, .slot_count = slot_count};
     u->capacity = IR_FIRST_CAPACITY;
-    u->insts = arena_alloc(arena, u->capacity * sizeof(*u->insts));
+    u->insts = arena_take(arena, u->capacity * sizeof(*u->insts));
+    u->insts[0] = (struct ir_inst){.op = IR_NOP};
     u->count = 1; /* IR_NONE */
 }
 

@@ -110,6 +110,7 @@ static struct engine *create_engine(const struct process_start *start)
         .max_insns = c->max_insns,
         .no_link = c->no_link,
         .no_opt = c->no_opt,
+        .timed = c->stats,
         .chaos = c->chaos,
         .chaos_seed = c->chaos_seed,
         .on_unit = start->on_unit,

@@ -43,16 +43,14 @@ static void arena_add_chunk(struct arena *a, size_t at_least)
     a->end = a->next + size;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_take_more(struct arena *a, size_t size)
 {
     char *p;
 
-    size = (size_t)align_up(size ? size : 1, 16);
-    if (UNLIKELY((size_t)(a->end - a->next) < size))
-        arena_add_chunk(a, size);
+    arena_add_chunk(a, size);
     p = a->next;
     a->next += size;
-    return memset(p, 0, size);
+    return p;
 }
 
 void *arena_grow(struct arena *a, void *old, size_t old_size, size_t new_size)

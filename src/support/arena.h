@@ -2,6 +2,7 @@
  * arena has one user at a time. */
 #pragma once
 #include "support/base.h"
+#include <string.h>
 
 struct arena_chunk;
 struct arena {
@@ -9,9 +10,27 @@ struct arena {
     char *next, *end;
 };
 
-/* Zeroed memory, 16-byte aligned, valid until arena_reset/arena_free.  Never NULL (aborts when the
- * host has no memory left). */
-void *arena_alloc(struct arena *a, size_t size);
+/* For arena_take: `size` bytes where the newest chunk has no room. */
+void *arena_take_more(struct arena *a, size_t size);
+
+/* Memory with anything in it, 16-byte aligned, valid until arena_reset/arena_free.  Never NULL (aborts
+ * when the host has no memory left). */
+static inline void *arena_take(struct arena *a, size_t size)
+{
+    char *p = a->next;
+
+    size = (size_t)align_up(size ? size : 1, 16);
+    if (UNLIKELY((size_t)(a->end - p) < size))
+        return arena_take_more(a, size);
+    a->next = p + size;
+    return p;
+}
+
+/* Zeroed memory. */
+static inline void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(arena_take(a, size), 0, size);
+}
 
 /* `old` (of old_size bytes, from this arena, or NULL) moved to new_size >= old_size bytes; the new
  * tail is zeroed. */
