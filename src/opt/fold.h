@@ -3,7 +3,7 @@
 #include "ir/eval.h"
 #include "opt/opt.h"
 
-#define FOLD_TABLE_BITS 9
+#define FOLD_TABLE_BITS 9 /* at most */
 
 /* opt_fold writes a unit anew: every old instruction goes, with its arguments replaced, through the
  * rules, and what they give is appended to the new array or found there already. */
@@ -13,7 +13,8 @@ struct fold {
     uint32_t width_capacity;
     ir_ref region;                      /* new values from here on are within reach */
     ir_ref fp_region;                   /* likewise those that raise floating-point flags */
-    ir_ref table[1 << FOLD_TABLE_BITS]; /* for common subexpressions: the newest of each hash */
+    ir_ref *table;       /* for common subexpressions: the newest of each hash */
+    unsigned table_bits; /* of its size */
 };
 
 /* The new value of a pure operation: an equal one that exists, or appended. */

@@ -15,16 +15,14 @@ static bool is_removable(const struct ir_inst *in)
 
 void opt_dead(struct ir_unit *u)
 {
-    uint64_t *used = arena_alloc(u->arena, (u->count + 63) / 64 * sizeof(*used));
+    uint8_t *used = arena_alloc(u->arena, u->count);
 
     for (uint32_t i = u->count; i-- > 1;) {
         struct ir_inst *in = &u->insts[i];
-        if (!(used[i / 64] >> i % 64 & 1) && is_removable(in)) {
+        if (!used[i] && is_removable(in)) {
             *in = (struct ir_inst){.op = IR_NOP};
             continue;
         }
-        used[in->a / 64] |= 1ull << in->a % 64;
-        used[in->b / 64] |= 1ull << in->b % 64;
-        used[in->c / 64] |= 1ull << in->c % 64;
+        used[in->a] = used[in->b] = used[in->c] = 1;
     }
 }

@@ -65,20 +65,20 @@ static ir_ref append(struct fold *f, const struct ir_inst *in)
     return r;
 }
 
-static unsigned hash_of(const struct ir_inst *in)
+static unsigned hash_of(const struct fold *f, const struct ir_inst *in)
 {
     uint64_t w[3];
 
     memcpy(w, in, sizeof(w));
     w[0] = (w[0] ^ w[2]) * 0x9e3779b97f4a7c15u;
     w[1] = (w[1] + w[0]) * 0xc2b2ae3d27d4eb4fu;
-    return (unsigned)((w[0] ^ w[1]) >> (64 - FOLD_TABLE_BITS));
+    return (unsigned)((w[0] ^ w[1]) >> (64 - f->table_bits));
 }
 static_assert(sizeof(struct ir_inst) == 24, "hash_of takes three words");
 
 ir_ref fold_emit(struct fold *f, const struct ir_inst *in)
 {
-    ir_ref *slot = &f->table[hash_of(in)], r = *slot;
+    ir_ref *slot = &f->table[hash_of(f, in)], r = *slot;
     ir_ref from = ir_op_info[in->op].flags & IR_OPF_FP ? f->fp_region : f->region;
 
     if (r >= from && r && !memcmp(fold_at(f, r), in, sizeof(*in)))
@@ -194,20 +194,27 @@ void opt_fold(struct ir_unit *u)
 {
     const struct ir_inst *old = u->insts;
     uint32_t count = u->count;
-    ir_ref *map = arena_alloc(u->arena, count * sizeof(*map));
+    ir_ref *map = arena_take(u->arena, count * sizeof(*map));
     struct fold f = {.u = u, .region = 1, .fp_region = 1};
     bool dead = false;
 
     u->capacity = count + 16; /* seldom more come out than went in */
-    u->insts = arena_alloc(u->arena, u->capacity * sizeof(*u->insts));
+    u->insts = arena_take(u->arena, u->capacity * sizeof(*u->insts));
+    u->insts[0] = (struct ir_inst){.op = IR_NOP};
     f.width_capacity = u->capacity;
     f.width = arena_alloc(u->arena, f.width_capacity);
+    f.table_bits = 5;
+    while (f.table_bits < FOLD_TABLE_BITS && 1u << f.table_bits < count)
+        f.table_bits++;
+    f.table = arena_alloc(u->arena, sizeof(*f.table) << f.table_bits);
     u->count = 1;
+    map[0] = IR_NONE;
     for (ir_ref r = 1; r < count; r++) {
         struct ir_inst in = old[r];
 
         if (in.op == IR_LABEL)
             dead = false;
+        map[r] = IR_NONE;
         if (in.op == IR_NOP || dead)
             continue;
         in.a = map[in.a];

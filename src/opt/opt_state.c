@@ -214,7 +214,8 @@ void opt_state(struct ir_unit *u, const struct opt_config *config)
     struct state s = {.u = u, .config = config};
     struct liveness l = {.s = &s, .now = 1};
 
-    s.map = arena_alloc(u->arena, u->count * sizeof(*s.map));
+    s.map = arena_take(u->arena, u->count * sizeof(*s.map));
+    s.map[0] = IR_NONE;
     s.slots = arena_alloc(u->arena, u->slot_count * sizeof(*s.slots));
     s.locals = arena_alloc(u->arena, u->local_count * sizeof(*s.locals));
     l.dead = arena_alloc(u->arena, u->slot_count * sizeof(*l.dead));
