@@ -740,14 +740,24 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
  * ------------------------------------------------------------------------------------------------
  */
 
+/* Only temporaries have owners. */
+static_assert(X64_GPR_TEMPS == (1u << RCX | 1u << RDX | 1u << RSI | 1u << RDI) &&
+                  X64_XMM_TEMPS == 0xff,
+              "the temporaries of alloc_end_inst");
+
 void alloc_end_inst(struct ctx *c)
 {
+    static const uint8_t gprs[] = {RCX, RDX, RSI, RDI};
     c->gpr_locked = c->xmm_locked = 0;
-    for (int r = 0; r < 16; r++) {
-        if (c->gpr_owner[r] && c->locs[c->gpr_owner[r]].last <= c->i)
-            drop_reg(c, c->gpr_owner[r]);
-        if (c->xmm_owner[r] && c->locs[c->xmm_owner[r]].last <= c->i)
-            drop_reg(c, c->xmm_owner[r]);
+    for (unsigned k = 0; k < ARRAY_LEN(gprs); k++) {
+        uint32_t o = c->gpr_owner[gprs[k]];
+        if (o && c->locs[o].last <= c->i)
+            drop_reg(c, o);
+    }
+    for (unsigned r = 0; r < 8; r++) {
+        uint32_t o = c->xmm_owner[r];
+        if (o && c->locs[o].last <= c->i)
+            drop_reg(c, o);
     }
 }
 

@@ -371,10 +371,45 @@ static bool is_current(const struct ctx *c, unsigned mode)
     return mode == FP_ROUND_CURRENT || mode == c->u->fp.round;
 }
 
+/* To the nearest, ties away from zero: truncated, and one more if that took away a half or more.
+ * All steps are exact, so that no flag is raised; numbers too large for a fraction, and NaNs, go out
+ * of line. */
+static bool round_away(struct ctx *c, const struct ir_inst *in, int kind)
+{
+    static const uint64_t limit[] = {0x4b000000, 0x4330000000000000ull},
+                          half[] = {0x3f000000, 0x3fe0000000000000ull},
+                          one[] = {0x3f800000, 0x3ff0000000000000ull};
+    struct emit *e = &c->e;
+    if (!is_scalar(kind) || (in->attr & IR_FRINT_EXACT))
+        return false;
+    bool wide = !is_single(kind);
+    uint64_t sign = wide ? 1ull << 63 : 1ull << 31;
+    flags_clobber(c);
+    int ra = use_xmm(c, in->a), x = tmp_xmm(c), t = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
+    loc_at(c, c->i)->zw = (uint8_t)scalar_bits(kind);
+    struct ool *o = fix_new(c, ra, -1, -1, d);
+    emit_v_rrm(e, V_PAND, x, ra, emit_pool(e, sign - 1, 0), -1);
+    emit_v_rm(e, wide ? V_UCOMISD : V_UCOMISS, x, emit_pool(e, limit[wide], 0), -1);
+    ool_from(o, emit_jcc(e, CC_AE));
+    ool_from(o, emit_jcc(e, CC_P));
+    emit_v_rrr(e, wide ? V_ROUNDSD : V_ROUNDSS, t, x, x, 11);
+    emit_v_rrr(e, V_FP(V_FSUB, kind), x, x, t, -1);
+    emit_v_rm(e, V_MOVAPS, d, emit_pool(e, half[wide], 0), -1);
+    emit_v_rrr(e, V_FP(V_FCMP, kind), d, d, x, 2);
+    emit_v_rrm(e, V_PAND, d, d, emit_pool(e, one[wide], 0), -1);
+    emit_v_rrr(e, V_FP(V_FADD, kind), d, d, t, -1);
+    emit_v_rrm(e, V_PAND, t, ra, emit_pool(e, sign, 0), -1);
+    emit_v_rrr(e, V_POR, d, d, t, -1);
+    o->back = emit_pos(e);
+    return true;
+}
+
 static bool round_integral(struct ctx *c, const struct ir_inst *in, int kind)
 {
     static const x64_vop op[] = {V_ROUNDPS, V_ROUNDPD, V_ROUNDSS, V_ROUNDSD};
     int mode = round_mode(in->attr & 0x7f);
+    if ((in->attr & 0x7f) == FP_ROUND_TIES_AWAY)
+        return round_away(c, in, kind);
     if (mode < 0)
         return false;
     if (!(in->attr & IR_FRINT_EXACT))
@@ -505,6 +540,23 @@ static bool to_integer(struct ctx *c, const struct ir_inst *in)
             return to_signed(c, in, from == IR_F32, mode);
         return mode == FP_ROUND_ZERO && to_unsigned(c, in, from == IR_F32);
     }
+    if (ir_type_is_vector((enum ir_type)in->type) && mode == FP_ROUND_ZERO && has(X64_AVX512) &&
+        (in->lane == IR_I64 || (in->lane == IR_I32 && !is_signed))) {
+        /* what is out of range, and NaNs, give the smallest number, or all ones if unsigned */
+        bool wide = in->lane == IR_I64;
+        x64_vop op = !wide ? V_CVTTPS2UDQ : is_signed ? V_CVTTPD2QQ : V_CVTTPD2UQQ;
+        flags_clobber(c);
+        int ra = use_xmm(c, in->a), wa = whole(c, in, in->a, false), t = tmp_xmm(c),
+            d = def_apart(c, ra, -1, -1);
+        emit_evex_rrr(e, op, d, -1, wa, -1);
+        struct ool *o = fix_new(c, ra, -1, -1, d);
+        uint64_t bad = is_signed ? 1ull << 63 : ~0ull;
+        emit_v_rm(e, V_MOVAPS, t, emit_pool(e, bad, bad), -1);
+        emit_v_rrr(e, wide ? V_PCMPEQQ : V_PCMPEQD, t, t, d, -1);
+        test_lanes(c, o, t);
+        o->back = emit_pos(e);
+        return true;
+    }
     if (in->lane == IR_I32 && ir_type_is_vector((enum ir_type)in->type) && is_signed &&
         mode == FP_ROUND_ZERO) {
         flags_clobber(c);
@@ -546,6 +598,13 @@ static bool from_integer(struct ctx *c, const struct ir_inst *in)
         else
             emit_v_from_gpr(e, single ? V_CVTSI2SS : V_CVTSI2SD, sz, d, d, ra);
         loc_at(c, c->i)->zw = (uint8_t)(single ? 32 : 64);
+        return true;
+    }
+    if (ir_type_is_vector((enum ir_type)in->type) && has(X64_AVX512) &&
+        (in->lane == IR_F64 || (in->lane == IR_F32 && !is_signed))) {
+        x64_vop op = in->lane == IR_F32 ? V_CVTUDQ2PS : is_signed ? V_CVTQQ2PD : V_CVTUQQ2PD;
+        int a = whole(c, in, in->a, false);
+        emit_evex_rrr(e, op, def_xmm(c, c->i, a, 0), -1, a, -1);
         return true;
     }
     if (in->lane == IR_F32 && ir_type_is_vector((enum ir_type)in->type) && is_signed) {

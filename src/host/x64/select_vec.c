@@ -3,40 +3,10 @@
  *
  * A V64 is the low half of a register; what is above it is not defined unless the loc's zw says so.
  */
-#include "host/x64/x64.h"
-
-static unsigned lane_bytes(const struct ir_inst *in)
-{
-    return type_bytes((enum ir_type)in->lane);
-}
-/* 0..3 for lanes of 1, 2, 4, 8 bytes. */
-static unsigned lane_log(const struct ir_inst *in)
-{
-    unsigned n = lane_bytes(in);
-    return n == 1 ? 0 : n == 2 ? 1 : n == 4 ? 2 : 3;
-}
-
-static bool zero_above(struct ctx *c, ir_ref r)
-{
-    return loc_at(c, r)->zw <= 64;
-}
-
-static struct x64_mem pool_bytes(struct ctx *c, const uint8_t b[16])
-{
-    uint64_t lo = 0, hi = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        lo |= (uint64_t)b[i] << (8 * i);
-        hi |= (uint64_t)b[i + 8] << (8 * i);
-    }
-    return emit_pool(&c->e, lo, hi);
-}
-static struct x64_mem pool_u16(struct ctx *c, unsigned v)
-{
-    return emit_pool(&c->e, v * 0x0001000100010001ull, v * 0x0001000100010001ull);
-}
+#include "host/x64/vec.h"
 
 /* c->i := a op b. */
-static int binary(struct ctx *c, x64_vop op, ir_ref a, ir_ref b, bool commutes)
+int vec_binary(struct ctx *c, x64_vop op, ir_ref a, ir_ref b, bool commutes)
 {
     struct emit *e = &c->e;
     struct x64_mem m;
@@ -62,25 +32,6 @@ static int binary(struct ctx *c, x64_vop op, ir_ref a, ir_ref b, bool commutes)
     if (zero)
         loc_at(c, c->i)->zw = 64;
     return d;
-}
-
-/* A register for the result that is none of the arguments'. */
-static int def_apart(struct ctx *c, int ra, int rb, int rc)
-{
-    return def_xmm(c, c->i, -1, 1u << ra | (rb >= 0 ? 1u << rb : 0) | (rc >= 0 ? 1u << rc : 0));
-}
-
-static int zero_reg(struct ctx *c)
-{
-    int t = tmp_xmm(c);
-    emit_v_rrr(&c->e, V_PXOR, t, t, t, -1);
-    return t;
-}
-static int ones_reg(struct ctx *c)
-{
-    int t = tmp_xmm(c);
-    emit_v_rrr(&c->e, V_PCMPEQD, t, t, t, -1);
-    return t;
 }
 
 /* To a vector with zeros above. */
@@ -120,8 +71,6 @@ static void zero_extend(struct ctx *c, const struct ir_inst *in)
 /* -- arithmetic
  * ------------------------------------------------------------------------------------------ */
 
-static const x64_vop op_add[] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
-static const x64_vop op_sub[] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
 static const x64_vop op_eq[] = {V_PCMPEQB, V_PCMPEQW, V_PCMPEQD, V_PCMPEQQ};
 static const x64_vop op_gt[] = {V_PCMPGTB, V_PCMPGTW, V_PCMPGTD, V_PCMPGTQ};
 static const x64_vop op_minu[] = {V_PMINUB, V_PMINUW, V_PMINUD};
@@ -135,7 +84,7 @@ static bool min_max(struct ctx *c, const struct ir_inst *in)
     bool min = in->op == IR_VMIN;
     if (l == 3)
         return false;
-    binary(c, min ? (in->attr & 1 ? op_mins : op_minu)[l] : (in->attr & 1 ? op_maxs : op_maxu)[l],
+    vec_binary(c, min ? (in->attr & 1 ? op_mins : op_minu)[l] : (in->attr & 1 ? op_maxs : op_maxu)[l],
            in->a, in->b, true);
     return true;
 }
@@ -158,10 +107,10 @@ static bool multiply(struct ctx *c, const struct ir_inst *in)
         return true;
     }
     case 1:
-        binary(c, V_PMULLW, in->a, in->b, true);
+        vec_binary(c, V_PMULLW, in->a, in->b, true);
         return true;
     case 2:
-        binary(c, V_PMULLD, in->a, in->b, true);
+        vec_binary(c, V_PMULLD, in->a, in->b, true);
         return true;
     default:
         if (!has(X64_AVX512))
@@ -176,7 +125,7 @@ static void negate(struct ctx *c, const struct ir_inst *in)
 {
     int ra = use_xmm(c, in->a), d = def_apart(c, ra, -1, -1);
     emit_v_rrr(&c->e, V_PXOR, d, d, d, -1);
-    emit_v_rrr(&c->e, op_sub[lane_log(in)], d, d, ra, -1);
+    emit_v_rrr(&c->e, vec_sub[lane_log(in)], d, d, ra, -1);
 }
 
 static void absolute(struct ctx *c, const struct ir_inst *in)
@@ -195,38 +144,6 @@ static void absolute(struct ctx *c, const struct ir_inst *in)
     emit_v_rrr(e, V_PSUBQ, d, d, t, -1);
 }
 
-static bool saturating(struct ctx *c, const struct ir_inst *in)
-{
-    static const x64_vop op[2][2][2] = {{{V_PADDUSB, V_PADDUSW}, {V_PADDSB, V_PADDSW}},
-                                        {{V_PSUBUSB, V_PSUBUSW}, {V_PSUBSB, V_PSUBSW}}};
-    unsigned l = lane_log(in);
-    if (l > 1)
-        return false;
-    bool sub = in->op == IR_VSUBS;
-    binary(c, op[sub][in->attr & 1][l], in->a, in->b, !sub);
-    return true;
-}
-
-static bool average(struct ctx *c, const struct ir_inst *in)
-{
-    static const x64_vop op[] = {V_PAVGB, V_PAVGW};
-    struct emit *e = &c->e;
-    unsigned l = lane_log(in);
-    if (l > 1 || (in->attr & 1))
-        return false;
-    if (in->imm) {
-        binary(c, op[l], in->a, in->b, true);
-        return true;
-    }
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
-        d = def_apart(c, ra, rb, -1);
-    emit_v_rrr(e, V_PXOR, t, ra, rb, -1);
-    emit_v_rrm(e, V_PAND, t, t, pool_u16(c, l ? 0x0001 : 0x0101), -1);
-    emit_v_rrr(e, op[l], d, ra, rb, -1);
-    emit_v_rrr(e, op_sub[l], d, d, t, -1);
-    return true;
-}
-
 static bool difference(struct ctx *c, const struct ir_inst *in)
 {
     unsigned l = lane_log(in);
@@ -237,7 +154,7 @@ static bool difference(struct ctx *c, const struct ir_inst *in)
         d = def_apart(c, ra, rb, -1);
     emit_v_rrr(&c->e, (s ? op_maxs : op_maxu)[l], d, ra, rb, -1);
     emit_v_rrr(&c->e, (s ? op_mins : op_minu)[l], t, ra, rb, -1);
-    emit_v_rrr(&c->e, op_sub[l], d, d, t, -1);
+    emit_v_rrr(&c->e, vec_sub[l], d, d, t, -1);
     return true;
 }
 
@@ -276,29 +193,6 @@ static bool multiply_long(struct ctx *c, const struct ir_inst *in)
     }
 }
 
-static bool multiply_doubling(struct ctx *c, const struct ir_inst *in)
-{
-    struct emit *e = &c->e;
-    if (lane_log(in) != 1)
-        return false;
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
-        d = def_apart(c, ra, rb, -1);
-    if (in->imm) {
-        emit_v_rrr(e, V_PMULHRSW, d, ra, rb, -1);
-    } else {
-        emit_v_rrr(e, V_PMULHW, d, ra, rb, -1);
-        emit_v_rrr(e, V_PMULLW, t, ra, rb, -1);
-        emit_v_rrr(e, V_PADDW, d, d, d, -1);
-        emit_v_shift(e, 0x71, 2, t, t, 15);
-        emit_v_rrr(e, V_POR, d, d, t, -1);
-    }
-    /* -1 * -1 saturates: 8000 becomes 7fff */
-    emit_v_rm(e, V_MOVAPS, t, pool_u16(c, 0x8000), -1);
-    emit_v_rrr(e, V_PCMPEQW, t, t, d, -1);
-    emit_v_rrr(e, V_PXOR, d, d, t, -1);
-    return true;
-}
-
 static void dot(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
@@ -325,11 +219,11 @@ static bool compare(struct ctx *c, const struct ir_inst *in)
     unsigned l = lane_log(in);
     switch ((enum ir_cc)in->attr) {
     case IR_CC_E:
-        binary(c, op_eq[l], in->a, in->b, true);
+        vec_binary(c, op_eq[l], in->a, in->b, true);
         loc_at(c, c->i)->zw = 128; /* zeros are equal */
         return true;
     case IR_CC_G:
-        binary(c, op_gt[l], in->a, in->b, false);
+        vec_binary(c, op_gt[l], in->a, in->b, false);
         return true;
     case IR_CC_GE: {
         int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = ones_reg(c),
@@ -428,7 +322,7 @@ static bool shift_by_lanes(struct ctx *c, const struct ir_inst *in)
         d = def_apart(c, ra, rb, -1);
     emit_v_rrm(e, V_PAND, t, rb, low, -1);
     emit_v_rrr(e, V_PXOR, n, n, n, -1);
-    emit_v_rrr(e, op_sub[l], n, n, t, -1);
+    emit_v_rrr(e, vec_sub[l], n, n, t, -1);
     emit_v_rrm(e, V_PAND, n, n, low, -1); /* the count to the right */
     shift_left(e, left_op[l], d, ra, t, -1);
     if (!s) {
@@ -443,50 +337,6 @@ static bool shift_by_lanes(struct ctx *c, const struct ir_inst *in)
     emit_v_rrm(e, V_PSHUFB, t, t, pool_bytes(c, spread), -1); /* bit 7: to the right */
     emit_v_blendvb(e, d, d, n, t);
     return true;
-}
-
-/* Bytes looked up by their two nibbles: popcount, bit reversal. */
-static void nibbles(struct ctx *c, const struct ir_inst *in, const uint8_t low[16],
-                    const uint8_t high[16], x64_vop join)
-{
-    struct emit *e = &c->e;
-    int ra = use_xmm(c, in->a), t = tmp_xmm(c), t2 = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
-    struct x64_mem mask = pool_u16(c, 0x0f0f);
-    emit_v_shift(e, 0x71, 2, t, ra, 4);
-    emit_v_rrm(e, V_PAND, t, t, mask, -1);
-    emit_v_rrm(e, V_PAND, t2, ra, mask, -1);
-    emit_v_rm(e, V_MOVAPS, d, pool_bytes(c, low), -1);
-    emit_v_rrr(e, V_PSHUFB, d, d, t2, -1);
-    emit_v_rm(e, V_MOVAPS, t2, pool_bytes(c, high), -1);
-    emit_v_rrr(e, V_PSHUFB, t2, t2, t, -1);
-    emit_v_rrr(e, join, d, d, t2, -1);
-}
-
-static void popcount(struct ctx *c, const struct ir_inst *in)
-{
-    static const uint8_t ones[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
-    if (has(X64_BITALG)) {
-        int ra = use_xmm(c, in->a);
-        emit_evex_rrr(&c->e, V_POPCNTB, def_xmm(c, c->i, ra, 0), -1, ra, -1);
-        return;
-    }
-    nibbles(c, in, ones, ones, V_PADDB);
-}
-
-static void bit_reverse(struct ctx *c, const struct ir_inst *in)
-{
-    static const uint8_t low[16] = {0x00, 0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0,
-                                    0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0};
-    static const uint8_t high[16] = {0x0, 0x8, 0x4, 0xc, 0x2, 0xa, 0x6, 0xe,
-                                     0x1, 0x9, 0x5, 0xd, 0x3, 0xb, 0x7, 0xf};
-    if (has(X64_GFNI)) {
-        int ra = use_xmm(c, in->a);
-        struct x64_mem matrix = emit_pool(&c->e, 0x8040201008040201ull, 0x8040201008040201ull);
-        x64_vop op = c->e.vex ? V_GF2P8AFFINEQB : V_GF2P8AFFINEQB & ~(1u << 12);
-        emit_v_rrm(&c->e, op, def_xmm(c, c->i, ra, 0), ra, matrix, 0);
-        return;
-    }
-    nibbles(c, in, low, high, V_POR);
 }
 
 /* -- bits and lanes
@@ -652,10 +502,10 @@ static void zip(struct ctx *c, const struct ir_inst *in)
     static const x64_vop high[] = {V_PUNPCKHBW, V_PUNPCKHWD, V_PUNPCKHDQ, V_PUNPCKHQDQ};
     unsigned l = lane_log(in);
     if (in->type == IR_V128) {
-        binary(c, (in->imm ? high : low)[l], in->a, in->b, false);
+        vec_binary(c, (in->imm ? high : low)[l], in->a, in->b, false);
         return;
     }
-    int d = binary(c, low[l], in->a, in->b, false);
+    int d = vec_binary(c, low[l], in->a, in->b, false);
     loc_at(c, c->i)->zw = 128;
     if (in->imm)
         emit_v_rr(&c->e, V_PSHUFD, d, d, 0xee);
@@ -731,7 +581,7 @@ static void pairwise_bytes(struct ctx *c, const struct ir_inst *in, x64_vop op, 
 static bool pairwise(struct ctx *c, const struct ir_inst *in)
 {
     unsigned l = lane_log(in);
-    x64_vop op = op_add[l];
+    x64_vop op = vec_add[l];
     bool s = in->attr & 1;
     if (in->op != IR_VPADD) {
         if (l == 3)
@@ -902,9 +752,16 @@ static bool add_pairs_long(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     bool s = in->attr & 1;
     unsigned l = lane_log(in);
-    if (l == 2 && s)
-        return false;
     int ra = use_xmm(c, in->a);
+    if (l == 2 && s) {
+        int t = tmp_xmm(c), d = def_apart(c, ra, -1, -1);
+        emit_v_rr(e, V_PSHUFD, d, ra, 0x88);
+        emit_v_rr(e, V_PMOVSXDQ, d, d, -1);
+        emit_v_rr(e, V_PSHUFD, t, ra, 0xdd);
+        emit_v_rr(e, V_PMOVSXDQ, t, t, -1);
+        emit_v_rrr(e, V_PADDQ, d, d, t, -1);
+        return true;
+    }
     if (l == 0) {
         int d = def_apart(c, ra, -1, -1);
         struct x64_mem ones = pool_u16(c, 0x0101);
@@ -935,7 +792,7 @@ static bool reduce(struct ctx *c, const struct ir_inst *in)
     const x64_vop *ops = NULL;
     switch ((enum ir_reduce)in->attr) {
     case IR_REDUCE_ADD:
-        ops = op_add;
+        ops = vec_add;
         break;
     case IR_REDUCE_SMAX:
         ops = op_maxs;
@@ -951,7 +808,7 @@ static bool reduce(struct ctx *c, const struct ir_inst *in)
         break;
     }
     bool wide = inst_of(c, in->a)->type == IR_V128;
-    if (!ops || (l == 3 && (ops != op_add || !wide)))
+    if (!ops || (l == 3 && (ops != vec_add || !wide)))
         return false;
     int x = use_xmm(c, in->a), t = tmp_xmm(c), r = tmp_xmm(c);
     if (wide) {
@@ -993,10 +850,10 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         zero_extend(c, in);
         return true;
     case IR_VADD:
-        binary(c, op_add[lane_log(in)], in->a, in->b, true);
+        vec_binary(c, vec_add[lane_log(in)], in->a, in->b, true);
         return true;
     case IR_VSUB:
-        binary(c, op_sub[lane_log(in)], in->a, in->b, false);
+        vec_binary(c, vec_sub[lane_log(in)], in->a, in->b, false);
         return true;
     case IR_VMUL:
         return multiply(c, in);
@@ -1006,11 +863,6 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
     case IR_VABS:
         absolute(c, in);
         return true;
-    case IR_VADDS:
-    case IR_VSUBS:
-        return saturating(c, in);
-    case IR_VAVG:
-        return average(c, in);
     case IR_VMIN:
     case IR_VMAX:
         return min_max(c, in);
@@ -1019,12 +871,10 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
     case IR_VMULH:
         if (lane_log(in) != 1)
             return false;
-        binary(c, in->attr & 1 ? V_PMULHW : V_PMULHUW, in->a, in->b, true);
+        vec_binary(c, in->attr & 1 ? V_PMULHW : V_PMULHUW, in->a, in->b, true);
         return true;
     case IR_VMULL:
         return multiply_long(c, in);
-    case IR_VQDMULH:
-        return multiply_doubling(c, in);
     case IR_VDOT:
         dot(c, in);
         return true;
@@ -1035,23 +885,17 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         return shift(c, in);
     case IR_VSHLV:
         return shift_by_lanes(c, in);
-    case IR_VPOPCNT:
-        popcount(c, in);
-        return true;
-    case IR_VBITREV:
-        bit_reverse(c, in);
-        return true;
     case IR_VAND:
-        binary(c, V_PAND, in->a, in->b, true);
+        vec_binary(c, V_PAND, in->a, in->b, true);
         return true;
     case IR_VOR:
-        binary(c, V_POR, in->a, in->b, true);
+        vec_binary(c, V_POR, in->a, in->b, true);
         return true;
     case IR_VXOR:
-        binary(c, V_PXOR, in->a, in->b, true);
+        vec_binary(c, V_PXOR, in->a, in->b, true);
         return true;
     case IR_VANDN:
-        binary(c, V_PANDN, in->b, in->a, false);
+        vec_binary(c, V_PANDN, in->b, in->a, false);
         return true;
     case IR_VNOT: {
         int ra = use_xmm(c, in->a), t = ones_reg(c);
@@ -1096,7 +940,7 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
         table(c, in);
         return true;
     case IR_VCONCAT:
-        binary(c, V_PUNPCKLQDQ, in->a, in->b, false);
+        vec_binary(c, V_PUNPCKLQDQ, in->a, in->b, false);
         loc_at(c, c->i)->zw = 128;
         return true;
     case IR_VHIGH: {
@@ -1119,6 +963,6 @@ bool select_vec(struct ctx *c, const struct ir_inst *in)
     case IR_VREDUCE:
         return reduce(c, in);
     default:
-        return false;
+        return select_lanes(c, in);
     }
 }
