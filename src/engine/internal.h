@@ -37,8 +37,9 @@ struct block {
     struct block *page_next, **page_prev;
     struct site *incoming;
     struct site *sites;
-    uint32_t site_count, map_size;
+    uint32_t site_count, map_size, look_count;
     const void *map;
+    const uint64_t *looks; /* where GUEST_LOOK_AHEAD bytes outside of it were looked at, in its page */
 };
 
 /* A part of the code cache: filled front to back, evicted whole. */

@@ -89,11 +89,22 @@ void table_remove(struct engine *e, struct block *b)
     }
 }
 
+/* b was made from bytes in [start, end). */
+static bool depends_on(const struct block *b, uint64_t start, uint64_t end)
+{
+    if (b->pc < end && b->pc + b->guest_size > start)
+        return true;
+    for (uint32_t i = 0; i < b->look_count; i++)
+        if (b->looks[i] < end && b->looks[i] + GUEST_LOOK_AHEAD > start)
+            return true;
+    return false;
+}
+
 static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end)
 {
     for (struct block *b = p->blocks, *next; b; b = next) {
         next = b->page_next;
-        if (b->pc < end && b->pc + b->guest_size > start) {
+        if (depends_on(b, start, end)) {
             table_remove(e, b);
             if (cpu)
                 cpu->stat[ENGINE_STAT_INVALIDATED]++;

@@ -11,15 +11,25 @@
 #define DEFAULT_INSNS 64u
 #define ROOM 4096u /* bytes to begin with; a bigger unit asks again */
 
+#define LOOKS_MAX 16u
+
+/* Questions about code beyond the unit; what the answers rest on. */
 struct flags_query {
     const struct guest *guest;
     struct guest_request rq;
+    uint64_t looks[LOOKS_MAX]; /* where flags were found dead */
+    uint32_t look_count;
 };
 
+/* Only of code in the unit's page, by which it is found when that code changes. */
 static bool flags_dead(void *ctx, uint64_t pc)
 {
     struct flags_query *q = ctx;
-    return q->guest->flags_dead(&q->rq, pc);
+    if (pc >> 12 != q->rq.pc >> 12 || (pc + GUEST_LOOK_AHEAD - 1) >> 12 != pc >> 12 || q->look_count == LOOKS_MAX ||
+        !q->guest->flags_dead(&q->rq, pc))
+        return false;
+    q->looks[q->look_count++] = pc;
+    return true;
 }
 
 static uint64_t now_ns(void)
@@ -35,8 +45,9 @@ static void show(struct engine *e, enum engine_stage stage, const struct ir_unit
         e->config.on_unit(e->config.on_unit_ctx, stage, u, code, size);
 }
 
-/* The unit for rq, optimised; false if its first instruction cannot be fetched. */
-static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct ir_unit *u)
+/* The unit for rq, optimised, and what it depends on; false if its first instruction cannot be fetched. */
+static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct ir_unit *u,
+                 struct flags_query *query)
 {
     const struct guest *g = e->config.guest;
     uint8_t probe[16];
@@ -48,8 +59,8 @@ static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     g->fp_env(rq->mode, &u->fp);
     g->translate(u, rq);
     show(e, ENGINE_STAGE_LIFTED, u, NULL, 0);
-    struct flags_query query = {g, *rq};
-    struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = &query, .flags_slot = g->flags_slot,
+    *query = (struct flags_query){.guest = g, .rq = *rq};
+    struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = query, .flags_slot = g->flags_slot,
                             .flags_dead = g->flags_dead && rq->max_insns > 1 ? flags_dead : NULL};
     opt_run(u, &oc);
     show(e, ENGINE_STAGE_OPTIMISED, u, NULL, 0);
@@ -58,10 +69,10 @@ static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *
 
 /* What is kept of a compiled unit: one allocation. */
 static struct block *block_new(const struct ir_unit *u, uint32_t mode, const struct host_code *hc,
-                               const struct host_buffer *buf, struct chunk *chunk)
+                               const struct host_buffer *buf, struct chunk *chunk, const struct flags_query *query)
 {
-    size_t size = sizeof(struct block) + hc->site_count * sizeof(struct site) + hc->map_size;
-    struct block *b = arena_alloc(&chunk->memory, size);
+    size_t sites = hc->site_count * sizeof(struct site), looks = query->look_count * sizeof *query->looks;
+    struct block *b = arena_alloc(&chunk->memory, sizeof *b + sites + looks + hc->map_size);
     b->pc = u->pc;
     b->mode = mode;
     b->guest_size = u->size ? u->size : 1;
@@ -73,7 +84,11 @@ static struct block *block_new(const struct ir_unit *u, uint32_t mode, const str
     b->site_count = hc->site_count;
     for (uint32_t i = 0; i < hc->site_count; i++)
         b->sites[i] = (struct site){.owner = b, .target = hc->sites[i].target, .offset = hc->sites[i].offset};
-    void *map = b->sites + hc->site_count;
+    uint64_t *looked = (uint64_t *)(b->sites + hc->site_count);
+    memcpy(looked, query->looks, looks);
+    b->looks = looked;
+    b->look_count = query->look_count;
+    void *map = looked + query->look_count;
     if (hc->map_size)
         memcpy(map, hc->map, hc->map_size);
     b->map = map;
@@ -81,7 +96,8 @@ static struct block *block_new(const struct ir_unit *u, uint32_t mode, const str
     return b;
 }
 
-static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_unit *u, uint32_t mode)
+static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_unit *u, uint32_t mode,
+                             const struct flags_query *query)
 {
     struct host_buffer buf;
     struct host_code hc = {0};
@@ -96,7 +112,7 @@ static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_
         if (buf.size > room)
             room = buf.size; /* all that was left here did not do: ask for more than that */
     }
-    struct block *b = block_new(u, mode, &hc, &buf, chunk);
+    struct block *b = block_new(u, mode, &hc, &buf, chunk, query);
     cache_add(b);
     table_insert(e, b);
     cpu->stat[ENGINE_STAT_UNITS]++;
@@ -123,17 +139,18 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
                                .max_insns = mode & ENGINE_MODE_STEP ? 1 : max,
                                .fetch = e->config.fetch, .fetch_ctx = e->config.fetch_ctx};
     struct ir_unit u;
+    struct flags_query query;
     uint64_t generation;
     do {
         /* An invalidation between the reading of the guest's code and the entering into the indexes would
          * miss this translation. */
         generation = atomic_load(&e->invalidations);
-        if (!lift(e, cpu, &rq, &u))
+        if (!lift(e, cpu, &rq, &u, &query))
             return NULL;
         engine_lock(e, cpu);
         b = table_find(e, pc, mode);
         if (!b && generation == atomic_load(&e->invalidations))
-            b = compile(e, cpu, &u, mode);
+            b = compile(e, cpu, &u, mode, &query);
         engine_unlock(e, cpu);
     } while (!b);
     if (e->config.timed)

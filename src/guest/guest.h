@@ -15,6 +15,8 @@ struct guest_request {
     void *fetch_ctx;
 };
 
+#define GUEST_LOOK_AHEAD 32u /* bytes that flags_dead looks at, at most */
+
 /* One guest-specific helper called by IR_HELPER: may read and write slots in cpu, never guest memory. */
 typedef void guest_helper_fn(struct cpu *cpu, uint64_t arg);
 
@@ -39,7 +41,7 @@ struct guest {
      * that cannot be fetched IR_EXIT_FETCH (only as the first instruction: else JUMP there). */
     void (*translate)(struct ir_unit *u, const struct guest_request *rq);
     /* True if the code at pc surely overwrites the flags slot before reading it, and before anything
-     * that may fault or leave (looks a few instructions ahead). */
+     * that may fault or leave (looks GUEST_LOOK_AHEAD bytes ahead at most). */
     bool (*flags_dead)(const struct guest_request *rq, uint64_t pc);
     /* One instruction as text; its length in bytes, or 0 if n is too short. */
     unsigned (*disassemble)(uint64_t pc, const uint8_t *bytes, size_t n, char *out, size_t size);

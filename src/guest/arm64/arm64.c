@@ -207,7 +207,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
 static bool flags_dead(const struct guest_request *rq, uint64_t pc)
 {
     struct code_window window = {.rq = rq};
-    for (unsigned n = 0; n < 8; n++, pc += 4) {
+    for (unsigned n = 0; n < GUEST_LOOK_AHEAD / 4; n++, pc += 4) {
         uint32_t word;
         if ((pc & 3) || !window_word(&window, pc, &word))
             return false;

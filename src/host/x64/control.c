@@ -14,7 +14,8 @@
  * the stack, and if they agree uses ret.  Whatever the guest does with its stack, a pair that does
  * not fit only costs a look-up (AREA_RET_MISS).
  *
- * Backward jumps, indirect ones and returns look at cpu->pending, so that every loop does. */
+ * Backward jumps, indirect ones and returns look at cpu->pending, so that every loop does; but one
+ * made of calls alone only when the stack is full (recover.c). */
 #include "host/x64/x64.h"
 #include <string.h>
 
@@ -161,14 +162,19 @@ static void branch_add(struct ctx *c, uint32_t at, uint32_t label)
     c->branches[c->branch_count++].label = label;
 }
 
-static void push_pc(struct ctx *c, uint64_t pc)
+/* note: the instruction may be begun again, and recover may leave where there is no room. */
+static void push_pc(struct ctx *c, uint64_t pc, bool note)
 {
     if (pc < 0x80000000u) {
+        if (note)
+            side_note(c, flags_where(c));
         reloc_add(c, HOST_RELOC_GUEST_PC32, emit_push_i(&c->e, (int32_t)pc), pc);
         return;
     }
     int t = tmp_gpr(c);
     emit_guest_pc(c, t, pc);
+    if (note)
+        side_note(c, flags_where(c));
     emit_push(&c->e, t);
 }
 
@@ -207,7 +213,7 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     poll(c, 0, r, false);
     uint64_t pc = return_pc(c);
     if (is_call)
-        push_pc(c, pc);
+        push_pc(c, pc, false);
     int t = tmp_gpr(c), j = tmp_gpr(c);
     emit_mov_rr(e, 4, t, r);
     emit_alu_ri(e, ALU_AND, 4, t, ((1 << CPU_JUMP_BITS) - 1) << 2);
@@ -337,7 +343,7 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_CALL:
         flags_sync(c);
-        push_pc(c, return_pc(c));
+        push_pc(c, return_pc(c), true);
         site_emit(c, SITE_CALL, CC_O, in->imm);
         after_call(c, return_pc(c));
         c->left = true;

@@ -141,13 +141,16 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     if (!hu)
         return false;
     uint64_t stack = (uintptr_t)cpu->code_stack;
-    if (cpu->fault.address >= stack - 4096 && cpu->fault.address < stack) {
-        /* The guest nests deeper than there is room for pairs: forget them, and do it again. */
+    bool full = (uint64_t)g[REG_RSP] <= stack && cpu->fault.address < stack && cpu->fault.address >= stack - 4096;
+    if (full) {
+        /* The guest nests deeper than there is room for pairs: forget them, and do it again.  A loop of calls
+         * alone polls nowhere else. */
         g[REG_RSP] = (greg_t)cpu->host_area[AREA_STACK_BASE];
-        return true;
+        if (!cpu->pending)
+            return true;
     }
     if (!side_find(hu, (uint32_t)((uint64_t)g[REG_RIP] - (uintptr_t)hu->code), &pc, &where))
-        return false;
+        return full;
     if (cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL) {
         cpu->fault.address =
             decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
@@ -172,7 +175,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     memcpy(cpu->state + t->guest->slots[t->pc_slot].offset, &pc, 8);
     cpu->exit_reason = IR_EXIT_NONE;
     cpu->exit_site = NULL;
-    cpu->host_frame[FRAME_FAULTED] = 1;
+    cpu->host_frame[FRAME_FAULTED] = !full;
     g[REG_RIP] = (greg_t)(uintptr_t)t->exit_plain;
     return true;
 }
