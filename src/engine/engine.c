@@ -72,6 +72,14 @@ static struct cpu *cpu_new(struct engine *e, void *personality)
     return cpu;
 }
 
+static void cpu_free(struct engine *e, struct cpu *cpu)
+{
+    e->config.host->cpu_exit(cpu);
+    arena_free(cpu->arena);
+    free(cpu->arena);
+    munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+}
+
 static void cpu_register(struct engine *e, struct cpu *cpu)
 {
     engine_state_changed(cpu);
@@ -114,10 +122,7 @@ void engine_cpu_destroy(struct cpu *cpu)
     for (unsigned i = 0; i < ARRAY_LEN(e->stat); i++)
         e->stat[i] += cpu->stat[i];
     pthread_mutex_unlock(&e->lock);
-    e->config.host->cpu_exit(cpu);
-    arena_free(cpu->arena);
-    free(cpu->arena);
-    munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+    cpu_free(e, cpu);
 }
 
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
@@ -164,7 +169,7 @@ void engine_fork_child(struct engine *e, struct cpu *self)
     for (struct cpu *c = e->cpus, *next; c; c = next) {
         next = c->next;
         if (c != self)
-            munmap(c, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+            cpu_free(e, c);
     }
     e->cpus = self;
     self->next = NULL;

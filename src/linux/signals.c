@@ -36,7 +36,6 @@
 #include "memory/memory.h"
 #include "support/log.h"
 
-#define HOST_ALTSTACK   (64u << 10)
 #define SA_RESTORER_X64 0x04000000ul
 #define UNBLOCKABLE     (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
@@ -182,8 +181,8 @@ void signals_start(struct process *p)
 
 bool signals_thread_start(struct thread *t)
 {
-    stack_t stack = {.ss_size = HOST_ALTSTACK};
-    void *p = mmap(NULL, HOST_ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t stack = {.ss_size = SIGNALS_ALTSTACK};
+    void *p = mmap(NULL, SIGNALS_ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
         return false;
@@ -199,7 +198,7 @@ void signals_thread_end(struct thread *t)
     if (!t->host_altstack)
         return;
     host(sigaltstack, &stack, 0);
-    munmap(t->host_altstack, HOST_ALTSTACK);
+    munmap(t->host_altstack, SIGNALS_ALTSTACK);
     t->host_altstack = NULL;
 }
 
@@ -502,9 +501,12 @@ void signals_give_back(struct thread *t)
 {
     if (!t->async.present)
         return;
+    siginfo_t *info = &t->async.info;
     int pid = (int)host(getpid);
 
-    if (t->async.info.si_code != SI_TKILL)
-        host(rt_sigqueueinfo, pid, t->async.info.si_signo, &t->async.info);
+    if (info->si_code != SI_TKILL && host(rt_sigqueueinfo, pid, info->si_signo, info) == -EPERM) {
+        info->si_code = SI_QUEUE; /* only the first thread may speak for kill and the kernel */
+        host(rt_sigqueueinfo, pid, info->si_signo, info);
+    }
     t->async.present = 0;
 }

@@ -3,6 +3,8 @@
 #include "linux/process.h"
 #include <ucontext.h>
 
+#define SIGNALS_ALTSTACK (64u << 10) /* bytes of thread.host_altstack */
+
 /* Takes the host's dispositions as the guest's first ones, and installs the handlers that faults
  * need. All asynchronous signals must be blocked. */
 void signals_start(struct process *p);

@@ -154,21 +154,25 @@ void thread_end(struct thread *t)
 int64_t sys_exit(struct thread *t, const uint64_t a[6])
 {
     struct process *p = t->process;
+    int status = (int)(a[0] & 0xff);
     bool last;
 
     signals_block();
     signals_give_back(t);
-    t->exit_status = (int)(a[0] & 0xff);
+    t->exit_status = status;
     if (t->vfork_child)
-        host(exit, t->exit_status);
+        host(exit, status);
     pthread_mutex_lock(&p->lock);
     t->exiting = last = true;
-    for (struct thread *other = p->threads; other; other = other->next)
+    for (struct thread *other = p->threads; other; other = other->next) {
         last = last && other->exiting;
+        if (other->tid == p->pid) /* the first thread's status is the process's, whoever ends last */
+            status = other->exit_status;
+    }
     pthread_mutex_unlock(&p->lock);
     if (last) {
         thread_end(t);
-        process_exit(p, t->exit_status);
+        process_exit(p, status);
     }
     return SYS_NO_RESULT;
 }
@@ -466,8 +470,12 @@ static void fork_child(struct thread *t, const struct clone_request *rq)
         struct thread *other = p->threads;
 
         p->threads = other->next;
-        if (other != t)
-            free(other);
+        if (other == t)
+            continue;
+        if (other->host_altstack)
+            munmap(other->host_altstack, SIGNALS_ALTSTACK);
+        free(other->exec_buffer);
+        free(other);
     }
     t->next = NULL;
     p->threads = t;
