@@ -22,6 +22,10 @@ typedef void guest_helper_fn(struct cpu *cpu, uint64_t arg);
 
 struct guest {
     const char *name; /* "arm64" */
+    /* Names of the processors it can be, the default first, then NULL; and becoming one (before any
+     * translation; false if there is none of that name). */
+    const char *const *models;
+    bool (*set_model)(const char *name);
     const struct ir_slot *slots;
     unsigned slot_count, pc_slot, sp_slot, flags_slot;
     unsigned insn_align; /* bytes */

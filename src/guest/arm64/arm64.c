@@ -169,6 +169,13 @@ static bool window_word(struct code_window *w, uint64_t pc, uint32_t *word)
     return true;
 }
 
+/* The row of a word, for the model of processor there is. */
+static unsigned row_of(uint32_t word)
+{
+    unsigned row = arm64_decode(word);
+    return UNLIKELY(arm64_rows_lacking && arm64_rows_lacking[row]) ? ARM64_UNALLOCATED : row;
+}
+
 static void translate(struct ir_unit *u, const struct guest_request *rq)
 {
     struct code_window window = {.rq = rq};
@@ -189,7 +196,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
             }
             break;
         }
-        unsigned row = arm64_decode(l.word);
+        unsigned row = row_of(l.word);
         if (UNLIKELY(arm64_row_counts != NULL))
             arm64_row_counts[row]++;
         ir_insn(u, l.pc, 4);
@@ -211,7 +218,7 @@ static bool flags_dead(const struct guest_request *rq, uint64_t pc)
         uint32_t word;
         if ((pc & 3) || !window_word(&window, pc, &word))
             return false;
-        unsigned row = arm64_decode(word);
+        unsigned row = row_of(word);
         uint16_t attrs = arm64_row_info[row].attrs;
         if (attrs & (ARM64_ATTR_reads_flags | ARM64_ATTR_faults | ARM64_ATTR_ends))
             return false;
@@ -290,6 +297,8 @@ static guest_helper_fn *const helpers[ARM64_HELPER_COUNT] = {
 
 const struct guest guest_arm64 = {
     .name = "arm64",
+    .models = arm64_models,
+    .set_model = arm64_set_model,
     .slots = slots,
     .slot_count = ARM64_SLOT_COUNT,
     .pc_slot = ARM64_PC,

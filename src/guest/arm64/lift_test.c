@@ -492,6 +492,44 @@ static void test_capabilities(void **state)
         assert_true(seen[i]);
 }
 
+/* A model claims less, and what it does not claim is undefined. */
+static void test_models(void **state)
+{
+    static const struct {
+        uint32_t word;
+        bool v8_0, v8_2;
+    } cases[] = {
+        {0x8b010000, true, true},   /* add */
+        {0x4e284800, true, true},   /* aese */
+        {0xf8210002, false, true},  /* ldadd: LSE */
+        {0xf8bfc001, false, true},  /* ldapr: LRCPC */
+        {0xd9400001, false, false}, /* ldapur: LRCPC2 */
+        {0xd500401f, false, false}, /* cfinv: FLAGM */
+    };
+    static const char *const models[] = {"armv8.0", "armv8.2", "max"};
+    struct arena arena = {0};
+    uint64_t caps = 0, id = arm64_id_register(3u << 14 | 6 << 3);
+    assert_string_equal(arm64_models[0], "max");
+    assert_false(arm64_set_model("armv7"));
+    for (unsigned at = 0; at < ARRAY_LEN(models); at++) {
+        assert_true(arm64_set_model(models[at]));
+        assert_int_equal(caps & ~arm64_hwcap(), 0); /* each has what the one before has */
+        assert_true(caps != arm64_hwcap());
+        caps = arm64_hwcap();
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct code c = {&cases[i].word, 1};
+            struct ir_unit u;
+            bool undefined = false;
+            translate(&u, &arena, &c, 0);
+            for (uint32_t k = 0; k < u.count; k++)
+                undefined |= u.insts[k].op == IR_EXIT && u.insts[k].attr == IR_EXIT_UNDEFINED;
+            assert_int_equal(undefined, !(at == 2 || (at == 1 ? cases[i].v8_2 : cases[i].v8_0)));
+        }
+    }
+    assert_int_equal(id, 0x0021100110212120); /* ISAR0 of the default: RDM .. AES */
+    arena_free(&arena);
+}
+
 static void test_vdso(void **state)
 {
     uint32_t hlt = 0xd45bc000; /* hlt #0xde00 */
@@ -522,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_exclusives),
         cmocka_unit_test(test_flags_dead),
         cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_models),
         cmocka_unit_test(test_vdso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,9 @@ unsigned arm64_row_by_name(const char *name);
 /* If set: an array of arm64_row_count counters; translate() counts each instruction it lifts. */
 extern uint32_t *arm64_row_counts;
 
+/* If set: which rows belong to extensions that the model lacks. */
+extern const bool *arm64_rows_lacking;
+
 struct arm64_lift;
 struct arm64_text;
 void arm64_lift_row(unsigned row, struct arm64_lift *l, uint32_t word);

@@ -70,7 +70,12 @@ void arm64_fpsr_set(struct cpu *cpu, uint32_t fpsr);
 /* FPCR (only implemented bits are kept); call engine_state_changed afterwards. */
 void arm64_fpcr_set(struct cpu *cpu, uint32_t fpcr);
 
-/* AT_HWCAP and AT_HWCAP2 of Linux: exactly what is implemented. */
+/* Names of the processors it can be, the default first, then NULL; and becoming one (before any translation;
+ * false if there is none of that name). */
+extern const char *const arm64_models[];
+bool arm64_set_model(const char *name);
+
+/* AT_HWCAP and AT_HWCAP2 of Linux: exactly what the model has. */
 uint64_t arm64_hwcap(void);
 uint64_t arm64_hwcap2(void);
 /* MRS of an ID register as Linux shows it to EL0; encoding op0:op1:CRn:CRm:op2. */
