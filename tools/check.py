@@ -120,6 +120,10 @@ class Check:
             self.run('linux, ' + e, ['tests/linux/run.py', '--build', self.build, '--demotic', self.demotic] +
                      ['--option=' + x for x in ENGINES[e]])
 
+    def cli(self):
+        """the command line: wrong input, what options do"""
+        self.run('command line', ['tests/cli.py', self.build])
+
     def programs(self):
         """real programs against their native builds"""
         self.run('programs', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots')], timeout=2400)
@@ -128,7 +132,7 @@ class Check:
         """Windows' cmd.exe for Arm64"""
         self.run('windows', ['tests/windows.sh', self.build])
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'programs', 'windows']
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'cli', 'programs', 'windows']
 
 
 def main():

@@ -33,7 +33,7 @@ static const struct argp_option option_table[] = {
                              "$DEMOTIC_ROOT, else the root named like the program's architecture", 1},
     {0, 0, 0, 0, "How it is run:", 2},
     {"engine", KEY_ENGINE, "ENGINE", 0, "jit (default), interp, or a host by name (x64)", 2},
-    {"cpu", KEY_CPU, "MODEL", 0, "Processor to be; 'help' lists them", 2},
+    {"cpu", KEY_CPU, "MODEL", 0, "Processor to be: max (default), armv8.2, armv8.0; what a model lacks is undefined", 2},
     {"cache-size", KEY_CACHE, "MIB", 0, "Bound of the code cache (default 256)", 2},
     {0, 0, 0, 0, "To see what it does:", 3},
     {"strace", KEY_STRACE, 0, 0, "Print system calls, decoded", 3},

@@ -8,7 +8,6 @@
 #include "program/program.h"
 #include "support/fd.h"
 #include "support/log.h"
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,12 +17,6 @@
 #include <unistd.h>
 
 #define GUEST_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-#if defined(__x86_64__)
-#define HOST_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define HOST_MACHINE EM_AARCH64
-#endif
 
 /* Opens guest path `path` for reading; a descriptor or -errno. */
 static int open_guest(const char *path)
@@ -112,18 +105,40 @@ static bool choose_engine(struct options *o)
     return false;
 }
 
+/* Messages go to the file; its path becomes absolute, for programs that this one executes elsewhere. */
+static bool open_log(struct process_config *config)
+{
+    static char path[PATH_MAX];
+    int fd = open(config->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        log_warn("--log %s: %s", config->log_path, strerror(errno));
+        return false;
+    }
+    if (realpath(config->log_path, path))
+        config->log_path = path;
+    log_set_fd(fd_own(fd));
+    return true;
+}
+
+static bool choose_model(const struct guest *guest, const char *name)
+{
+    char all[256] = "";
+    if (!name || guest->set_model(name))
+        return true;
+    for (unsigned i = 0; guest->models[i]; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", guest->models[i]);
+    log_warn("there is no processor '%s'; --cpu can be one of: %s", name, all);
+    return false;
+}
+
 int cli_start(struct process_start *start, struct process_config *config)
 {
-    if (config->log_path) {
-        int fd = open(config->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (fd < 0) {
-            log_warn("%s: %s", config->log_path, strerror(errno));
-            return 64;
-        }
-        log_set_fd(fd_own(fd));
-    }
+    if (config->log_path && !open_log(config))
+        return 64;
     start->config = config;
     const struct guest *guest = guest_by_name("arm64");
+    if (!choose_model(guest, config->cpu_name))
+        return 64;
     const struct host *host = config->engine_name ? host_by_name(config->engine_name) : host_best();
     if (config->dump) {
         start->on_unit_ctx = debug_dump_open(config->dump, guest, host);
@@ -164,23 +179,12 @@ int cli_run(struct options *o)
     case PROGRAM_PE:
         o->args[0] = program;
         return cli_windows(o, &info);
-    case PROGRAM_ELF:
-        if (info.error)
-            return refuse(program, &info);
-        if (info.machine == HOST_MACHINE && info.bits64) {
-            execv(program, o->args); /* this machine's own */
-            log_warn("%s: %s", program, strerror(errno));
-            return 126;
-        }
-        if (info.machine != EM_AARCH64)
-            return refuse(program, &info);
-        break;
+    case PROGRAM_ELF: /* for which machine is the Linux layer's to judge, as in execve */
     case PROGRAM_SCRIPT:
         if (info.error)
             return refuse(program, &info);
-        break;
+        return cli_start(&start, &o->config);
     default:
         return refuse(program, &info);
     }
-    return cli_start(&start, &o->config);
 }

@@ -161,7 +161,8 @@ static int judge(struct thread *t, struct exec_plan *plan, const char *path)
         info->machine == HOST_MACHINE || (HOST_MACHINE == EM_X86_64 && info->machine == EM_386);
     if (plan->native)
         return 0;
-    if (info->error != PROGRAM_OK || info->machine != abi->elf_machine)
+    if (info->error != PROGRAM_OK || info->machine != abi->elf_machine || !info->bits64 ||
+        info->big_endian)
         return -ENOEXEC;
     if (!info->interp[0])
         return 0;
@@ -169,8 +170,9 @@ static int judge(struct thread *t, struct exec_plan *plan, const char *path)
     int fd = exec_open_interp(t, info->interp);
 
     if (fd < 0) {
-        snprintf(plan->why, sizeof(plan->why), "needs the interpreter %.400s: %s", info->interp,
-                 strerror(-fd));
+        snprintf(plan->why, sizeof(plan->why), "needs %.200s: %s%s%.200s%s", info->interp, strerror(-fd),
+                 path_root() ? " in the root " : "", path_root() ? path_root() : "",
+                 path_root() ? "" : ". A root has it; this makes one: demotic root create arm64");
         return fd;
     }
     program_recognise(fd, &interp);

@@ -9,6 +9,7 @@
 #include "linux/stress.h"
 #include "linux/syscall.h"
 #include "memory/memory.h"
+#include "support/log.h"
 
 static bool mapped(uint64_t address)
 {
@@ -67,6 +68,22 @@ static void misaligned(struct thread *t, enum abi_fault kind, uint64_t address)
     signals_force(t, SIGBUS, BUS_ADRALN, address);
 }
 
+/* The program is about to die of an instruction: if the processor lacks it the person should know which.  UDF
+ * (high half zero) is meant to end a program. */
+static void report_undefined(struct thread *t, uint64_t pc)
+{
+    uint32_t word = (uint32_t)t->cpu->exit_detail;
+    struct memory_area area;
+
+    if (!(word >> 16) || t->process->actions[SIGILL - 1].handler > 1 || !memory_area_at(pc, &area))
+        return;
+    log_warn("%s: SIGILL: instruction 0x%08x at 0x%llx (%s+0x%llx) is none of this processor's%s; if it should be, "
+             "please report this line",
+             t->process->exe_guest, word, (unsigned long long)pc, area.name ? area.name : "anonymous memory",
+             (unsigned long long)(pc - area.start + area.offset),
+             t->process->config->cpu_name ? " (see --cpu)" : "");
+}
+
 static void handle(struct thread *t, enum cpu_event event)
 {
     const struct abi *abi = t->process->abi;
@@ -86,6 +103,7 @@ static void handle(struct thread *t, enum cpu_event event)
             memory_fault(t, true);
         return;
     case CPU_EVENT_UNDEFINED:
+        report_undefined(t, pc);
         abi->fault(t, ABI_FAULT_INSTRUCTION, true, pc);
         signals_force(t, SIGILL, ILL_ILLOPC, pc);
         return;

@@ -72,7 +72,7 @@ static int find_program(struct thread *t, const struct process_start *start)
     if (plan.native) {
         host(rt_sigprocmask, SIG_SETMASK, &t->mask, 0, 8);
         error = (int)host(execve, plan.host, p->argv, start->envp);
-        log_die(126, "%s: %s", plan.host, strerror(-error));
+        log_die(126, "%s: %s, and this machine cannot run it: %s", start->path, plan.why, strerror(-error));
     }
     p->exe_guest = plan.guest;
     p->exe_host = plan.by_fd ? NULL : plan.host;
