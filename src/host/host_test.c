@@ -119,6 +119,40 @@ static void test_straight(void **unused)
     assert_int_equal(s->r[0], 18);
 }
 
+/* A value set into two slots, one of which is overwritten while it is still wanted: with and without homes. */
+static void test_two_slots(void **unused)
+{
+    for (unsigned a = 1; a < 12; a++)
+        for (unsigned b = 1; b < 12; b++) {
+            char text[512];
+            if (a == b)
+                continue;
+            snprintf(text, sizeof text,
+                     "insn 0x1000, 4\n"
+                     "v2 = get.i64 r0\n"
+                     "v3 = const.i64 0x1234\n"
+                     "v4 = xor.i64 v2, v3\n"
+                     "set r%u, v4\n"
+                     "set r%u, v4\n"
+                     "insn 0x1004, 4\n"
+                     "v8 = const.i64 0x77\n"
+                     "v9 = mul.i64 v2, v8\n"
+                     "set r%u, v9\n"
+                     "insn 0x1008, 4\n"
+                     "v12 = add.i64 v4, v9\n"
+                     "set r0, v12\n"
+                     "exit.breakpoint 0x1008\n",
+                     a, b, b);
+            struct test_code c = compile(0x1000, text);
+            struct test_state *s = harness_state(h);
+            s->r[0] = 0x5555;
+            harness_run(h, c.entry);
+            assert_int_equal(s->r[a], 0x5555 ^ 0x1234);
+            assert_int_equal(s->r[b], 0x5555 * 0x77);
+            assert_int_equal(s->r[0], (0x5555 ^ 0x1234) + 0x5555 * 0x77);
+        }
+}
+
 static void test_exits(void **unused)
 {
     struct test_code c = compile(0x1000, "insn 0x1000, 4\nv2 = get.i64 r5\nexit.icache v2, 0x1004\n");
@@ -571,7 +605,8 @@ static void test_relocation(void **unused)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_straight, setup),  cmocka_unit_test_setup(test_exits, setup),
+        cmocka_unit_test_setup(test_straight, setup),  cmocka_unit_test_setup(test_two_slots, setup),
+        cmocka_unit_test_setup(test_exits, setup),
         cmocka_unit_test_setup(test_link, setup),      cmocka_unit_test_setup(test_pending, setup),
         cmocka_unit_test_setup(test_indirect, setup),  cmocka_unit_test_setup(test_call, setup),
         cmocka_unit_test_setup(test_call_depth, setup), cmocka_unit_test_setup(test_faults, setup),

@@ -373,7 +373,7 @@ static void make_sequence(const unsigned *rows, unsigned n, struct test_case *c)
     c->seed = (uint32_t)rnd();
     c->in.x[BASE] = DATA_ADDRESS + DATA_SIZE / 2 + 16 * below(8);
     c->in.x[ALIGNED] = DATA_ADDRESS + DATA_SIZE / 2 + 16 * below(8);
-    c->in.x[INDEX] = (uint64_t)(int64_t)((int)below(33) - 16) * 8;
+    c->in.x[INDEX] = (uint64_t)(int64_t)((int)below(17) - 8) * 8;
     c->in.x[COUNTER] = 1 + below(4);
     for (unsigned i = 0; i < o.length; i++)
         c->word[c->count++] = sequence_word(rows[below(n)]);

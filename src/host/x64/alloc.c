@@ -726,8 +726,13 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
             move_to_gpr(c, home, r);
     }
     l = &c->locs[loc];
-    if (l->slot >= 0 || (l->is_const && home < 0))
-        return; /* it is something else already */
+    if (l->slot >= 0 || (l->is_const && home < 0)) {
+        /* It is something else already.  It may have been computed in this home all the same, which is now the
+         * slot's alone: the next SET would overwrite it. */
+        if (home >= 0 && l->reg == home)
+            l->reg = -1;
+        return;
+    }
     l->slot = (int16_t)slot;
     c->slot_loc[slot] = loc;
     if (home >= 0) {
