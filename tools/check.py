@@ -117,7 +117,7 @@ class Check:
     def linux(self):
         """the Linux layer: small C programs that assert what a kernel does"""
         for e in ('jit', 'interp', 'jit, chaos and 1 MiB of code'):
-            self.run('linux, ' + e, ['tests/linux/run.py', '--build', self.build, '--demotic', self.demotic] +
+            self.run('linux, ' + e, ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic] +
                      ['--option=' + x for x in ENGINES[e]])
 
     def cli(self):
