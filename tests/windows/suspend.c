@@ -1,0 +1,75 @@
+/* Stopping another thread anywhere, reading and changing its registers, and letting it go on unharmed. */
+#include "test.h"
+
+static volatile LONG stop, ready;
+static volatile unsigned long long rounds;
+
+/* x19 counts, x20 is its complement: any context must show the two agree, or be between the two instructions that change them. */
+static DWORD WINAPI spin(void *arg)
+{
+    register unsigned long long a __asm__("x19") = 0;
+    register unsigned long long b __asm__("x20") = ~0ull;
+    ready = 1;
+    while (!stop) {
+        __asm__ volatile("add %0, %0, #1\n\tsub %1, %1, #1" : "+r"(a), "+r"(b));
+        if (a != ~b)
+            return 1;
+        rounds = a;
+    }
+    return 42;
+}
+
+static DWORD WINAPI bystander(void *arg)
+{
+    ready = 1;
+    for (;;)
+        __asm__ volatile("yield");
+}
+static DWORD WINAPI target(void *arg) { ExitThread((DWORD)(ULONG_PTR)arg); }
+
+int main(void)
+{
+    CONTEXT c;
+    DWORD code;
+    HANDLE t = CreateThread(NULL, 0, spin, NULL, 0, NULL);
+    int agree = 0, moved = 0, inside = 0;
+    unsigned long long last = 0;
+
+    while (!ready)
+        Sleep(1);
+    for (int i = 0; i < 200; i++) {
+        CHECK(SuspendThread(t) == 0);
+        memset(&c, 0, sizeof c);
+        c.ContextFlags = CONTEXT_FULL;
+        CHECK(GetThreadContext(t, &c));
+        agree += c.X19 == ~c.X20 || c.X19 - 1 == ~c.X20;
+        inside += c.Pc >= (ULONG_PTR)spin && c.Pc < (ULONG_PTR)spin + 256;
+        moved += c.X19 > last;
+        last = c.X19;
+        unsigned long long seen = rounds;
+        Sleep(i % 20 == 0);
+        CHECK(rounds == seen);
+        CHECK(ResumeThread(t) == 1);
+        if (i % 10 == 0)
+            Sleep(1);
+    }
+    CHECK(agree == 200, "%d", agree);
+    CHECK(inside > 150, "%d", inside);
+    CHECK(moved > 20, "%d", moved);
+    stop = 1;
+    CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 42, "%lu", (unsigned long)code);
+
+    ready = 0;
+    t = CreateThread(NULL, 0, bystander, NULL, 0, NULL);
+    while (!ready)
+        Sleep(1);
+    SuspendThread(t);
+    c.ContextFlags = CONTEXT_FULL;
+    CHECK(GetThreadContext(t, &c));
+    c.Pc = (ULONG_PTR)target;
+    c.X0 = 123;
+    CHECK(SetThreadContext(t, &c));
+    ResumeThread(t);
+    CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 123, "%lu", (unsigned long)code);
+    return done("suspend");
+}
