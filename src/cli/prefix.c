@@ -76,15 +76,33 @@ static void strip(const char *prefix)
     nftw(dir, strip_one, 16, FTW_PHYS);
 }
 
-/* What Wine calls a prefix, and that programs without a display draw into the void: by default Wine refuses them a window,
- * with error messages at each start, since Windows' own desktop wants one. */
+/* Where Wine's defaults do not suit programs that are run from a command line:
+ * - Without a display it refuses programs a window, with error messages at each start, since Windows' own desktop wants one.
+ *   With "null" as the last choice they draw into the void.
+ * - After a crash it starts its debugger, which (in Wine 10, for Arm64) does not end, or shows a dialog.  The
+ *   crash itself is told on standard error anyway. */
+static const char settings[] =
+    "REGEDIT4\r\n\r\n"
+    "[HKEY_CURRENT_USER\\Software\\Wine\\Drivers]\r\n\"Graphics\"=\"x11,wayland,null\"\r\n\r\n"
+    "[HKEY_CURRENT_USER\\Software\\Wine\\WineDbg]\r\n\"ShowCrashDialog\"=dword:00000000\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug]\r\n\"Debugger\"=\"false\"\r\n";
+
+/* Has Wine fill the directory `prefix`; 0 or the exit status of what failed. */
 static int boot(struct options *o, const struct wine *w, const char *prefix)
 {
     char *init[] = {"C:\\windows\\system32\\wineboot.exe", "--init", NULL};
-    char *drivers[] = {"C:\\windows\\system32\\reg.exe", "add", "HKCU\\Software\\Wine\\Drivers", "/v", "Graphics", "/d",
-                       "x11,wayland,null", "/f", NULL};
+    char *import[] = {"C:\\windows\\system32\\reg.exe", "import", "C:\\settings.reg", NULL};
+    char file[PATH_MAX + 32];
     int status = windows_quietly(o, w, prefix, init);
-    return status ? status : windows_quietly(o, w, prefix, drivers);
+    if (status)
+        return status;
+    snprintf(file, sizeof file, "%s/drive_c/settings.reg", prefix);
+    FILE *f = fopen(file, "we");
+    if (!f || fputs(settings, f) < 0 || fclose(f) != 0)
+        return 126;
+    status = windows_quietly(o, w, prefix, import);
+    unlink(file);
+    return status;
 }
 
 static bool make_template(struct options *o, const struct wine *w, const char *template)

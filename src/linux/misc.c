@@ -1,12 +1,15 @@
-/* System V IPC where it differs or maps memory, and what tells the machine apart. */
+/* System V IPC where it differs or maps memory, what tells the machine apart, and of ptrace what looks at memory. */
 #include "engine/engine.h"
 #include "linux/hostcall.h"
 #include "linux/process.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
+#include "support/log.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/utsname.h>
@@ -95,4 +98,25 @@ int64_t sys_shmdt(struct thread *t, const uint64_t a[6])
         memory_note_unmap(area.start, area.end);
     }
     return r;
+}
+
+/* Memory is at the same addresses in guest and host, and a guest thread has its host thread's number: so stopping another
+ * thread and reading and writing its memory is the host's affair.  (wineserver does that.)  Registers are not: those of a stopped thread are
+ * Demotic's.  What is written over code that the other has translated already has no effect there. */
+int64_t sys_ptrace(struct thread *t, const uint64_t a[6])
+{
+    switch ((int)a[0]) {
+    case PTRACE_PEEKTEXT:
+    case PTRACE_PEEKDATA:
+    case PTRACE_POKETEXT:
+    case PTRACE_POKEDATA:
+    case PTRACE_CONT:
+    case PTRACE_KILL:
+    case PTRACE_ATTACH:
+    case PTRACE_DETACH:
+        return host(ptrace, a[0], a[1], a[2], a[3]);
+    default:
+        log_once((uintptr_t)sys_ptrace, "ptrace request 0x%x is not supported; the program gets EIO", (unsigned)a[0]);
+        return -EIO;
+    }
 }
