@@ -8,8 +8,6 @@ import re
 import subprocess
 import sys
 
-# Written by `make bench` and tests/programs/run.py --write.
-MADE = {'docs/performance.md', 'docs/programs.md'}
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -38,7 +36,7 @@ def check_links(path):
             bad.append(target)
     # File names in backquotes that look like paths of the repository.
     for name in re.findall(r'`((?:src|tools|tests|docs|bench|packaging)/[\w./+-]+)`', text):
-        if name not in MADE and not os.path.exists(os.path.join(SOURCE, name.rstrip('.'))):
+        if not os.path.exists(os.path.join(SOURCE, name.rstrip('.'))):
             bad.append('`%s`' % name)
     return bad
 
