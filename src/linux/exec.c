@@ -319,9 +319,12 @@ static char **build_args(struct thread *t, const struct exec_plan *plan, const c
 static void name_script(struct thread *t, struct exec_plan *plan)
 {
     char host_path[PATH_MAX];
+
+    if (!plan->prefix_count)
+        return;
     char **last = &plan->prefix[plan->prefix_count - 1];
 
-    if (plan->prefix_count && !path_translate(t, AT_FDCWD, *last, 0, host_path)) {
+    if (!path_translate(t, AT_FDCWD, *last, 0, host_path)) {
         free(*last);
         *last = strdup(host_path);
     }
