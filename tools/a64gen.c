@@ -59,8 +59,10 @@ static void print_row(unsigned row)
         }
     }
     printf("%s", any ? "" : "-");
-    for (unsigned i = 0; i < info->field_count; i++)
-        printf(" %s:%u:%u", info->fields[i].name, info->fields[i].pos, info->fields[i].width);
+    for (unsigned i = 0; i < info->field_count; i++) {
+        const struct arm64_row_field *f = &arm64_row_fields[info->first_field + i];
+        printf(" %s:%u:%u", f->name, f->pos, f->width);
+    }
     printf("\n");
 }
 

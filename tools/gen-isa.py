@@ -670,16 +670,22 @@ def write_source(rows, lifts, path):
                 emit_template(parts, 2, out)
         out.append('        break;\n    }\n')
     out.append('    default:\n        break;\n    }\n}\n\n')
+    # No pointers: a static-pie would relocate, and so copy, every page of these tables at each start.
+    out.append('const struct arm64_row_field arm64_row_fields[] = {\n')
+    first_field, next_field = {}, 0
     for r in rows:
+        first_field[r] = next_field
+        next_field += len(r.fields)
         if r.fields:
-            fields = ', '.join(f'{{"{n}", {p}, {w}}}' for n, (p, w) in r.fields.items())
-            out.append(f'static const struct arm64_row_field fields_{r.name}[] = {{{fields}}};\n')
-    out.append('\nconst unsigned arm64_row_count = ARM64_ROW_COUNT;\n')
+            out.append('    ' + ', '.join(f'{{"{n}", {p}, {w}}}' for n, (p, w) in r.fields.items()) + ',\n')
+    out.append('};\n\nconst unsigned arm64_row_count = ARM64_ROW_COUNT;\n')
     out.append('const struct arm64_row_info arm64_row_info[ARM64_ROW_COUNT] = {\n')
     out.append('    [ARM64_UNALLOCATED] = {.name = "UNALLOCATED", .chapter = "", .feature = "", .attrs = ARM64_ATTR_ends},\n')
     for r in rows:
+        if len(r.name) > 33 or len(r.chapter) > 17 or len(r.feature) > 9 or any(len(n) > 7 for n in r.fields):
+            raise TableError(f'{r.name}: a name is too long for struct arm64_row_info or arm64_row_field')
         attrs = ' | '.join(f'ARM64_ATTR_{a}' for a in dict.fromkeys(r.attrs)) or '0'
-        fields = f'.fields = fields_{r.name}, .field_count = {len(r.fields)}, ' if r.fields else ''
+        fields = f'.first_field = {first_field[r]}, .field_count = {len(r.fields)}, '
         out.append(f'    [ARM64_{r.name}] = {{.name = "{r.name}", .chapter = "{r.chapter}", .feature = {c_string(r.feature)}, '
                    f'.mask = {r.mask:#x}, .value = {r.value:#x}, {fields}.attrs = {attrs}}},\n')
     out.append('};\n')

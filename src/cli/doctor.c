@@ -1,6 +1,9 @@
 /* `demotic doctor`: what this machine can do for Demotic, what is missing, and what to do about it. */
 #include "cli/cli.h"
 #include "host/host.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,20 +68,23 @@ static bool on_path(const char *program)
 static void cpu_features(void)
 {
 #if defined(__x86_64__)
+    /* Not __builtin_cpu_supports(): what it needs is set up at every start of the program. */
+    static const struct {
+        const char *name;
+        unsigned leaf, reg /* EBX is 1 */, bit;
+    } features[] = {
+        {"avx2", 7, 1, 5}, {"bmi", 7, 1, 3},       {"bmi2", 7, 1, 8}, {"fma", 1, 2, 12},
+        {"sha", 7, 1, 29}, {"avx512vl", 7, 1, 31}, {"aes", 1, 2, 25}, {"pclmul", 1, 2, 1},
+    };
     char have[256] = "";
-    __builtin_cpu_init();
-#define FEATURE(f)                                                                                 \
-    if (__builtin_cpu_supports(f))                                                                 \
-        strcat(strcat(have, have[0] ? " " : ""), f);
-    FEATURE("avx2")
-    FEATURE("bmi")
-    FEATURE("bmi2")
-    FEATURE("fma")
-    FEATURE("avx512vl")
-    FEATURE("aes")
-    FEATURE("pclmul")
-#undef FEATURE
-    report(__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"), "processor (x86-64-v2 at least)", have,
+    uint32_t r[4] = {0};
+    for (unsigned i = 0; i < ARRAY_LEN(features); i++)
+        if (__get_cpuid_count(features[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) &&
+            (r[features[i].reg] >> features[i].bit & 1))
+            strcat(strcat(have, have[0] ? " " : ""), features[i].name);
+    const uint32_t v2 = bit_SSE4_2 | bit_POPCNT;
+    __get_cpuid(1, &r[0], &r[1], &r[2], &r[3]);
+    report((r[2] & v2) == v2, "processor (x86-64-v2 at least)", have,
            "the jit needs SSE4.2 and POPCNT; --engine interp works without");
 #endif
 }

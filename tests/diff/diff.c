@@ -229,7 +229,7 @@ static uint32_t should_be_one(unsigned row, uint32_t w)
 {
     uint32_t known = arm64_row_info[row].mask;
     for (unsigned i = 0; i < arm64_row_info[row].field_count; i++) {
-        const struct arm64_row_field *f = &arm64_row_info[row].fields[i];
+        const struct arm64_row_field *f = &arm64_row_fields[arm64_row_info[row].first_field + i];
         known |= ((1u << f->width) - 1) << f->pos;
     }
     return arm64_decode(w | ~known) == row ? w | ~known : w;
@@ -532,8 +532,8 @@ static bool wanted(unsigned row)
     char word[64];
     if ((o.row && strcmp(r->name, o.row) != 0) || (o.chapter && strncmp(r->chapter, o.chapter, strlen(o.chapter)) != 0))
         return false;
-    snprintf(word, sizeof word, ",%s,", r->feature ? r->feature : "");
-    return !o.features || !r->feature || !r->feature[0] || strstr(o.features, word);
+    snprintf(word, sizeof word, ",%s,", r->feature);
+    return !o.features || !r->feature[0] || strstr(o.features, word);
 }
 
 static void run_rows(void)

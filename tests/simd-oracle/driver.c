@@ -317,8 +317,11 @@ static uint32_t ignored_bits(unsigned row)
     const struct arm64_row_info *info = &arm64_row_info[row];
     uint32_t left = ~info->mask;
 
-    for (unsigned i = 0; i < info->field_count; i++)
-        left &= ~(((1u << info->fields[i].width) - 1) << info->fields[i].pos);
+    for (unsigned i = 0; i < info->field_count; i++) {
+        const struct arm64_row_field *f = &arm64_row_fields[info->first_field + i];
+
+        left &= ~(((1u << f->width) - 1) << f->pos);
+    }
     return left;
 }
 

@@ -117,8 +117,8 @@ const struct arm64_row_field *arm64_row_field(unsigned row, const char *name)
 {
     const struct arm64_row_info *info = &arm64_row_info[row];
     for (unsigned i = 0; i < info->field_count; i++) {
-        if (strcmp(info->fields[i].name, name) == 0)
-            return &info->fields[i];
+        if (strcmp(arm64_row_fields[info->first_field + i].name, name) == 0)
+            return &arm64_row_fields[info->first_field + i];
     }
     return NULL;
 }

@@ -22,21 +22,22 @@ enum arm64_attr {
         1 << 12, /* some operands are constrained unpredictable (tests avoid them) */
 };
 
+/* No pointers in either: nothing to relocate when Demotic starts. */
 struct arm64_row_field {
-    const char *name;
+    char name[8];
     uint8_t pos, width;
 };
 
 struct arm64_row_info {
-    const char *name, *chapter, *feature; /* chapter: the table's file name */
     uint32_t mask, value;
-    const struct arm64_row_field *fields;
-    uint16_t field_count;
     uint16_t attrs;
+    uint16_t first_field, field_count; /* in arm64_row_fields */
+    char name[34], chapter[18], feature[10]; /* chapter: the table's file name */
 };
 
 extern const unsigned arm64_row_count;
 extern const struct arm64_row_info arm64_row_info[];
+extern const struct arm64_row_field arm64_row_fields[];
 
 /* The row a word belongs to, or 0. */
 unsigned arm64_decode(uint32_t word);

@@ -2,6 +2,10 @@
 #include "host/x64/x64.h"
 #include <cpuid.h>
 #include <stdlib.h>
+#include <string.h>
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#endif
 
 uint32_t x64_features;
 uint32_t x64_features_limit = ~0u;
@@ -13,12 +17,28 @@ static uint64_t xcr0(void)
     return (uint64_t)hi << 32 | lo;
 }
 
+/* EAX to EDX of CPUID leaf 1, 7 or 0x80000001; zeros if there is none.  The C library has asked already, and in a
+ * virtual machine the instruction takes some microseconds. */
+static void leaf(uint32_t number, uint32_t out[4])
+{
+    memset(out, 0, 4 * sizeof *out);
+#if __has_include(<sys/platform/x86.h>)
+    unsigned index = number == 1 ? CPUID_INDEX_1 : number == 7 ? CPUID_INDEX_7 : CPUID_INDEX_80000001;
+    const struct cpuid_feature *f = __x86_get_cpuid_feature_leaf(index);
+    memcpy(out, f->cpuid_array, sizeof f->cpuid_array);
+#else
+    __get_cpuid_count(number, 0, &out[0], &out[1], &out[2], &out[3]);
+#endif
+}
+
 bool x64_features_detect(void)
 {
-    unsigned a, b, c, d;
+    uint32_t l1[4], l7[4], lx[4];
+    leaf(1, l1);
+    leaf(7, l7);
+    leaf(0x80000001, lx);
+    const uint32_t c = l1[2], b7 = l7[1], c7 = l7[2];
     x64_features = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return false;
     const unsigned v2 = 1u | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 |
                         1u << 23; /* SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT */
     if ((c & v2) != v2)
@@ -31,11 +51,6 @@ bool x64_features_detect(void)
     uint64_t saved = c & 1u << 27 ? xcr0() : 0;
     bool avx = (c & 1u << 28) && (saved & 6) == 6;
     bool fma = c & 1u << 12;
-    unsigned b7 = 0, c7 = 0;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-        b7 = b;
-        c7 = c;
-    }
     if (b7 & 1u << 29)
         f |= X64_SHA;
     if (c7 & 1u << 8)
@@ -54,7 +69,7 @@ bool x64_features_detect(void)
                 f |= X64_BITALG;
         }
     }
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 5) && (b7 & 1u << 3))
+    if ((lx[2] & 1u << 5) && (b7 & 1u << 3))
         f |= X64_LZCNT;
     const char *env = getenv("DEMOTIC_X64_FEATURES");
     if (env)
