@@ -7,6 +7,9 @@
  * others have proved warm and go to the back of the queue.  A chunk is reused only when every cpu has
  * passed a quiescent point since; their call/return pairs and jump tables are forgotten there.
  *
+ * Address space is reserved for the whole cache, memory is mapped there a chunk at a time, when it is
+ * needed: most programs never need a second.
+ *
  * The memory is shared because it is mapped twice; fork would share it too, so a child gets a copy of
  * what is used (or starts empty where that is much).  The parent makes it, before it forks: while the child
  * copied, the parent would already be writing.  No file is behind it: descriptors and limits on files are the
@@ -26,7 +29,8 @@
 #define MIN_BLOCK 32u /* bytes of code in the smallest translation */
 #define FORK_COPY_MAX (16u << 20)
 
-static size_t total_size(const struct engine *e) { return e->stub_size + e->chunk_count * e->chunk_size; }
+/* Of the stubs and the first n chunks. */
+static size_t size_of(const struct engine *e, unsigned n) { return e->stub_size + n * e->chunk_size; }
 
 /* Of a chunk's lists of blocks, page aligned: those of unused chunks are never touched. */
 static size_t lists_size(const struct engine *e)
@@ -35,19 +39,40 @@ static size_t lists_size(const struct engine *e)
     return align_up(blocks * (sizeof(struct block *) + sizeof(uint32_t)) + e->chunk_size / CHUNK_PART * sizeof(uint32_t), 4096);
 }
 
-/* Memory for the cache that is not in its place yet. */
-static uint8_t *new_memory(const struct engine *e)
+/* Shared memory at `where`, or anywhere if that is NULL. */
+static uint8_t *new_memory(uint8_t *where, size_t size)
 {
-    return mmap(NULL, total_size(e), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return mmap(where, size, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | (where ? MAP_FIXED : 0), -1, 0);
 }
 
-/* Puts it there: writable at e->rw, executable at e->exec.  (mremap of size 0 maps shared pages once more.) */
-static bool map_twice(const struct engine *e, uint8_t *memory)
+/* Makes what is mapped writable at `offset` executable too.  (mremap of size 0 maps shared pages once more.) */
+static bool map_exec(const struct engine *e, size_t offset, size_t size)
 {
-    size_t size = total_size(e);
-    return mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) != MAP_FAILED &&
-           mremap(e->rw, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->exec) != MAP_FAILED &&
-           mprotect(e->exec, size, PROT_READ | PROT_EXEC) == 0;
+    return mremap(e->rw + offset, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->exec + offset) != MAP_FAILED &&
+           mprotect(e->exec + offset, size, PROT_READ | PROT_EXEC) == 0;
+}
+
+static bool reserve(uint8_t *where, size_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    return mmap(where, size, PROT_NONE, flags, -1, 0) != MAP_FAILED;
+}
+
+/* Memory for the next chunk; what was there before is forgotten. */
+static bool map_chunk(struct engine *e)
+{
+    size_t offset = e->used_chunks ? size_of(e, e->used_chunks) : 0;
+    size_t size = size_of(e, e->used_chunks + 1) - offset;
+    if (new_memory(e->rw + offset, size) == MAP_FAILED)
+        return false;
+    if (!map_exec(e, offset, size)) {
+        reserve(e->rw + offset, size);
+        reserve(e->exec + offset, size);
+        return false;
+    }
+    e->used_chunks++;
+    return true;
 }
 
 bool cache_create(struct engine *e)
@@ -61,13 +86,16 @@ bool cache_create(struct engine *e)
         e->chunk_count = 4;
     e->stub_size = STUB_SIZE;
     /* Neighbours, so that generated code reaches the stubs by 32-bit displacements. */
-    e->rw = mmap(NULL, 2 * total_size(e), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (e->rw != MAP_FAILED)
-        e->exec = e->rw + total_size(e);
-    uint8_t *memory = e->rw == MAP_FAILED ? MAP_FAILED : new_memory(e);
+    e->reserved = size_of(e, e->chunk_count);
+    e->rw = mmap(NULL, 2 * e->reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool mapped = e->rw != MAP_FAILED;
+    if (mapped) {
+        e->exec = e->rw + e->reserved;
+        mapped = map_chunk(e);
+    }
     e->chunks = calloc(e->chunk_count, sizeof *e->chunks);
     e->order = calloc(e->chunk_count, sizeof *e->order);
-    if (memory == MAP_FAILED || !map_twice(e, memory) || !e->chunks || !e->order) {
+    if (!mapped || !e->chunks || !e->order) {
         log_warn("the code cache of %zu MiB cannot be mapped: %s", size >> 20, strerror(errno));
         return false;
     }
@@ -83,7 +111,6 @@ bool cache_create(struct engine *e)
         c->first = c->starts + e->chunk_size / MIN_BLOCK;
         e->order[i] = i;
     }
-    e->used_chunks = 1;
     return true;
 }
 
@@ -92,8 +119,7 @@ void cache_destroy(struct engine *e)
     for (unsigned i = 0; i < e->chunk_count; i++)
         arena_free(&e->chunks[i].memory);
     munmap(e->chunks[0].blocks, lists_size(e) * e->chunk_count);
-    munmap(e->rw, total_size(e));
-    munmap(e->exec, total_size(e));
+    munmap(e->rw, 2 * e->reserved);
     free(e->chunks);
     free(e->order);
 }
@@ -184,11 +210,14 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
 {
     struct chunk *c = &e->chunks[e->order[e->used_chunks - 1]];
     if (e->chunk_size - c->used < size || c->count >= e->chunk_size / MIN_BLOCK) {
+        bool full = e->used_chunks == e->chunk_count || !map_chunk(e);
+        if (full && e->used_chunks < 4)
+            log_die(127, "no memory for the code cache: %s", strerror(errno));
+        if (full) /* if it could not grow, it stays as it is */
+            e->chunk_count = e->used_chunks;
         unsigned candidates = e->chunk_count / 2 < CANDIDATES ? e->chunk_count / 2 : CANDIDATES;
-        if (e->used_chunks == e->chunk_count)
+        if (full)
             evict(e, cpu, candidates);
-        else
-            e->used_chunks++;
         if (e->used_chunks == e->chunk_count)
             start_probation(e, candidates);
         c = &e->chunks[e->order[e->used_chunks - 1]];
@@ -215,7 +244,7 @@ void cache_add(struct block *b)
 struct block *cache_block_at(const struct engine *e, const void *p)
 {
     const uint8_t *at = p, *first = e->exec + e->stub_size;
-    if (at < first || at >= e->exec + total_size(e))
+    if (at < first || at >= e->exec + size_of(e, e->chunk_count))
         return NULL;
     const struct chunk *c = &e->chunks[(size_t)(at - first) / e->chunk_size];
     uint32_t offset = (uint32_t)((size_t)(at - first) % e->chunk_size), part = offset / CHUNK_PART;
@@ -230,38 +259,52 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     return at < b->code + b->size ? b : NULL;
 }
 
+static void copy_part(struct engine *e, size_t offset, size_t size)
+{
+    uint8_t *to = e->fork_memory + offset;
+    size_t before = (uintptr_t)to % 4096;
+#ifdef MADV_POPULATE_WRITE /* all its pages at once; older kernels make them one by one */
+    madvise(to - before, size + before, MADV_POPULATE_WRITE);
+#endif
+    memcpy(to, e->rw + offset, size);
+}
+
 void cache_before_fork(struct engine *e)
 {
     size_t used = 0;
     for (unsigned i = 0; i < e->chunk_count; i++)
         used += e->chunks[i].used;
     e->fork_copy = used <= FORK_COPY_MAX;
-    e->fork_memory = new_memory(e);
+    e->fork_size = size_of(e, e->fork_copy ? e->used_chunks : 1);
+    e->fork_memory = new_memory(NULL, e->fork_size);
     if (e->fork_memory == MAP_FAILED)
         return;
-    memcpy(e->fork_memory, e->exec, e->stub_size);
-    for (unsigned i = 0; e->fork_copy && i < e->chunk_count; i++) {
-        size_t at = e->stub_size + i * e->chunk_size;
-        memcpy(e->fork_memory + at, e->exec + at, e->chunks[i].used);
-    }
+    copy_part(e, 0, e->stub_used);
+    for (unsigned i = 0; e->fork_copy && i < e->used_chunks; i++)
+        copy_part(e, size_of(e, i), e->chunks[i].used);
 }
 
 void cache_parent_fork(struct engine *e)
 {
     if (e->fork_memory != MAP_FAILED)
-        munmap(e->fork_memory, total_size(e));
+        munmap(e->fork_memory, e->fork_size);
     e->fork_memory = MAP_FAILED;
 }
 
 bool cache_after_fork(struct engine *e)
 {
-    if (e->fork_memory == MAP_FAILED || !map_twice(e, e->fork_memory))
+    size_t size = e->fork_size, rest = size_of(e, e->used_chunks) - size;
+    if (e->fork_memory == MAP_FAILED ||
+        mremap(e->fork_memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
+        !map_exec(e, 0, size) || (rest && (!reserve(e->rw + size, rest) || !reserve(e->exec + size, rest))))
         log_die(127, "no memory for the code cache after fork: %s", strerror(errno));
     e->fork_memory = MAP_FAILED;
     if (e->fork_copy)
         return true;
-    for (unsigned i = 0; i < e->chunk_count; i++)
+    for (unsigned i = 0; i < e->chunk_count; i++) {
         empty(&e->chunks[i]);
+        e->order[i] = i;
+    }
     e->used_chunks = 1;
     return false;
 }

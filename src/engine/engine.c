@@ -24,6 +24,7 @@ struct engine *engine_create(const struct engine_config *config)
         free(e);
         return NULL;
     }
+    e->stub_used = stubs.size;
     return e;
 }
 

@@ -77,13 +77,15 @@ struct engine {
     _Atomic uint64_t purge; /* how often code memory was given up */
 
     uint8_t *fork_memory; /* the copy for a child about to be forked */
+    size_t fork_size;
     bool fork_copy; /* it holds translations, not only the stubs */
     uint8_t *rw, *exec;
-    size_t stub_size, chunk_size;
+    size_t reserved; /* bytes of address space, of each of the two */
+    size_t stub_size, stub_used, chunk_size;
     unsigned chunk_count;
     struct chunk *chunks;
     unsigned *order; /* chunk numbers, oldest first; the last `used_chunks`th is being filled */
-    unsigned used_chunks;
+    unsigned used_chunks; /* have memory: as long as there are unused ones, those numbered lower */
 
     struct page *pages[1 << ENGINE_PAGE_BITS];
     unsigned page_count;

@@ -49,7 +49,7 @@ struct host_unit {
 struct host {
     const char *name; /* "interp", "x64" */
     /* Once a process, before anything else; false with a logged reason if this machine cannot. `stubs` is
-     * room for code shared by all units. */
+     * room for code shared by all units; its size is what was used, on return. */
     bool (*init)(const struct guest *guest, struct host_buffer *stubs);
     bool (*cpu_init)(struct cpu *cpu);
     void (*cpu_exit)(struct cpu *cpu);

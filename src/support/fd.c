@@ -2,8 +2,11 @@
  *
  * They are moved just above the soft limit, which is raised for the moment of the move: the guest
  * can then neither be given these numbers nor reach them with dup2.  Where hard and soft limit are
- * equal they lie at the upper end below it.  The list is a fixed array of atomics, so that it can
- * be read anywhere. */
+ * equal they lie at the upper end below it.  But the kernel copies the table of descriptors up to the
+ * highest at each fork: where the limit is large (some systems say a million) they lie below
+ * FD_OWN_MOST, where the guest is not given them either, and dup2 to them fails with EBADF.
+ *
+ * The list is a fixed array of atomics, so that it can be read anywhere. */
 #include "support/fd.h"
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -11,6 +14,7 @@
 #include <unistd.h>
 
 #define FD_OWN_LEAST 1000
+#define FD_OWN_MOST  4096
 
 static _Atomic int own[FD_OWN_MAX]; /* fd + 1, 0: free */
 
@@ -35,7 +39,9 @@ int fd_own(int fd)
     uint64_t above = old.rlim_cur < FD_OWN_LEAST ? FD_OWN_LEAST : old.rlim_cur;
 
     room = old;
-    if (old.rlim_max >= above + 2 * FD_OWN_MAX) {
+    if (above >= FD_OWN_MOST) {
+        from = FD_OWN_MOST - FD_OWN_MAX;
+    } else if (old.rlim_max >= above + 2 * FD_OWN_MAX) {
         room.rlim_cur = above + 2 * FD_OWN_MAX;
         if (setrlimit(RLIMIT_NOFILE, &room) == 0)
             from = above;

@@ -18,6 +18,7 @@ struct interp_guest interp_guest;
 static bool interp_init(const struct guest *guest, struct host_buffer *stubs)
 {
     interp_guest = (struct interp_guest){.guest = guest, .pc_offset = guest->slots[guest->pc_slot].offset};
+    stubs->size = 0;
     return true;
 }
 

@@ -196,5 +196,6 @@ bool stubs_emit(struct x64_target *t, struct host_buffer *buf)
     }
     t->stub_exec = exec;
     t->stub_end = exec + emit_pos(&e);
+    buf->size = emit_pos(&e);
     return true;
 }
