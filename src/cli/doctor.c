@@ -28,17 +28,19 @@ static void report(bool ok, const char *what, const char *value, const char *adv
     }
 }
 
+/* As the code cache does it: shared anonymous memory, once writable and once more executable. */
 static bool can_map_code(void)
 {
-    int fd = memfd_create("demotic-doctor", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, 4096) < 0)
+    const size_t size = 4096;
+    void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (rw == MAP_FAILED)
         return false;
-    void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED)
-        return false;
-    munmap(p, 4096);
-    return true;
+    void *exec = mremap(rw, 0, size, MREMAP_MAYMOVE);
+    bool ok = exec != MAP_FAILED && mprotect(exec, size, PROT_READ | PROT_EXEC) == 0;
+    if (exec != MAP_FAILED)
+        munmap(exec, size);
+    munmap(rw, size);
+    return ok;
 }
 
 static bool has_openat2(void)
@@ -113,7 +115,7 @@ int cli_doctor(struct options *o)
     report(host_best() != NULL, "fastest engine", host_best() ? host_best()->name : "none", "this build has no engine for this machine");
     cpu_features();
     report(can_map_code(), "executable memory", "for generated code",
-           "memfd may not be mapped executable here (a security policy?); use --engine interp");
+           "shared memory may not be mapped executable here (a security policy?); use --engine interp");
     report(has_openat2(), "openat2", "fast look-up of paths in roots", "kernel 5.6 or later has it; slower look-ups are used instead");
     report(on_path("mmdebstrap"), "mmdebstrap", "makes roots", "apt-get install mmdebstrap");
     report(geteuid() == 0 || on_path("newuidmap"), "newuidmap", "makes roots as an ordinary user", "apt-get install uidmap");
