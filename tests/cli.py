@@ -128,6 +128,18 @@ def main():
         (root / 'lib').mkdir(parents=True)
         case('missing ld.so in a root', ['--root', root, dynamic], 127, 'ld-linux-aarch64.so.1.*in the root')
 
+    # the user's roots, then the system's
+    for place, names in (('.local/share', 'mine both'), ('system', 'both theirs')):
+        for name in names.split():
+            (here / place / 'demotic/roots' / name).mkdir(parents=True)
+    ENV['XDG_DATA_DIRS'] = f'/nowhere::relative:{here}/system'
+    status, out, err = run('root', 'list')
+    check('root list', status == 0 and sorted(out.split()) == ['both', 'mine', 'theirs'], out + err)
+    for name, place in (('mine', '.local/share'), ('both', '.local/share'), ('theirs', 'system')):
+        case(f'root path {name}', ['root', 'path', name], 0, out=f'{here}/{place}/demotic/roots/{name}\n', lines=0)
+    case('root path of none', ['root', 'path', 'nowhere'], 1, "no root 'nowhere'")
+    del ENV['XDG_DATA_DIRS']
+
     # what a program does
     bad = compile('bad', 'int main(void) { __asm__(".inst 0x04200000"); return 0; }', '-static')
     case('unknown instruction', [bad], -4, r'bad: SIGILL: instruction 0x04200000 at 0x[0-9a-f]+ \(.*/bad\+0x[0-9a-f]+\).*report')

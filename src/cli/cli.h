@@ -13,7 +13,7 @@ int cli_windows(struct options *o, const struct program_info *info);
 int cli_root(struct options *o);
 int cli_doctor(struct options *o);
 
-/* Host path of the root `name` (a name under roots_dir, or a path) into out; false with a message if there is none. */
+/* Host path of the root `name` (a name under one of data_dirs, or a path) into out; false with a message if there is none. */
 bool root_find(const char *name, char out[4096]);
 /* As root_find without a message. */
 bool root_exists(const char *name, char out[4096]);
@@ -26,5 +26,8 @@ bool make_dirs(char *path);
 int copy_tree(const char *from, const char *to);
 /* $XDG_DATA_HOME/demotic, else ~/.local/share/demotic. */
 void data_dir(char out[4096]);
-/* Where roots live: $XDG_DATA_HOME/demotic/roots, else ~/.local/share/demotic/roots. */
+/* Where data is looked for: data_dir, then the system's ($XDG_DATA_DIRS with /demotic; read only).  Begin with *at NULL;
+ * false when there are no more. */
+bool data_dirs(const char **at, char out[4096]);
+/* Where roots are made: $XDG_DATA_HOME/demotic/roots, else ~/.local/share/demotic/roots. */
 void roots_dir(char out[4096]);

@@ -3,7 +3,7 @@
  * Making one takes Wine many seconds, so it is done once for each root, into a template, from which prefixes are copied.  Template and
  * prefix are made beside their place under another name and renamed when they are whole; who makes one holds a lock on
  * the data directory.  So at any moment a name is either free or a whole prefix, and what a killed run left is
- * swept away by the next one.
+ * swept away by the next one.  A system (an image, a package) can bring a template beside its roots.
  *
  * Wine writes the time of its wine.inf into a prefix, and brings a prefix with another time up to date by itself; a template with
  * another time is made anew. */
@@ -165,24 +165,74 @@ static bool is_free(const char *path)
     return access(path, F_OK) < 0 || rmdir(path) == 0;
 }
 
+/* Can be written, and made if need be. */
+static bool is_usable(const char *dir)
+{
+    char path[4096];
+    for (const char *p = dir; (p = strchr(p + 1, '/'));) {
+        snprintf(path, sizeof path, "%.*s", (int)(p - dir), dir);
+        mkdir(path, 0755);
+    }
+    mkdir(dir, 0755);
+    return access(dir, W_OK | X_OK) == 0;
+}
+
+bool prefixes_dir(char out[4096])
+{
+    static const char *const names[] = {"XDG_RUNTIME_DIR", "TMPDIR", NULL};
+    struct stat st;
+    data_dir(out);
+    strcat(out, "/prefixes");
+    if (is_usable(out))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *dir = names[i] ? getenv(names[i]) : "/tmp";
+        if (!dir || dir[0] != '/')
+            continue;
+        /* In a directory that all may write to, another could have made it. */
+        snprintf(out, 4096, "%.3900s/demotic-%u", dir, geteuid());
+        mkdir(out, 0700);
+        if (lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022)) {
+            strcat(out, "/prefixes");
+            if (is_usable(out))
+                return true;
+        }
+    }
+    data_dir(out);
+    log_warn("there is no place for Windows' C: drive: %s cannot be written, nor /tmp (XDG_DATA_HOME or WINEPREFIX names another)", out);
+    return false;
+}
+
+/* The template for the root: the user's own in `data`, or the system's, if it is current; else false, with the name of the one that is
+ * to be made. */
+static bool find_template(const struct wine *w, const char *data, char template[PATH_MAX])
+{
+    const char *name = strrchr(w->root, '/');
+    char dir[4096];
+    name = name && name[1] ? name + 1 : "root";
+    for (const char *at = NULL; data_dirs(&at, dir);) {
+        if (snprintf(template, PATH_MAX, "%s/prefixes/.%s.template", dir, name) < PATH_MAX && is_current(w, template))
+            return true;
+    }
+    snprintf(template, PATH_MAX, "%.2000s/.%.255s.template", data, name);
+    return false;
+}
+
 bool prefix_prepare(struct options *o, const struct wine *w)
 {
     char data[4096], template[PATH_MAX], parent[PATH_MAX];
-    const char *name = strrchr(w->root, '/');
     if (is_prefix(w->prefix))
         return true;
-    data_dir(data);
-    strcat(data, "/prefixes");
     snprintf(parent, sizeof parent, "%s", w->prefix);
     *strrchr(parent, '/') = 0;
-    if (!make_dirs(data) || !make_dirs(parent))
+    if (!prefixes_dir(data) || !make_dirs(parent))
         return false;
-    snprintf(template, sizeof template, "%.2000s/.%.255s.template", data, name && name[1] ? name + 1 : "root");
+    bool have = find_template(w, data, template);
     int lock = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
         ;
     bool ok = is_prefix(w->prefix) || !is_free(w->prefix) || /* another has made it meanwhile */
-              ((is_current(w, template) || make_template(o, w, template)) && copy_template(template, w->prefix));
+              ((have || is_current(w, template) || make_template(o, w, template)) && copy_template(template, w->prefix));
     if (lock >= 0)
         close(lock);
     return ok;

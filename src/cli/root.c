@@ -1,4 +1,5 @@
-/* Roots: the file systems guest programs see, kept as directories under roots_dir.  `create` has
+/* Roots: the file systems guest programs see, kept as directories under roots_dir; those of the system (data_dirs), which an
+ * image or a package brings, are found behind the user's own.  `create` has
  * mmdebstrap fetch and unpack Debian packages of the guest's architecture (no package's script is
  * run, so no privilege and no registered interpreter is needed) as a tar stream that is unpacked here,
  * which works alike for root and for ordinary users. */
@@ -36,19 +37,39 @@ void roots_dir(char out[4096])
     strcat(out, "/roots");
 }
 
+bool data_dirs(const char **at, char out[4096])
+{
+    const char *rest = *at;
+    if (!rest) {
+        const char *dirs = getenv("XDG_DATA_DIRS");
+        *at = dirs && *dirs ? dirs : "/usr/local/share:/usr/share";
+        data_dir(out);
+        return true;
+    }
+    while (*rest) {
+        size_t n = strcspn(rest, ":");
+        bool good = rest[0] == '/' && n < 4000;
+        if (good)
+            snprintf(out, 4096, "%.*s/demotic", (int)n, rest);
+        rest += n + (rest[n] == ':');
+        if (good) {
+            *at = rest;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool root_exists(const char *name, char out[4096])
 {
     struct stat st;
-    if (strchr(name, '/')) {
-        if (!realpath(name, out))
-            return false;
-    } else {
-        char dir[4096];
-        roots_dir(dir);
-        if (snprintf(out, 4096, "%s/%s", dir, name) >= 4096)
-            return false;
-    }
-    return stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+    if (strchr(name, '/'))
+        return realpath(name, out) && stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+    char dir[4096];
+    for (const char *at = NULL; data_dirs(&at, dir);)
+        if (snprintf(out, 4096, "%s/roots/%s", dir, name) < 4096 && stat(out, &st) == 0 && S_ISDIR(st.st_mode))
+            return true;
+    return false;
 }
 
 bool root_find(const char *name, char out[4096])
@@ -239,15 +260,18 @@ static int root_create(int argc, char **argv)
 
 static int root_list(void)
 {
-    char dir[4096];
-    roots_dir(dir);
-    DIR *d = opendir(dir);
-    if (!d)
-        return 0; /* none yet */
-    for (struct dirent *e; (e = readdir(d));)
-        if (e->d_name[0] != '.')
-            printf("%s\n", e->d_name);
-    closedir(d);
+    char dir[4096], used[4096], path[8192];
+    for (const char *at = NULL; data_dirs(&at, dir);) {
+        strncat(dir, "/roots", sizeof dir - strlen(dir) - 1);
+        DIR *d = opendir(dir);
+        for (struct dirent *e; d && (e = readdir(d));) {
+            snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+            if (e->d_name[0] != '.' && root_exists(e->d_name, used) && strcmp(used, path) == 0)
+                printf("%s\n", e->d_name); /* once, if two directories have it */
+        }
+        if (d)
+            closedir(d);
+    }
     return 0;
 }
 

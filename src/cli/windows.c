@@ -50,13 +50,15 @@ static bool find_any(char out[PATH_MAX])
     char dir[4096];
     if ((root_exists("arm64", out) && has_wine(out)) || (root_exists(ROOT_NAME, out) && has_wine(out)))
         return true;
-    roots_dir(dir);
-    DIR *d = opendir(dir);
     bool found = false;
-    for (struct dirent *e; d && !found && (e = readdir(d));)
-        found = e->d_name[0] != '.' && root_exists(e->d_name, out) && has_wine(out);
-    if (d)
-        closedir(d);
+    for (const char *at = NULL; !found && data_dirs(&at, dir);) {
+        strncat(dir, "/roots", sizeof dir - strlen(dir) - 1);
+        DIR *d = opendir(dir);
+        for (struct dirent *e; d && !found && (e = readdir(d));)
+            found = e->d_name[0] != '.' && root_exists(e->d_name, out) && has_wine(out);
+        if (d)
+            closedir(d);
+    }
     return found;
 }
 
@@ -88,11 +90,11 @@ static bool find_root(struct options *o, struct wine *w)
     return true;
 }
 
-/* $WINEPREFIX, else one for each root in the data directory. */
+/* $WINEPREFIX, else one for each root in prefixes_dir. */
 static bool find_prefix(struct wine *w)
 {
     const char *prefix = getenv("WINEPREFIX"), *name = strrchr(w->root, '/');
-    char data[4096];
+    char dir[4096];
     if (prefix && *prefix) {
         if (prefix[0] != '/') {
             log_warn("WINEPREFIX is '%s'; Wine wants an absolute path", prefix);
@@ -103,8 +105,9 @@ static bool find_prefix(struct wine *w)
             w->prefix[--n] = 0;
         return true;
     }
-    data_dir(data);
-    snprintf(w->prefix, sizeof w->prefix, "%.3600s/prefixes/%.255s", data, name && name[1] ? name + 1 : "root");
+    if (!prefixes_dir(dir))
+        return false;
+    snprintf(w->prefix, sizeof w->prefix, "%.3600s/%.255s", dir, name && name[1] ? name + 1 : "root");
     return true;
 }
 

@@ -9,6 +9,9 @@ struct wine {
     bool has_server64;     /* the server itself can be started, without Debian's script around it */
 };
 
+/* Where prefixes and their templates are made: in the data directory, or, where that cannot be written (a container's user without
+ * a home), in one of this user's under $XDG_RUNTIME_DIR, $TMPDIR or /tmp.  False with a message if nowhere. */
+bool prefixes_dir(char out[4096]);
 /* Makes w->prefix if there is none; false with a message if that fails. */
 bool prefix_prepare(struct options *o, const struct wine *w);
 
