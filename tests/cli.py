@@ -138,6 +138,14 @@ def main():
     for name, place in (('mine', '.local/share'), ('both', '.local/share'), ('theirs', 'system')):
         case(f'root path {name}', ['root', 'path', name], 0, out=f'{here}/{place}/demotic/roots/{name}\n', lines=0)
     case('root path of none', ['root', 'path', 'nowhere'], 1, "no root 'nowhere'")
+    tools = here / 'tools'
+    tools.mkdir()
+    (tools / 'mmdebstrap').write_text('#!/bin/sh\nexec tar -c --mode=755 --transform="s/tools/etc/" -C "$HOME" ./tools\n')
+    (tools / 'mmdebstrap').chmod(0o755)
+    ENV['PATH'] = f'{tools}:{ENV["PATH"]}'
+    case('root create', ['root', 'create', 'theirs'], 0, 'making root .theirs. .*local/share', lines=2)
+    check('root create: the files', (here / '.local/share/demotic/roots/theirs/etc/mmdebstrap').exists())
+    case('root create once more', ['root', 'create', 'theirs'], 1, 'exists')
     del ENV['XDG_DATA_DIRS']
 
     # what a program does

@@ -72,6 +72,15 @@ bool root_exists(const char *name, char out[4096])
     return false;
 }
 
+/* Of the user's own roots only: the name of one, or of one to be made.  True if it is there. */
+static bool own_root(const char *name, char out[4096])
+{
+    char dir[4096];
+    struct stat st;
+    roots_dir(dir);
+    return snprintf(out, 4096, "%s/%s", dir, name) < 4096 && stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool root_find(const char *name, char out[4096])
 {
     if (root_exists(name, out))
@@ -206,7 +215,7 @@ static bool make(const struct create *c)
     int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
         ;
-    bool ok = root_exists(c->name, final);
+    bool ok = own_root(c->name, final);
     if (!ok) {
         snprintf(part, sizeof part, "%s/.%s.part", dir, c->name); /* renamed when whole */
         char *rm[] = {"rm", "-rf", "--", part, NULL};
@@ -248,7 +257,7 @@ static int root_create(int argc, char **argv)
         log_warn("'%s' cannot be a root's name", c.name);
         return 64;
     }
-    if (root_exists(c.name, path)) {
+    if (own_root(c.name, path)) {
         log_warn("root '%s' exists (%s); remove it first: demotic root remove %s", c.name, path, c.name);
         return 1;
     }
