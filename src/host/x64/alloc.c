@@ -75,8 +75,10 @@ static void find_partner(struct ctx *c, uint32_t i)
             c->pair[j] = i;
             return;
         }
+    /* One further on is emitted here: its operands must be there already. */
     for (uint32_t j = i + 1; j < c->u->count && j < i + 8 && inst_of(c, j)->op != IR_INSN; j++)
-        if (is_partner(c, inst_of(c, j), j, f) && !c->pair[j]) {
+        if (inst_of(c, j)->a < i && inst_of(c, j)->b < i && is_partner(c, inst_of(c, j), j, f) &&
+            !c->pair[j]) {
             c->pair[i] = j;
             c->pair[j] = i;
             return;

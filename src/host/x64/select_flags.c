@@ -377,10 +377,13 @@ void flags_load_carry(struct ctx *c, ir_ref r)
 void flags_get(struct ctx *c, ir_ref r)
 {
     assert(c->fs_loc);
+    struct loc *l = &c->locs[c->fs_loc];
     c->loc_of[r] = c->fs_loc;
     c->inv[r] = c->fs_inv;
-    if (c->locs[c->fs_loc].last < c->last[r])
-        c->locs[c->fs_loc].last = c->last[r];
+    if (l->last < c->i)
+        l->spill = -1; /* was dead: another value may be there now */
+    if (l->last < c->last[r])
+        l->last = c->last[r];
 }
 
 void flags_set(struct ctx *c, ir_ref r)

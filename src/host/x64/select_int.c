@@ -343,6 +343,7 @@ static void shift_const(struct ctx *c, const struct ir_inst *in, enum x64_shift 
             emit_lea(e, sz, d, m);
             return;
         }
+        flags_clobber(c); /* not busy: but EFLAGS may hold what AX holds too */
         emit_shift_ri(e, op, sz, d, n);
         return;
     }
@@ -662,6 +663,7 @@ static void select_gpr(struct ctx *c, const struct ir_inst *in)
     struct x64_mem m;
     bool constants = value_const(c, yes, &ky) && value_const(c, no, &kn);
     struct cond k = cond_emit(c, in->a);
+    c->gpr_locked = 0; /* what was compared is in EFLAGS now: its registers may be needed below */
     if (constants && ky + kn == 1 && (ky == 1 || kn == 1)) {
         define_cond(c, ky == 1 ? k : cond_negate(k));
         return;
