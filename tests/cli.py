@@ -175,6 +175,15 @@ def main():
     log = (here / 'log').read_text() if (here / 'log').exists() else ''
     check('--log: the file', log == 'demotic: unknown system call 9999; the program gets ENOSYS\n', log)
 
+    # names for perf
+    named = compile('named', '#include <stdio.h>\n#include <unistd.h>\n__attribute__((noinline)) int answer(int x) { return x * 6; }\n'
+                    'int main(int n, char **v) { printf("%d %d\\n", getpid(), answer(n)); return 0; }', '-static')
+    status, out, err = run('--dump=perf', named)
+    path = Path(f'/tmp/perf-{out.split()[0] if out else 0}.map')
+    names = path.read_text() if path.exists() else ''
+    path.unlink(missing_ok=True)
+    check('--dump=perf', status == 0 and re.search(r'^[0-9a-f]+ [0-9a-f]+ answer\+0 \[named\]$', names, re.M) and not err, names[:2000] + err)
+
     # the code cache is bounded
     code = here / 'code'
     subprocess.run([cc, '-O1', '-static', '-pthread', '-o', code, Path(__file__).parent / 'linux' / 'code.c'], check=True)

@@ -103,7 +103,7 @@ static void test_dump_one(void **unused)
 
 static void test_bad_spec(void **unused)
 {
-    static const char *const bad[] = {"", "irr", "ir,", "ir,opt=", "asm=0x12x", "=5", "ir;opt"};
+    static const char *const bad[] = {"", "irr", "ir,", "ir,opt=", "asm=0x12x", "=5", "ir;opt", "perf,"};
     for (unsigned n = 0; n < ARRAY_LEN(bad); n++)
         assert_null(debug_dump_open(bad[n], &guest_arm64, &host_interp));
 }

@@ -1,19 +1,29 @@
 /* Dumps of units: guest disassembly and IR as lifted, IR as optimised, host code.  Each stage of a unit
- * is written under one lock, so that threads do not mix; the stages of one unit may be apart. */
+ * is written under one lock, so that threads do not mix; the stages of one unit may be apart.
+ *
+ * For profilers: perf looks for names of code in memory in /tmp/perf-PID.map, lines "START SIZE NAME" (tools/perf's
+ * jit-interface.txt).  Code that was evicted stays in the file. */
 #include "debug/dump.h"
 #include "debug/disassemble.h"
+#include "debug/symbols.h"
 #include "engine/engine.h"
 #include "memory/memory.h"
+#include "support/fd.h"
 #include "support/log.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct debug_dump {
     const struct guest *guest;
     const struct host *host;
     bool stage[3];      /* by enum engine_stage */
+    bool perf;
+    int perf_fd;
+    pid_t perf_pid;     /* whose file perf_fd is */
     bool only;          /* units that cover `address` */
     uint64_t address;
     pthread_mutex_t lock;
@@ -21,7 +31,7 @@ struct debug_dump {
 
 static bool parse_spec(struct debug_dump *d, const char *spec)
 {
-    static const char *const names[] = {"ir", "opt", "asm"};
+    static const char *const names[] = {"ir", "opt", "asm", "perf"};
     for (;;) {
         unsigned n = 0;
         size_t length = strcspn(spec, ",=");
@@ -29,7 +39,10 @@ static bool parse_spec(struct debug_dump *d, const char *spec)
             n++;
         if (n == ARRAY_LEN(names))
             return false;
-        d->stage[n] = true;
+        if (n == ARRAY_LEN(d->stage))
+            d->perf = true;
+        else
+            d->stage[n] = true;
         spec += length;
         if (*spec == '\0')
             return true;
@@ -46,7 +59,7 @@ struct debug_dump *debug_dump_open(const char *spec, const struct guest *guest, 
 {
     struct debug_dump *d = calloc(1, sizeof *d);
     if (d == NULL || !parse_spec(d, spec)) {
-        log_warn("--dump=%s: wanted any of ir,opt,asm, then perhaps =ADDRESS (0x...)", spec);
+        log_warn("--dump=%s: wanted any of ir,opt,asm,perf, then perhaps =ADDRESS (0x...)", spec);
         free(d);
         return NULL;
     }
@@ -111,16 +124,10 @@ static void dump_host(const struct debug_dump *d, const uint8_t *code, size_t si
     }
 }
 
-void debug_dump_unit(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size)
+static void dump_stage(const struct debug_dump *d, enum engine_stage stage, const struct ir_unit *u, const void *code, size_t size)
 {
-    struct debug_dump *d = ctx;
     unsigned long long pc = u->pc;
-    if ((unsigned)stage >= ARRAY_LEN(d->stage) || !d->stage[stage])
-        return;
-    if (d->only && !(d->address == u->pc || d->address - u->pc < u->size))
-        return;
-    pthread_mutex_lock(&d->lock);
-    switch ((enum engine_stage)stage) {
+    switch (stage) {
     case ENGINE_STAGE_LIFTED:
         log_raw("unit %#llx, guest code (%u bytes, %u instructions):\n", pc, u->size, u->insn_count);
         debug_dump_guest(d->guest, u->pc, u->size);
@@ -136,5 +143,45 @@ void debug_dump_unit(void *ctx, int stage, const struct ir_unit *u, const void *
         dump_host(d, code, size);
         break;
     }
+}
+
+/* A line for perf.  A child of fork has a file of its own, without what it inherited. */
+static void perf_line(struct debug_dump *d, uint64_t pc, const void *code, size_t size)
+{
+    char name[256], line[320], path[64];
+    if (d->perf_pid != getpid()) {
+        if (d->perf_pid)
+            fd_own_close(d->perf_fd);
+        d->perf_pid = getpid();
+        snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)d->perf_pid);
+        unlink(path); /* in a directory of all: never somebody else's file */
+        d->perf_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (d->perf_fd >= 0)
+            d->perf_fd = fd_own(d->perf_fd);
+        else
+            log_warn("--dump=perf: %s cannot be written", path);
+    }
+    symbols_name(pc, name, sizeof name);
+    int n = snprintf(line, sizeof line, "%llx %zx %s\n", (unsigned long long)(uintptr_t)code, size, name);
+    if (d->perf_fd >= 0 && write(d->perf_fd, line, (size_t)n) != n) {
+        log_warn("--dump=perf: the file cannot be written any further");
+        fd_own_close(d->perf_fd);
+        d->perf_fd = -1;
+    }
+}
+
+void debug_dump_unit(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size)
+{
+    struct debug_dump *d = ctx;
+    bool perf = d->perf && stage == ENGINE_STAGE_COMPILED;
+    if ((unsigned)stage >= ARRAY_LEN(d->stage) || !(d->stage[stage] || perf))
+        return;
+    if (d->only && !(d->address == u->pc || d->address - u->pc < u->size))
+        return;
+    pthread_mutex_lock(&d->lock);
+    if (perf)
+        perf_line(d, u->pc, code, size);
+    if (d->stage[stage])
+        dump_stage(d, (enum engine_stage)stage, u, code, size);
     pthread_mutex_unlock(&d->lock);
 }

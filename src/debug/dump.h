@@ -5,7 +5,7 @@
 
 struct debug_dump;
 
-/* spec: "ir", "opt", "asm" in any combination, comma-separated, then "=ADDR" (hexadecimal with 0x, or
+/* spec: "ir", "opt", "asm", "perf" (names for perf, in /tmp/perf-PID.map) in any combination, comma-separated, then "=ADDR" (hexadecimal with 0x, or
  * decimal) for only the units that cover guest address ADDR.  NULL with a message in the log if it is
  * none.  Lives until the process ends. */
 struct debug_dump *debug_dump_open(const char *spec, const struct guest *guest, const struct host *host);
