@@ -616,6 +616,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_many_values, setup), cmocka_unit_test_setup(test_room, setup),
         cmocka_unit_test_setup(test_relocation, setup),
     };
+    setenv("DEMOTIC_X64_COMPILE", "strict", false);
     the_host = host_by_name(argc > 1 ? argv[1] : "interp");
     if (the_host == NULL)
         return 77;

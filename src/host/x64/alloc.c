@@ -149,19 +149,10 @@ static void extend(struct ctx *c, ir_ref r, uint32_t user)
         c->last[r] = user;
 }
 
-void alloc_analyse(struct ctx *c)
+/* What is computed together with its user or its partner, and on the way into which slot. */
+static void find_patterns(struct ctx *c)
 {
     const struct ir_unit *u = c->u;
-    for (uint32_t i = 1; i < u->count; i++) {
-        const struct ir_inst *in = &u->insts[i];
-        const ir_ref args[3] = {in->a, in->b, in->c};
-        for (unsigned k = 0; k < 3; k++)
-            if (args[k]) {
-                if (c->uses[args[k]] < UINT16_MAX)
-                    c->uses[args[k]]++;
-                c->last[args[k]] = i;
-            }
-    }
     for (uint32_t i = u->count - 1; i > 0; i--) {
         const struct ir_inst *in = &u->insts[i];
         if (c->uses[i] == 1 && defer(c, i, c->last[i]))
@@ -179,6 +170,23 @@ void alloc_analyse(struct ctx *c)
         if (op == IR_SHA256 && u->insts[i].attr <= IR_SHA2_H2 && !c->pair[i] && has(X64_SHA))
             find_sha256(c, i);
     }
+}
+
+void alloc_analyse(struct ctx *c)
+{
+    const struct ir_unit *u = c->u;
+    for (uint32_t i = 1; i < u->count; i++) {
+        const struct ir_inst *in = &u->insts[i];
+        const ir_ref args[3] = {in->a, in->b, in->c};
+        for (unsigned k = 0; k < 3; k++)
+            if (args[k]) {
+                if (c->uses[args[k]] < UINT16_MAX)
+                    c->uses[args[k]]++;
+                c->last[args[k]] = i;
+            }
+    }
+    if (!c->plain)
+        find_patterns(c);
     /* Where each instruction is really emitted decides when its arguments are used last. */
     uint32_t *at = arena_alloc(u->arena, u->count * sizeof *at), *user = c->last;
     c->last = arena_alloc(u->arena, u->count * sizeof *c->last);
@@ -219,7 +227,8 @@ uint32_t loc_new(struct ctx *c, enum loc_class cls, uint32_t last)
 
 struct loc *loc_at(struct ctx *c, ir_ref r)
 {
-    assert(c->loc_of[r]);
+    if (UNLIKELY(!c->loc_of[r]))
+        give_up(c, "a value is used before it is computed");
     return &c->locs[c->loc_of[r]];
 }
 
@@ -302,6 +311,8 @@ static int pick(struct ctx *c, enum loc_class cls, uint32_t avoid)
     uint32_t *owner = cls == LOC_XMM ? c->xmm_owner : c->gpr_owner;
     uint32_t temps =
         cls == LOC_XMM ? X64_XMM_TEMPS & ~c->xmm_locked : X64_GPR_TEMPS & ~c->gpr_locked;
+    if (x64_compile_mode == X64_COMPILE_TIGHT && !c->plain)
+        temps &= cls == LOC_XMM ? 0x0f : 1u << RCX | 1u << RDX;
     int best = -1;
     uint64_t best_score = 0;
     temps &= ~avoid;
@@ -320,7 +331,8 @@ static int pick(struct ctx *c, enum loc_class cls, uint32_t avoid)
             best_score = score;
         }
     }
-    assert(best >= 0);
+    if (UNLIKELY(best < 0))
+        give_up(c, "no register is left");
     if (owner[best])
         evict(c, owner[best]);
     return best;
@@ -358,7 +370,8 @@ int tmp_xmm(struct ctx *c)
 
 void take_gpr(struct ctx *c, int reg)
 {
-    assert(!(c->gpr_locked >> reg & 1));
+    if (UNLIKELY(c->gpr_locked >> reg & 1))
+        give_up(c, "a register is needed twice");
     uint32_t o = c->gpr_owner[reg];
     if (o && c->locs[o].last >= c->i) {
         uint32_t others = X64_GPR_TEMPS & ~c->gpr_locked & ~(1u << reg);
@@ -381,7 +394,8 @@ void take_gpr(struct ctx *c, int reg)
 
 void take_xmm(struct ctx *c, int reg)
 {
-    assert(!(c->xmm_locked >> reg & 1));
+    if (UNLIKELY(c->xmm_locked >> reg & 1))
+        give_up(c, "a register is needed twice");
     uint32_t o = c->xmm_owner[reg];
     lock_reg(c, LOC_XMM, reg);
     if (!o)
@@ -454,11 +468,13 @@ int loc_load(struct ctx *c, uint32_t loc)
 
 int use_gpr(struct ctx *c, ir_ref r)
 {
+    loc_at(c, r);
     return loc_load(c, c->loc_of[r]);
 }
 
 int use_xmm(struct ctx *c, ir_ref r)
 {
+    loc_at(c, r);
     uint32_t loc = c->loc_of[r];
     if (c->locs[loc].reg < 0) {
         int reg = pick(c, LOC_XMM, 0);

@@ -140,14 +140,16 @@ static void jump_if(struct ctx *c, const struct ir_inst *in)
     o->v = in->imm;
     o->r[0] = -1;
     o->r[1] = false;
+    uint32_t held = c->ef_loc;
+    c->ef_loc = 0; /* this way does not fall through */
     emit_pending(c);
     site_emit(c, SITE_JCC, CC_E, in->imm);
     ool_from(o, emit_jmp(e));
+    c->ef_loc = held;
     if (k.parity == COND_PLAIN)
         emit_patch_short(e, over[0]);
     for (unsigned i = 0; i < n; i++)
         emit_patch(e, over[i], emit_pos(e));
-    /* On the way that falls through EFLAGS are as they were. */
 }
 
 static void branch_add(struct ctx *c, uint32_t at, uint32_t label)

@@ -4,6 +4,7 @@
  * When the buffer is full the write position goes back to its start and `overflow` is set: whatever
  * is written then is thrown away by the caller, and no writer needs to look for errors. */
 #include "host/x64/emit.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* An instruction and its trailing constants fit in this. */
@@ -237,26 +238,44 @@ void emit_nop(struct emit *e, unsigned bytes)
     }
 }
 
+static NORETURN void refuse(struct emit *e, const char *why)
+{
+    if (e->refuse)
+        e->refuse(e, why);
+    abort();
+}
+
+/* At the beginning of all that change EFLAGS. */
+static void writes_eflags(struct emit *e)
+{
+    if (UNLIKELY(e->eflags && *e->eflags))
+        refuse(e, "EFLAGS are overwritten");
+}
+
 /* -- integer
  * ------------------------------------------------------------------------------------------ */
 
 void emit_alu_rr(struct emit *e, enum x64_alu op, unsigned sz, int dst, int src)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, b(sz, (uint32_t)op * 8 + 3), dst, src, byte_rex(sz, dst) || byte_rex(sz, src));
 }
 
 void emit_alu_rm(struct emit *e, enum x64_alu op, unsigned sz, int dst, struct x64_mem m)
 {
+    writes_eflags(e);
     op_rm(e, 0, sz, b(sz, (uint32_t)op * 8 + 3), dst, m, byte_rex(sz, dst), 0);
 }
 
 void emit_alu_mr(struct emit *e, enum x64_alu op, unsigned sz, struct x64_mem m, int src)
 {
+    writes_eflags(e);
     op_rm(e, 0, sz, b(sz, (uint32_t)op * 8 + 1), src, m, byte_rex(sz, src), 0);
 }
 
 void emit_alu_ri(struct emit *e, enum x64_alu op, unsigned sz, int dst, int32_t imm)
 {
+    writes_eflags(e);
     bool i8 = sz == 1 || is_imm8(imm);
     op_rr(e, 0, sz, sz == 1 ? 0x80 : i8 ? 0x83 : 0x81, (int)op, dst, byte_rex(sz, dst));
     imm_of(e, i8 ? 1 : sz, imm);
@@ -264,6 +283,7 @@ void emit_alu_ri(struct emit *e, enum x64_alu op, unsigned sz, int dst, int32_t 
 
 void emit_alu_mi(struct emit *e, enum x64_alu op, unsigned sz, struct x64_mem m, int32_t imm)
 {
+    writes_eflags(e);
     bool i8 = sz == 1 || is_imm8(imm);
     op_rm(e, 0, sz, sz == 1 ? 0x80 : i8 ? 0x83 : 0x81, (int)op, m, false, i8 ? 1 : imm_size(sz));
     imm_of(e, i8 ? 1 : sz, imm);
@@ -271,17 +291,20 @@ void emit_alu_mi(struct emit *e, enum x64_alu op, unsigned sz, struct x64_mem m,
 
 void emit_test_rr(struct emit *e, unsigned sz, int a, int c)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, b(sz, 0x85), c, a, byte_rex(sz, a) || byte_rex(sz, c));
 }
 
 void emit_test_ri(struct emit *e, unsigned sz, int a, int32_t imm)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, b(sz, 0xf7), 0, a, byte_rex(sz, a));
     imm_of(e, sz, imm);
 }
 
 void emit_test_mi(struct emit *e, unsigned sz, struct x64_mem m, int32_t imm)
 {
+    writes_eflags(e);
     op_rm(e, 0, sz, b(sz, 0xf7), 0, m, false, imm_size(sz));
     imm_of(e, sz, imm);
 }
@@ -379,6 +402,7 @@ void emit_lea(struct emit *e, unsigned sz, int dst, struct x64_mem m)
 
 void emit_shift_ri(struct emit *e, enum x64_shift op, unsigned sz, int r, unsigned n)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, b(sz, n == 1 ? 0xd1 : 0xc1), (int)op, r, byte_rex(sz, r));
     if (n != 1)
         emit_u8(e, n);
@@ -386,6 +410,7 @@ void emit_shift_ri(struct emit *e, enum x64_shift op, unsigned sz, int r, unsign
 
 void emit_shift_rc(struct emit *e, enum x64_shift op, unsigned sz, int r)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, b(sz, 0xd3), (int)op, r, byte_rex(sz, r));
 }
 
@@ -421,6 +446,7 @@ void emit_rorx(struct emit *e, unsigned sz, int dst, int src, unsigned n)
 
 void emit_andn(struct emit *e, unsigned sz, int dst, int inverted, int src)
 {
+    writes_eflags(e);
     vex(e, 0, 2, sz == 8, dst, inverted, -1, src, 0);
     emit_u8(e, 0xf2);
     modrm_reg(e, dst, src);
@@ -435,28 +461,34 @@ void emit_mulx(struct emit *e, unsigned sz, int hi, int lo, int src)
 
 void emit_shrd(struct emit *e, unsigned sz, int dst, int src, unsigned n)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, MAP_0F | 0xac, src, dst, false);
     emit_u8(e, n);
 }
 
 void emit_imul_rr(struct emit *e, unsigned sz, int dst, int src)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, MAP_0F | 0xaf, dst, src, false);
 }
 
 void emit_imul_rm(struct emit *e, unsigned sz, int dst, struct x64_mem m)
 {
+    writes_eflags(e);
     op_rm(e, 0, sz, MAP_0F | 0xaf, dst, m, false, 0);
 }
 
 void emit_imul_rri(struct emit *e, unsigned sz, int dst, int src, int32_t imm)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, is_imm8(imm) ? 0x6b : 0x69, dst, src, false);
     imm_of(e, is_imm8(imm) ? 1 : sz, imm);
 }
 
 void emit_unary(struct emit *e, enum x64_unary op, unsigned sz, int r)
 {
+    if (op != UNARY_NOT)
+        writes_eflags(e);
     op_rr(e, 0, sz, b(sz, 0xf7), (int)op, r, byte_rex(sz, r));
 }
 
@@ -467,12 +499,14 @@ void emit_cqo(struct emit *e, unsigned sz)
 
 void emit_bit_ri(struct emit *e, enum x64_bit op, unsigned sz, int r, unsigned n)
 {
+    writes_eflags(e);
     op_rr(e, 0, sz, MAP_0F | 0xba, (int)op, r, false);
     emit_u8(e, n);
 }
 
 void emit_scan(struct emit *e, enum x64_scan op, unsigned sz, int dst, int src)
 {
+    writes_eflags(e);
     static const uint8_t opc[] = {0xbc, 0xbd, 0xbc, 0xbd, 0xb8};
     op_rr(e, op >= SCAN_TZCNT ? 0xf3 : 0, sz, MAP_0F | opc[op], dst, src, false);
 }
@@ -513,6 +547,7 @@ void emit_lahf(struct emit *e)
 }
 void emit_sahf(struct emit *e)
 {
+    writes_eflags(e);
     emit_u8(e, 0x9e);
 }
 void emit_cmc(struct emit *e)
@@ -535,18 +570,21 @@ static void lock(struct emit *e)
 
 void emit_lock_xadd(struct emit *e, unsigned sz, struct x64_mem m, int r)
 {
+    writes_eflags(e);
     lock(e);
     op_rm(e, 0, sz, MAP_0F | b(sz, 0xc1), r, m, byte_rex(sz, r), 0);
 }
 
 void emit_lock_cmpxchg(struct emit *e, unsigned sz, struct x64_mem m, int r)
 {
+    writes_eflags(e);
     lock(e);
     op_rm(e, 0, sz, MAP_0F | b(sz, 0xb1), r, m, byte_rex(sz, r), 0);
 }
 
 void emit_lock_cmpxchg16b(struct emit *e, struct x64_mem m)
 {
+    writes_eflags(e);
     lock(e);
     op_rm(e, 0, 8, MAP_0F | 0xc7, 1, m, false, 0);
 }
@@ -603,7 +641,8 @@ void emit_patch_short(struct emit *e, uint32_t at)
     if (e->overflow)
         return;
     uint32_t distance = emit_pos(e) - at - 1;
-    assert(distance < 128);
+    if (distance >= 128)
+        refuse(e, "a short jump goes too far");
     e->start[at] = (uint8_t)distance;
 }
 
@@ -613,6 +652,7 @@ void emit_jmp_m(struct emit *e, struct x64_mem m)
 }
 void emit_call_m(struct emit *e, struct x64_mem m)
 {
+    writes_eflags(e);
     op_rm(e, 0, 4, 0xff, 2, m, false, 0);
 }
 void emit_jmp_r(struct emit *e, int r)
@@ -725,8 +765,16 @@ static void v_evex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, in
         emit_u8(e, (unsigned)imm);
 }
 
+/* Whether it leaves its result in EFLAGS. */
+static bool compares(x64_vop op)
+{
+    return op == V_UCOMISS || op == V_UCOMISD || op == V_COMISS || op == V_COMISD || op == V_PTEST;
+}
+
 void emit_v_rr(struct emit *e, x64_vop op, int dst, int src, int imm)
 {
+    if (compares(op))
+        writes_eflags(e);
     if (e->vex)
         v_vex(e, op, vop_w(op), dst, -1, src, NULL, imm);
     else
@@ -735,6 +783,8 @@ void emit_v_rr(struct emit *e, x64_vop op, int dst, int src, int imm)
 
 void emit_v_rm(struct emit *e, x64_vop op, int dst, struct x64_mem m, int imm)
 {
+    if (compares(op))
+        writes_eflags(e);
     if (e->vex)
         v_vex(e, op, vop_w(op), dst, -1, -1, &m, imm);
     else
@@ -753,7 +803,8 @@ void emit_v_rrr(struct emit *e, x64_vop op, int dst, int a, int c, int imm)
         return;
     }
     if (dst != a) {
-        assert(dst != c);
+        if (dst == c)
+            refuse(e, "the result overwrites an operand");
         v_legacy(e, V_MOVAPS, 0, dst, a, NULL, -1);
     }
     v_legacy(e, op, 0, dst, c, NULL, imm);
@@ -802,7 +853,8 @@ void emit_v_blendvb(struct emit *e, int dst, int a, int c, int mask)
         v_vex(e, VOP(1, 3, 0x4c), 0, dst, a, c, NULL, mask << 4);
         return;
     }
-    assert(mask == 0 && dst == a);
+    if (mask != 0 || dst != a)
+        refuse(e, "blendv in other registers");
     v_legacy(e, VOP(1, 2, 0x10), 0, dst, c, NULL, -1);
 }
 

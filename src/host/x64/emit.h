@@ -57,6 +57,11 @@ struct emit_fixup {
     uint8_t tail; /* bytes of the instruction behind it */
 };
 struct emit {
+    /* Who tracks EFLAGS: what this leads to is not 0 while they hold a value that was not given up. */
+    const uint32_t *eflags;
+    /* Called for what must not be written: an instruction that overwrites such EFLAGS, operands that
+     * a form does not have. Does not return. NULL: aborts. */
+    void (*refuse)(struct emit *e, const char *why);
     uint8_t *start, *p, *end;
     bool overflow; /* ran out of room (or of fix-ups): what was written is to be thrown away */
     bool vex;      /* AVX is there: three-operand forms */

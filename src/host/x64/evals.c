@@ -28,8 +28,18 @@ void evals_count(uint64_t desc)
     }
 }
 
+static _Atomic uint64_t plain;
+
+void evals_count_plain(void)
+{
+    atomic_fetch_add_explicit(&plain, 1, memory_order_relaxed);
+}
+
 void evals_report(void)
 {
+    uint64_t given_up = atomic_exchange(&plain, 0);
+    if (given_up)
+        log_raw("  %18llu  units given up and compiled plainly\n", (unsigned long long)given_up);
     for (unsigned n = 0; n < 20; n++) {
         unsigned best = 0;
         for (unsigned i = 1; i < KINDS; i++)

@@ -151,7 +151,8 @@ void flags_sync(struct ctx *c)
 {
     if (ax_has_slot(c))
         return;
-    assert(c->fs_loc && c->fs_loc == c->ef_loc);
+    if (UNLIKELY(!c->fs_loc || c->fs_loc != c->ef_loc))
+        give_up(c, "the flags slot is lost");
     ax_preserve(c);
     eflags_to_ax(c, c->fs_inv);
     c->ax_loc = c->fs_loc;
@@ -172,7 +173,8 @@ unsigned flags_where(struct ctx *c)
         return FLAGS_AT_FRAME;
     if (ax_has_slot(c))
         return FLAGS_AT_AX;
-    assert(c->fs_loc && c->fs_loc == c->ef_loc);
+    if (UNLIKELY(!c->fs_loc || c->fs_loc != c->ef_loc))
+        give_up(c, "the flags slot is lost");
     if (c->ef_kind == EF_NORMAL)
         return c->ef_inv != c->fs_inv ? FLAGS_AT_EFLAGS_INV : FLAGS_AT_EFLAGS;
     return (c->ef_kind == EF_FCMP ? FLAGS_AT_FCMP : FLAGS_AT_FCMP_SWAPPED) + (c->fs_inv ? 1u : 0u);
@@ -376,7 +378,8 @@ void flags_load_carry(struct ctx *c, ir_ref r)
 
 void flags_get(struct ctx *c, ir_ref r)
 {
-    assert(c->fs_loc);
+    if (UNLIKELY(!c->fs_loc))
+        give_up(c, "the flags slot is lost");
     struct loc *l = &c->locs[c->fs_loc];
     c->loc_of[r] = c->fs_loc;
     c->inv[r] = c->fs_inv;
@@ -521,10 +524,9 @@ static void emit_flags_arith(struct ctx *c, const struct ir_inst *in, enum x64_a
         flags_keep_for(c, in->c);
     flags_save(c);
     c->keep_args = 0;
-    if (!carry)
-        c->ef_loc = 0;
     if (carry)
         flags_load_carry(c, in->c);
+    c->ef_loc = 0;
     if (is_imm)
         emit_alu_ri(&c->e, op, sz, t, imm);
     else
@@ -772,6 +774,7 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
         /* Both ways must leave the same allocation: registers are loaded before the jump. */
         int ra = use_gpr(c, f->a), rb = is_imm ? -1 : use_gpr(c, f->b);
         unsigned n = cond_jump(c, cond, at);
+        c->ef_loc = 0;
         if (is_imm && imm == 0)
             emit_test_rr(e, sz, ra, ra);
         else if (is_imm)

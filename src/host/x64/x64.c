@@ -6,14 +6,21 @@
  * cpu->host_area, constants relative to rip, and what depends on the guest's addresses is listed as
  * relocations.
  *
+ * What goes wrong while a unit is emitted (no register is left for an instruction, EFLAGS would be
+ * overwritten while they are wanted) is a defect, but not one the guest should die of: the unit is
+ * begun again `plain`, with no patterns and every value computed by ir_eval.  Tests make it abort
+ * instead, or happen on purpose (x64_compile_mode).
+ *
  * Known limitations: no V256 and F80 values (no guest has them yet). */
 #include "host/x64/x64.h"
 #include "support/log.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 struct x64_target x64_target;
+enum x64_compile_mode x64_compile_mode;
 
 /* -- what compile's parts share
  * --------------------------------------------------------------------------- */
@@ -187,9 +194,13 @@ void select_eval(struct ctx *c, const struct ir_inst *in)
         !(ir_op_info[in->op].flags & (IR_OPF_PURE | IR_OPF_FP)))
         log_die(1, "x64: cannot translate %s", ir_op_info[in->op].name);
     const ir_ref args[3] = {in->a, in->b, in->c};
+    c->keep_args = 1; /* one flags value may push out another */
     for (unsigned i = 0; i < 3; i++)
-        if (args[i])
+        if (args[i]) {
             eval_store_arg(c, i, args[i]);
+            c->gpr_locked = c->xmm_locked = 0; /* it is in memory now */
+        }
+    c->keep_args = 0;
     flags_clobber(c);
     if (in->op == IR_FPFLAGS_GET) {
         emit_call_m(&c->e, mem_area(AREA_FPFLAGS_GET));
@@ -206,8 +217,35 @@ void select_eval(struct ctx *c, const struct ir_inst *in)
  * ----------------------------------------------------------------------------------------------------
  */
 
+void give_up(struct ctx *c, const char *why)
+{
+    const char *op = c->i < c->u->count ? ir_op_info[inst_of(c, c->i)->op].name : "the end";
+    if (c->plain || x64_compile_mode == X64_COMPILE_STRICT) {
+        log_warn("internal error: x64: %s, in %s of the unit at %#llx", why, op,
+                 (unsigned long long)c->u->pc);
+        abort();
+    }
+    longjmp(c->given_up, 1);
+}
+
+static void refused(struct emit *e, const char *why)
+{
+    give_up(CONTAINER_OF(e, struct ctx, e), why);
+}
+
+/* What a plain unit leaves to the evaluator: all that only computes. */
+static bool is_evaluated(const struct ir_inst *in)
+{
+    return (ir_op_info[in->op].flags & (IR_OPF_PURE | IR_OPF_FP)) && in->op != IR_CONST &&
+           in->op != IR_COPY;
+}
+
 static void select_inst(struct ctx *c, const struct ir_inst *in)
 {
+    if (c->plain && is_evaluated(in)) {
+        select_eval(c, in);
+        return;
+    }
     if (in->op == IR_GET) {
         if (in->imm == c->t->flags_slot)
             flags_get(c, c->i);
@@ -254,13 +292,14 @@ static struct ctx *ctx_new(const struct ir_unit *u, const struct host_buffer *bu
     c->insn_pc = c->side_pc = u->pc;
     *out = (struct host_code){0};
     emit_init(&c->e, buf->rw, buf->size, has(X64_AVX2), a);
+    c->e.eflags = &c->ef_loc;
+    c->e.refuse = refused;
     return c;
 }
 
-static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
-                       struct host_code *out)
+static void emit_unit(struct ctx *c)
 {
-    struct ctx *c = ctx_new(u, buf, out);
+    const struct ir_unit *u = c->u;
     alloc_analyse(c);
     alloc_begin(c);
     flags_begin(c);
@@ -270,6 +309,7 @@ static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
         select_inst(c, &u->insts[c->i]);
         alloc_end_inst(c);
     }
+    c->e.eflags = NULL; /* nothing is tracked out of line */
     for (struct ool *o = c->ools; o && !c->e.overflow; o = o->next) {
         for (unsigned i = 0; i < o->from_count; i++)
             emit_patch(&c->e, o->from[i], emit_pos(&c->e));
@@ -278,6 +318,17 @@ static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
     for (uint32_t i = 0; i < c->branch_count; i++)
         emit_patch(&c->e, c->branches[i].at, c->label_at[c->branches[i].label]);
     emit_finish(&c->e);
+}
+
+/* 0, -ENOSPC, or -EAGAIN: given up. */
+static int compile(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out,
+                   bool plain)
+{
+    struct ctx *c = ctx_new(u, buf, out);
+    c->plain = plain;
+    if (setjmp(c->given_up) != 0)
+        return -EAGAIN;
+    emit_unit(c);
     if (c->e.overflow)
         return -ENOSPC;
     out->size = emit_pos(&c->e);
@@ -285,6 +336,18 @@ static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
     out->map = c->side;
     out->map_size = c->side_size;
     return 0;
+}
+
+static int x64_compile(const struct ir_unit *u, const struct host_buffer *buf,
+                       struct host_code *out)
+{
+    int status = x64_compile_mode == X64_COMPILE_PLAIN ? -EAGAIN : compile(u, buf, out, false);
+    if (status != -EAGAIN)
+        return status;
+    status = compile(u, buf, out, true);
+    if (status == 0)
+        evals_count_plain();
+    return status;
 }
 
 /* -- the rest of struct host
@@ -344,6 +407,11 @@ static bool x64_init(const struct guest *guest, struct host_buffer *stubs)
     static const int8_t gprs[] = {RBX, R8, R9, R10, R11, R12, R13, R14, R15};
     static const int8_t xmms[] = {8, 9, 10, 11, 12, 13, 14, 15};
     struct x64_target *t = &x64_target;
+    static const char *const modes[] = {"normal", "strict", "tight", "plain"};
+    const char *mode = getenv("DEMOTIC_X64_COMPILE");
+    for (unsigned i = 0; mode && i < ARRAY_LEN(modes); i++)
+        if (strcmp(mode, modes[i]) == 0)
+            x64_compile_mode = (enum x64_compile_mode)i;
     if (!x64_features_detect()) {
         log_warn("this processor is older than x86-64-v2");
         return false;

@@ -16,6 +16,7 @@
 #include "guest/guest.h"
 #include "host/host.h"
 #include "host/x64/emit.h"
+#include <setjmp.h>
 
 #define X64_BIAS      128
 #define X64_FLAGS_REG RAX
@@ -83,6 +84,15 @@ static inline bool has(uint32_t feature)
     return x64_features & feature;
 }
 
+/* For tests, from the environment variable DEMOTIC_X64_COMPILE at host.init. */
+enum x64_compile_mode {
+    X64_COMPILE_NORMAL,
+    X64_COMPILE_STRICT, /* "strict": aborts where it would give up */
+    X64_COMPILE_TIGHT,  /* "tight": half of the temporaries, so that units do not fit and are given up */
+    X64_COMPILE_PLAIN   /* "plain": every unit as those that were given up */
+};
+extern enum x64_compile_mode x64_compile_mode;
+
 /* What is fixed at init. */
 struct ctx;
 struct x64_target {
@@ -149,7 +159,7 @@ struct ool {
 };
 
 struct ctx {
-    struct emit e;
+    struct emit e; /* the first: emit's callback finds the rest */
     const struct ir_unit *u;
     const struct x64_target *t;
     uint32_t i; /* instruction being emitted */
@@ -193,7 +203,14 @@ struct ctx {
     uint32_t side_size, side_capacity, side_offset;
     uint64_t side_pc;
     bool left; /* the body ended */
+
+    bool plain; /* one value after the other, through the evaluator */
+    jmp_buf given_up;
 };
+
+/* This unit cannot be emitted as it is meant to be, a defect of ours: it is thrown away and compiled
+ * plainly instead. */
+void give_up(struct ctx *c, const char *why) NORETURN;
 
 static inline const struct ir_inst *inst_of(const struct ctx *c, ir_ref r)
 {
@@ -371,6 +388,8 @@ struct ool *exit_align(struct ctx *c, int reg);
  * ---------------------------------------------------- */
 /* Counts a call of the evaluator for what eval_call put together. */
 void evals_count(uint64_t desc);
+/* Counts a unit that was compiled plainly. */
+void evals_count_plain(void);
 void evals_report(void);
 
 /* -- stubs.c, recover.c
