@@ -129,8 +129,9 @@ class Check:
         self.run('programs', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots')], timeout=2400)
 
     def windows(self):
-        """Windows' cmd.exe for Arm64"""
+        """Windows programs for Arm64: cmd.exe, the project's own, real ones"""
         self.run('windows', ['tests/windows.sh', self.build])
+        self.run('windows programs', ['tests/windows/run.py', '--build', self.build])
 
     STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'cli', 'programs', 'windows']
 

@@ -50,5 +50,5 @@ int main(void)
         Sleep(10);
     CHECK(DeleteTimerQueueTimer(NULL, queue_timer, INVALID_HANDLE_VALUE));
     CHECK(ticks >= 5);
-    return done("clock");
+    return done();
 }

@@ -71,5 +71,5 @@ int main(void)
     UnmapViewOfFile(w);
     CloseHandle(m);
     CloseHandle(f);
-    return done("memory");
+    return done();
 }

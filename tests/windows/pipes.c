@@ -63,5 +63,5 @@ int main(int argc, char **argv)
     CHECK(ReadFile(pipe, text, sizeof text, NULL, &o) || GetLastError() == ERROR_IO_PENDING);
     CHECK(GetOverlappedResult(pipe, &o, &n, TRUE) && n == 8 && !strcmp(text, "message"), "%lu %s", (unsigned long)n, text);
     CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 8);
-    return done("pipes");
+    return done();
 }

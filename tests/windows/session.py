@@ -1,0 +1,308 @@
+"""Running Windows programs in three ways ("flavours"), each with a Wine prefix of its own:
+
+    demotic   Arm64 programs, `wine-arm64`: no privilege, nothing set up
+    qemu      the same Arm64 programs in the same root, under QEMU's user mode
+    native    the x64 builds of the programs in the amd64 root
+
+The last two run chrooted in a user namespace of their own (see namespace.py), in which QEMU is registered for Arm64 programs.
+
+CPU time is that of the program and all it started, and of what Wine's server and services, which are there before and after, did
+meanwhile.
+"""
+import atexit
+import ctypes
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+import namespace
+
+PR_SET_CHILD_SUBREAPER = 36
+ARCH = {'demotic': 'arm64', 'qemu': 'arm64', 'native': 'amd64'}
+LOADER = '/usr/lib/wine/wine64'
+SERVER = '/usr/lib/wine/wineserver64'
+
+# As Demotic's own prefixes have it (src/cli/prefix.c): no error messages where there is no display, no debugger.
+SETTINGS = [('HKCU\\Software\\Wine\\Drivers', 'Graphics', 'REG_SZ', 'x11,wayland,null'),
+            ('HKCU\\Software\\Wine\\WineDbg', 'ShowCrashDialog', 'REG_DWORD', '0'),
+            ('HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug', 'Debugger', 'REG_SZ', 'false')]
+SCRATCH, JAILS = [], {}
+
+
+class Failure(Exception):
+    """What a case found wrong"""
+
+
+class Result:
+    def __init__(self, status, out, err, cpu, wall):
+        self.status, self.cpu, self.wall = status, cpu, wall
+        self.raw = out
+        self.out = out.decode(errors='replace').replace('\r\n', '\n')
+        self.err = err.decode(errors='replace').replace('\r\n', '\n')
+
+
+def adopt_orphans():
+    """Wine's processes detach themselves; so they come to us, and their CPU time too"""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def processes_of(prefix):
+    """Process ids whose environment names this prefix"""
+    want, found = b'WINEPREFIX=' + prefix.encode(), []
+    for pid in os.listdir('/proc'):
+        if pid.isdigit():
+            try:
+                with open(f'/proc/{pid}/environ', 'rb') as f:
+                    if want in f.read().split(b'\0'):
+                        found.append(int(pid))
+            except OSError:
+                pass
+    return found
+
+
+def command_of(pid):
+    try:
+        with open(f'/proc/{pid}/cmdline', 'rb') as f:
+            return f.read().replace(b'\0', b' ').decode(errors='replace').strip()
+    except OSError:
+        return ''
+
+
+def cpu_of(pid):
+    """Seconds its threads have run"""
+    total = 0
+    try:
+        for t in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{t}/schedstat') as f:
+                total += int(f.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        pass
+    return total / 1e9
+
+
+def scratch():
+    """The directory of this process for what lasts no longer than it does"""
+    if not SCRATCH:
+        SCRATCH.append(tempfile.mkdtemp(prefix='demotic-windows.'))
+        atexit.register(os.rmdir, SCRATCH[0])
+    return SCRATCH[0]
+
+
+def jail(store, root):
+    """The root as a jail, made once in this process"""
+    if root not in JAILS:
+        at = f'{store.dir}/jail-{os.path.basename(root)}'
+        os.makedirs(at, exist_ok=True)
+        JAILS[root] = namespace.jail(root, at, scratch(), [namespace.HERE, store.build])
+    return JAILS[root]
+
+
+class Session:
+    """One flavour with one prefix; `close` ends all that runs in it"""
+
+    def __init__(self, store, flavour, demotic=None, options=(), display=None):
+        self.store, self.flavour, self.arch = store, flavour, ARCH[flavour]
+        self.demotic, self.options = demotic, list(options)
+        self.place = tempfile.mkdtemp(dir=scratch(), prefix=flavour[0])
+        self.prefix, self.work = self.place + '/prefix', self.place + '/work'
+        os.mkdir(self.work)
+        os.mkdir(self.place + '/home')
+        os.mkdir(self.place + '/runtime', 0o700)
+        self.root = os.path.abspath(store.root(self.arch))
+        self.jail = None if flavour == 'demotic' else jail(store, self.root)
+        self.used = 0.0  # seconds of CPU since the last case began
+        self.complaints = []
+        self.resident = None
+        self.started = {}
+        self.env = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': self.place + '/home', 'USER': 'user', 'LANG': 'C.UTF-8',
+                    'TZ': 'UTC', 'WINEPREFIX': self.prefix, 'XDG_RUNTIME_DIR': self.place + '/runtime',
+                    'WINEDEBUG': 'fixme-all,err-ntoskrnl,err-vulkan'}
+        if flavour == 'demotic':
+            self.env['XDG_DATA_HOME'] = store.dir + '/data'
+        else:
+            self.env.update(WINELOADER=LOADER, WINESERVER=SERVER)
+        if flavour == 'qemu':
+            self.env['QEMU_CPU'] = 'neoverse-n1'
+        self.env.update({'DISPLAY': display} if display else {'WINEDLLOVERRIDES': 'winex11.drv,winewayland.drv='})
+        self.make_prefix()
+
+    # -- the prefix ------------------------------------------------------------------------------
+
+    def make_prefix(self):
+        """Demotic makes its own; the others' are made once with wineboot, and copied"""
+        if self.flavour == 'demotic':
+            return
+        template = self.store.dir + f'/prefix-{self.flavour}'
+        if not os.path.exists(template):
+            self.boot()
+            self.wait_server()
+            subprocess.run(['cp', '-a', self.prefix, template + '.part'], check=True)
+            os.rename(template + '.part', template)
+        else:
+            subprocess.run(['cp', '-a', '--reflink=auto', template, self.prefix], check=True)
+
+    def boot(self):
+        os.makedirs(self.prefix)
+        quiet = {'WINEDLLOVERRIDES': 'mscoree,mshtml=', 'DISPLAY': ''}
+        r = self.run('C:\\windows\\system32\\wineboot.exe', '--init', env=quiet, timeout=1200)
+        if r.status:
+            raise RuntimeError(f'wineboot ({self.flavour}): status {r.status}\n{r.err[-2000:]}')
+        for key, name, kind, value in SETTINGS:
+            self.run('C:\\windows\\system32\\reg.exe', 'add', key, '/v', name, '/t', kind, '/d', value, '/f', env=quiet)
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def command(self, args):
+        if self.flavour == 'demotic':
+            return [os.path.join(os.path.dirname(self.demotic), 'wine-arm64'), *self.options, '--root', self.root, *args]
+        return [LOADER, *args]
+
+    def start(self, *args, env=None, cwd=None, command=None, **more):
+        """Starts a Windows program (or, in the root, `command`) and returns its Popen"""
+        jail, cwd = self.jail, cwd or self.work
+
+        def enter():
+            if jail:
+                os.chroot(jail)
+                os.chdir(cwd)
+        p = subprocess.Popen(command or self.command(args), cwd='/' if jail else cwd, env={**self.env, **(env or {})},
+                             preexec_fn=enter, start_new_session=True, **more)
+        self.started[p.pid] = p
+        return p
+
+    def run(self, *args, stdin=b'', env=None, cwd=None, timeout=300, stdout=None, until_all_gone=False, command=None):
+        """Runs a program to its end, its output on a pipe unless `stdout` is a file"""
+        before = {p: cpu_of(p) for p in processes_of(self.prefix)}
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as err:
+            p = self.start(*args, env=env, cwd=cwd, command=command, stdin=subprocess.PIPE, stdout=stdout or subprocess.PIPE, stderr=err)
+            out = []
+            threads = [threading.Thread(target=self.feed, args=(p.stdin, stdin), daemon=True)]
+            if not stdout:
+                threads.append(threading.Thread(target=self.drain, args=(p.stdout, out), daemon=True))
+            for t in threads:
+                t.start()
+            status, cpu = self.wait(p, timeout)
+            wall = time.monotonic() - began
+            if until_all_gone:
+                if self.flavour != 'demotic':
+                    self.wait_server()
+                cpu += self.reap(True)
+                wall = time.monotonic() - began
+            for t in threads:
+                t.join(5)
+            err.seek(0)
+            text = err.read()
+        cpu += self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
+        self.used += cpu
+        r = Result(status, b''.join(out), text, cpu, wall)
+        self.complaints += [x for x in r.err.split('\n') if x.startswith('demotic:') and '; the shell sees ' not in x]
+        if status is None:
+            raise Failure(f'{args[0] if args else command[0]}: not at its end after {timeout} s; {r.out[-500:]} {r.err[-500:]}')
+        return r
+
+    @staticmethod
+    def feed(pipe, data):
+        try:
+            pipe.write(data)
+            pipe.close()
+        except OSError:
+            pass
+
+    @staticmethod
+    def drain(pipe, out):
+        while chunk := pipe.read1(65536):
+            out.append(chunk)
+
+    def wait(self, p, timeout):
+        """Status (None: it had to be killed) and CPU seconds of a child with what it has waited for"""
+        deadline, pause = time.monotonic() + timeout, 0.001
+        killed = False
+        while True:
+            if p.returncode is not None:
+                return p.returncode, 0.0
+            pid, status, usage = os.wait4(p.pid, os.WNOHANG)
+            if pid:
+                p.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it too
+                return None if killed else p.returncode, usage.ru_utime + usage.ru_stime
+            if time.monotonic() > deadline and not killed:
+                killed = True
+                os.killpg(p.pid, signal.SIGKILL)
+            time.sleep(pause)
+            pause = min(pause * 1.3, 0.02)
+
+    def reap(self, all_of_them):
+        """Buries orphans that have come to us; their CPU seconds. all_of_them: waits for those of this prefix."""
+        total = 0.0
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return total
+            if pid:
+                if pid in self.started:
+                    self.started[pid].returncode = os.waitstatus_to_exitcode(status)
+                total += usage.ru_utime + usage.ru_stime
+            elif not all_of_them or not processes_of(self.prefix) or time.monotonic() > deadline:
+                return total
+            else:
+                time.sleep(0.01)
+
+    # -- the session -----------------------------------------------------------------------------
+
+    def warm(self):
+        """Keeps a program running in the prefix, and so Wine's server and services"""
+        if not self.resident:
+            self.resident = self.start('cmd.exe', stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.run('cmd.exe', '/c', 'exit 0')
+
+    def path(self, unix):
+        return 'Z:' + unix.replace('/', '\\')
+
+    def file(self, name, text=None):
+        """A file in the working directory: its text, or written if there is some"""
+        path = f'{self.work}/{name}'
+        if text is None:
+            if not os.path.exists(path):
+                raise Failure(f'{name} was not written')
+            with open(path, 'rb') as f:
+                return f.read().decode(errors='replace').replace('\r\n', '\n')
+        with open(path, 'wb') as f:
+            f.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def wait_server(self):
+        """Until Wine's server has written the registry and has gone"""
+        if self.flavour == 'demotic':
+            r = self.run('wineserver', '-w', timeout=120)
+        else:
+            r = self.run(command=[SERVER, '-w'], timeout=120)
+        return r.status
+
+    def close(self):
+        """Ends what runs in the prefix; the commands of what was left"""
+        if self.resident:
+            self.resident.stdin.close()
+            self.wait(self.resident, 60)
+            self.resident = None
+        try:
+            if os.path.exists(self.prefix):
+                self.wait_server()
+        except Failure:
+            pass
+        time.sleep(0.1)
+        self.reap(False)
+        left = processes_of(self.prefix)
+        commands = [command_of(p) for p in left]
+        for p in left:
+            try:
+                os.kill(p, signal.SIGKILL)
+            except OSError:
+                pass
+        self.reap(True)
+        namespace.remove(self.place)
+        return [c for c in commands if c]
