@@ -2,13 +2,7 @@
 #include "test.h"
 
 typedef int (*function)(void);
-
-/* MOVZ w0, #value; RET */
-static void generate(void *at, unsigned value)
-{
-    unsigned code[2] = {0x52800000u | value << 5, 0xd65f03c0u};
-    memcpy(at, code, sizeof code);
-}
+static NOINLINE void touch(volatile char *p) { *p = 1; }
 
 int main(void)
 {
@@ -26,6 +20,17 @@ int main(void)
 
     CHECK(VirtualProtect(p + 0x11000, 1, PAGE_READWRITE | PAGE_GUARD, &old) && old == PAGE_READWRITE);
     CHECK(VirtualQuery(p + 0x11000, &info, sizeof info) && info.Protect == (PAGE_READWRITE | PAGE_GUARD));
+
+    DWORD code_seen = 0; /* a guard page is one once */
+    for (int i = 0; i < 2; i++) {
+        __try {
+            touch(p + 0x11000);
+        } __except (code_seen = GetExceptionCode(), EXCEPTION_EXECUTE_HANDLER) {
+            CHECK(i == 0 && code_seen == STATUS_GUARD_PAGE_VIOLATION, "%lx", (unsigned long)code_seen);
+        }
+    }
+    CHECK(code_seen);
+    CHECK(VirtualQuery(p + 0x11000, &info, sizeof info) && info.Protect == PAGE_READWRITE);
 
     char *code = VirtualAlloc(NULL, 0x2000, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
     int sum = 0;

@@ -54,6 +54,14 @@ def bind(source, target, writable=False, how='--bind'):
         mount('-o', 'remount,bind,ro', target)
 
 
+def copy_etc(root, at):
+    """The root's /etc, with the host's names of machines"""
+    shutil.copytree(root + '/etc', at + '/etc', symlinks=True)
+    for name in ('hosts', 'resolv.conf', 'nsswitch.conf', 'protocols', 'services'):
+        if os.path.exists(f'/etc/{name}') and not os.path.lexists(f'{at}/etc/{name}'):
+            shutil.copy(f'/etc/{name}', f'{at}/etc/{name}')
+
+
 def jail(root, at, writable, readable):
     """Mounts at `at`, an empty directory that no one removes, what the root has; of the host /proc, some devices, and the directories
     `writable` and `readable` under their own names. Only inside."""
@@ -63,6 +71,8 @@ def jail(root, at, writable, readable):
     for name in os.listdir(root):
         if os.path.islink(f'{root}/{name}'):
             os.symlink(os.readlink(f'{root}/{name}'), f'{at}/{name}')
+        elif name == 'etc':
+            copy_etc(root, at)
         elif name not in ('proc', 'dev', 'sys', 'tmp', 'run', 'home', 'root', 'work'):
             bind(f'{root}/{name}', f'{at}/{name}')
     for name in ('tmp', 'run', 'home', 'root', 'dev/shm'):

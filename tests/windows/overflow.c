@@ -4,11 +4,13 @@
 extern int __cdecl _resetstkoflw(void);
 extern BOOL WINAPI SetThreadStackGuarantee(ULONG *size); /* not in Wine's headers */
 
-static NOINLINE int recurse(volatile char *before)
+static volatile int deepest = 1 << 30;
+
+static NOINLINE int recurse(volatile char *before, int depth)
 {
     volatile char room[2000];
     room[0] = before[0];
-    return recurse(room) + room[0];
+    return depth < deepest ? recurse(room, depth + 1) + room[0] : 0;
 }
 
 static DWORD WINAPI overflow(void *arg)
@@ -19,7 +21,7 @@ static DWORD WINAPI overflow(void *arg)
     for (int i = 0; i < 2; i++) {
         DWORD code = 0;
         __try {
-            recurse(&c);
+            recurse(&c, 0);
         } __except (code = GetExceptionCode(), EXCEPTION_EXECUTE_HANDLER) {
             CHECK(code == EXCEPTION_STACK_OVERFLOW, "%lx", (unsigned long)code);
             CHECK(_resetstkoflw());

@@ -3,8 +3,15 @@
 
 static NOINLINE int read_int(volatile int *p) { return *p; }
 static NOINLINE void write_int(volatile int *p, int v) { *p = v; }
+#ifdef __aarch64__
 static NOINLINE void illegal(void) { __asm__ volatile(".inst 0x00000000"); }
 static NOINLINE void breakpoint(void) { __asm__ volatile("brk #0xf000"); }
+static NOINLINE void divide(void) { __asm__ volatile("brk #0xf004"); } /* what compilers put where a divisor is 0 */
+#else
+static NOINLINE void illegal(void) { __asm__ volatile("ud2"); }
+static NOINLINE void breakpoint(void) { __asm__ volatile("int3"); }
+static NOINLINE void divide(void) { __asm__ volatile("xorl %%ecx, %%ecx\n\tdivl %%ecx" : : : "eax", "ecx", "edx"); }
+#endif
 static NOINLINE void jump_to(void *p) { ((void (*)(void))p)(); }
 
 static EXCEPTION_RECORD record;
@@ -32,6 +39,7 @@ static void do_read(void *p) { read_int(p); }
 static void do_write(void *p) { write_int(p, 1); }
 static void do_illegal(void *p) { illegal(); }
 static void do_break(void *p) { breakpoint(); }
+static void do_divide(void *p) { divide(); }
 static void do_raise(void *p) { RaiseException(0xe0001234, 0, 2, (ULONG_PTR[]){7, 8}); }
 static void do_jump(void *p) { jump_to(p); }
 
@@ -45,11 +53,12 @@ static void faults(void)
     CHECK(code_of(do_write, page + 100) == EXCEPTION_ACCESS_VIOLATION);
     CHECK(record.ExceptionInformation[0] == 1 && record.ExceptionInformation[1] == (ULONG_PTR)(page + 100));
     CHECK((char *)record.ExceptionAddress >= (char *)write_int && (char *)record.ExceptionAddress < (char *)write_int + 64);
-    CHECK(context.Pc == (ULONG_PTR)record.ExceptionAddress);
-    CHECK(context.X0 == (ULONG_PTR)(page + 100) && (DWORD)context.X1 == 1);
+    CHECK(context.PC == (ULONG_PTR)record.ExceptionAddress);
+    CHECK(context.ARG0 == (ULONG_PTR)(page + 100) && (DWORD)context.ARG1 == 1);
     CHECK(code_of(do_illegal, NULL) == EXCEPTION_ILLEGAL_INSTRUCTION);
     CHECK(record.ExceptionAddress == (void *)illegal);
     CHECK(code_of(do_break, NULL) == EXCEPTION_BREAKPOINT);
+    CHECK(code_of(do_divide, NULL) == EXCEPTION_INT_DIVIDE_BY_ZERO, "%lx", (unsigned long)record.ExceptionCode);
     CHECK(code_of(do_raise, NULL) == 0xe0001234 && record.NumberParameters == 2 && record.ExceptionInformation[1] == 8);
     CHECK(code_of(do_jump, data) == EXCEPTION_ACCESS_VIOLATION);
     /* 8, a failed execution, on Windows; Wine 10 says 0. */
@@ -112,7 +121,7 @@ static LONG CALLBACK vectored(EXCEPTION_POINTERS *e)
     if (e->ExceptionRecord->ExceptionCode != EXCEPTION_ACCESS_VIOLATION || e->ExceptionRecord->ExceptionInformation[1] != 0x30)
         return EXCEPTION_CONTINUE_SEARCH;
     vectored_calls++;
-    e->ContextRecord->X0 = (ULONG_PTR)&good;
+    e->ContextRecord->ARG0 = (ULONG_PTR)&good;
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
@@ -127,10 +136,26 @@ static void continuing(void)
     RemoveVectoredExceptionHandler(h);
 }
 
+/* The stack grows page by page, through a guard page that moves. */
+static NOINLINE int deep(int depth)
+{
+    volatile char room[3000];
+    room[0] = 1;
+    return depth ? deep(depth - 1) + room[0] : 0;
+}
+
+static DWORD WINAPI grow(void *arg)
+{
+    return (DWORD)deep(200);
+}
+
 int main(void)
 {
+    DWORD code = 0;
     faults();
     unwinding();
     continuing();
+    HANDLE t = CreateThread(NULL, 0, grow, NULL, 0, NULL);
+    CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 200, "%lx", (unsigned long)code);
     return done();
 }

@@ -12,6 +12,7 @@ meanwhile.
 import atexit
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -145,7 +146,11 @@ class Session:
             subprocess.run(['cp', '-a', '--reflink=auto', template, self.prefix], check=True)
 
     def boot(self):
-        os.makedirs(self.prefix)
+        system = self.prefix + '/drive_c/windows/system32'
+        os.makedirs(system)
+        zlib = self.root + '/usr/x86_64-w64-mingw32ucrt/lib/zlib1.dll'
+        if os.path.exists(zlib):  # Debian's Wine for amd64 imports MinGW's, and does not look where Debian's MinGW has it
+            shutil.copy(zlib, system)
         quiet = {'WINEDLLOVERRIDES': 'mscoree,mshtml=', 'DISPLAY': ''}
         r = self.run('C:\\windows\\system32\\wineboot.exe', '--init', env=quiet, timeout=1200)
         if r.status:

@@ -4,14 +4,23 @@
 static volatile LONG stop, ready;
 static volatile unsigned long long rounds;
 
-/* x19 counts, x20 is its complement: any context must show the two agree, or be between the two instructions that change them. */
+/* KEPT0 counts, KEPT1 is its complement: any context must show the two agree, or be between the two instructions that change them. */
 static DWORD WINAPI spin(void *arg)
 {
+#ifdef __aarch64__
     register unsigned long long a __asm__("x19") = 0;
     register unsigned long long b __asm__("x20") = ~0ull;
+#define STEP "add %0, %0, #1\n\tsub %1, %1, #1"
+#define PAUSE "yield"
+#else
+    register unsigned long long a __asm__("r12") = 0;
+    register unsigned long long b __asm__("r13") = ~0ull;
+#define STEP "incq %0\n\tdecq %1"
+#define PAUSE "pause"
+#endif
     ready = 1;
     while (!stop) {
-        __asm__ volatile("add %0, %0, #1\n\tsub %1, %1, #1" : "+r"(a), "+r"(b));
+        __asm__ volatile(STEP : "+r"(a), "+r"(b));
         if (a != ~b)
             return 1;
         rounds = a;
@@ -23,7 +32,7 @@ static DWORD WINAPI bystander(void *arg)
 {
     ready = 1;
     for (;;)
-        __asm__ volatile("yield");
+        __asm__ volatile(PAUSE);
 }
 static DWORD WINAPI target(void *arg) { ExitThread((DWORD)(ULONG_PTR)arg); }
 
@@ -42,10 +51,10 @@ int main(void)
         memset(&c, 0, sizeof c);
         c.ContextFlags = CONTEXT_FULL;
         CHECK(GetThreadContext(t, &c));
-        agree += c.X19 == ~c.X20 || c.X19 - 1 == ~c.X20;
-        inside += c.Pc >= (ULONG_PTR)spin && c.Pc < (ULONG_PTR)spin + 256;
-        moved += c.X19 > last;
-        last = c.X19;
+        agree += c.KEPT0 == ~c.KEPT1 || c.KEPT0 - 1 == ~c.KEPT1;
+        inside += c.PC >= (ULONG_PTR)spin && c.PC < (ULONG_PTR)spin + 256;
+        moved += c.KEPT0 > last;
+        last = c.KEPT0;
         unsigned long long seen = rounds;
         Sleep(i % 20 == 0);
         CHECK(rounds == seen);
@@ -66,8 +75,8 @@ int main(void)
     SuspendThread(t);
     c.ContextFlags = CONTEXT_FULL;
     CHECK(GetThreadContext(t, &c));
-    c.Pc = (ULONG_PTR)target;
-    c.X0 = 123;
+    c.PC = (ULONG_PTR)target;
+    c.ARG0 = 123;
     CHECK(SetThreadContext(t, &c));
     ResumeThread(t);
     CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 123, "%lu", (unsigned long)code);

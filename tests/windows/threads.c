@@ -1,4 +1,4 @@
-/* Threads, thread-local storage, locks, events, fibers, APCs, the thread pool. */
+/* Threads, thread-local and fiber-local storage, locks, events, fibers, APCs, the thread pool. */
 #include "test.h"
 
 static DWORD slot;
@@ -25,6 +25,35 @@ static DWORD WINAPI ping(void *arg)
         SetEvent(event_b);
     }
     return 0;
+}
+
+static LONG local_ends;
+static void WINAPI local_end(void *value) { InterlockedExchangeAdd(&local_ends, (LONG)(ULONG_PTR)value); }
+static DWORD local_slot;
+static DWORD WINAPI has_local(void *arg)
+{
+    DWORD before = FlsGetValue(local_slot) == NULL;
+    FlsSetValue(local_slot, arg);
+    return before;
+}
+
+/* Leaves a mutex without giving it up. */
+static DWORD WINAPI abandon(void *arg) { return WaitForSingleObject(arg, 1000); }
+
+static SRWLOCK lock = SRWLOCK_INIT;
+static CONDITION_VARIABLE changed = CONDITION_VARIABLE_INIT;
+static int queued, taken;
+static DWORD WINAPI consumer(void *arg)
+{
+    AcquireSRWLockExclusive(&lock);
+    while (taken < 300) {
+        while (!queued)
+            SleepConditionVariableSRW(&changed, &lock, INFINITE, 0);
+        queued--;
+        taken++;
+    }
+    ReleaseSRWLockExclusive(&lock);
+    return 5;
 }
 
 static void *main_fiber;
@@ -87,6 +116,30 @@ int main(void)
     for (int i = 1; i <= 3; i++)
         CHECK(QueueUserAPC(apc, t[0], i));
     CHECK(WaitForSingleObject(t[0], 20000) == WAIT_OBJECT_0 && apcs == 6);
+
+    local_slot = FlsAlloc(local_end);
+    for (ULONG_PTR i = 0; i < 4; i++)
+        t[i] = CreateThread(NULL, 0, has_local, (void *)(i + 1), 0, NULL);
+    CHECK(WaitForMultipleObjects(4, t, TRUE, 20000) == WAIT_OBJECT_0);
+    for (int i = 0; i < 4; i++)
+        CHECK(GetExitCodeThread(t[i], &code) && code == 1);
+    CHECK(local_ends == 10, "%ld", (long)local_ends);
+
+    HANDLE mutex = CreateMutexW(NULL, FALSE, NULL), semaphore = CreateSemaphoreW(NULL, 2, 2, NULL);
+    t[0] = CreateThread(NULL, 0, abandon, mutex, 0, NULL);
+    CHECK(WaitForSingleObject(t[0], 20000) == WAIT_OBJECT_0);
+    CHECK(WaitForSingleObject(mutex, 1000) == WAIT_ABANDONED && ReleaseMutex(mutex) && !ReleaseMutex(mutex));
+    CHECK(WaitForSingleObject(semaphore, 0) == WAIT_OBJECT_0 && WaitForSingleObject(semaphore, 0) == WAIT_OBJECT_0);
+    CHECK(WaitForSingleObject(semaphore, 0) == WAIT_TIMEOUT && ReleaseSemaphore(semaphore, 2, NULL) && !ReleaseSemaphore(semaphore, 1, NULL));
+
+    t[0] = CreateThread(NULL, 0, consumer, NULL, 0, NULL);
+    for (int i = 0; i < 300; i++) {
+        AcquireSRWLockExclusive(&lock);
+        queued++;
+        ReleaseSRWLockExclusive(&lock);
+        WakeConditionVariable(&changed);
+    }
+    CHECK(WaitForSingleObject(t[0], 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t[0], &code) && code == 5 && !queued);
 
     TP_WORK *work = CreateThreadpoolWork(pool_work, &pooled, NULL);
     for (int i = 0; i < 100; i++)
