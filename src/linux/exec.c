@@ -228,14 +228,19 @@ int exec_find(struct thread *t, int dirfd, const char *path, int flags, struct e
     return error;
 }
 
+static void release_prefix(struct exec_plan *plan)
+{
+    for (unsigned i = 0; i < plan->prefix_count; i++)
+        free(plan->prefix[i]);
+    plan->prefix_count = 0;
+}
+
 void exec_release(struct exec_plan *plan)
 {
     if (plan->fd >= 0)
         host(close, plan->fd);
     plan->fd = -1;
-    for (unsigned i = 0; i < plan->prefix_count; i++)
-        free(plan->prefix[i]);
-    plan->prefix_count = 0;
+    release_prefix(plan);
 }
 
 /* ---- the call
@@ -284,13 +289,17 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
     return n;
 }
 
-/* The whole argument vector; freed through t->exec_buffer. */
+/* The whole argument vector, the prefix's strings behind it; freed through t->exec_buffer. */
 static char **build_args(struct thread *t, const struct exec_plan *plan, const char *execfn,
                          char *file, char flags[160], uint64_t argv, int64_t count)
 {
-    char **out = calloc((size_t)count + EXEC_FIXED + plan->prefix_count + 2, sizeof(*out));
+    size_t room = (size_t)count + EXEC_FIXED + plan->prefix_count + 2, strings = 0;
     unsigned n = 0;
     int64_t skip = 0;
+
+    for (unsigned i = 0; i < plan->prefix_count; i++)
+        strings += strlen(plan->prefix[i]) + 1;
+    char **out = calloc(1, room * sizeof(*out) + strings), *string = (char *)(out + room);
 
     if (!out)
         return NULL;
@@ -302,8 +311,10 @@ static char **build_args(struct thread *t, const struct exec_plan *plan, const c
         out[n++] = or_empty(plan->guest);
         out[n++] = file;
     }
-    for (unsigned i = 0; i < plan->prefix_count; i++)
-        out[n++] = plan->prefix[i];
+    for (unsigned i = 0; i < plan->prefix_count; i++) {
+        out[n++] = string;
+        string = stpcpy(string, plan->prefix[i]) + 1;
+    }
     if (plan->prefix_count) /* the script's path is in place of argv[0] */
         skip = 1;
     for (int64_t i = skip; i < count; i++)
@@ -324,9 +335,13 @@ static void name_script(struct thread *t, struct exec_plan *plan)
         return;
     char **last = &plan->prefix[plan->prefix_count - 1];
 
-    if (!path_translate(t, AT_FDCWD, *last, 0, host_path)) {
+    if (path_translate(t, AT_FDCWD, *last, 0, host_path))
+        return;
+    char *name = strdup(host_path);
+
+    if (name) {
         free(*last);
-        *last = strdup(host_path);
+        *last = name;
     }
 }
 
@@ -349,6 +364,7 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
 
     if (!args)
         return -EFAULT;
+    release_prefix(plan); /* in a vfork child nothing after a success could */
     /* A signal that comes up to the last moment is delivered first: the new program would not know
      * of it. */
     int from = plan->native ? plan->fd : own_fd;

@@ -51,6 +51,7 @@ struct process {
     pthread_mutex_t lock; /* guards actions and threads; never taken in a signal handler */
     struct signal_action actions[SIGNAL_COUNT]; /* [signal - 1] */
     struct thread *threads;                     /* list by next */
+    bool in_parents_memory; /* a vfork child's: must not end while it holds a lock (signals_install) */
     int pid;
     const struct abi *abi;
     struct engine *engine;

@@ -42,7 +42,7 @@ int64_t sys_rt_sigaction(struct thread *t, const uint64_t a[6])
     if (a[1]) {
         *action =
             (struct signal_action){new.handler, new.flags, new.restorer, new.mask & ~UNBLOCKABLE};
-        signals_install(sig, action);
+        signals_install(p, sig);
     }
     pthread_mutex_unlock(&p->lock);
     if (a[2] && !memory_write(a[2], &old, sizeof(old)))

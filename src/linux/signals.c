@@ -3,7 +3,8 @@
  * Dispositions.  What the guest ignores or leaves at its default is so on the host too, and the
  * host's kernel does it: termination, stops, no interruption of calls.  Where the guest has a
  * handler, the host has host_handler(), without SA_RESTART.  The five synchronous signals always
- * have it.
+ * have it; and in a process that still runs in its parent's memory (vfork) also those whose default
+ * is to end it.
  *
  * Masks.  The host's mask is the guest's, less the synchronous signals, so the kernel keeps what is
  * pending, and sigtimedwait and signalfd work by themselves.  A synchronous signal sent by kill
@@ -162,9 +163,40 @@ static void host_install(int sig, bool handler, const struct signal_action *acti
     host(rt_sigaction, sig, &h, 0, 8);
 }
 
-void signals_install(int sig, const struct signal_action *action)
+/* Without a handler the signal ends the process. */
+static bool is_fatal(int sig)
 {
-    host_install(sig, (SIGNAL_BIT(sig) & SIGNAL_SYNC) || action->handler > 1, action);
+    switch (sig) {
+    case SIGCHLD:
+    case SIGURG:
+    case SIGWINCH:
+    case SIGCONT:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGSTOP:
+    case SIGKILL:
+        return false;
+    }
+    return true;
+}
+
+void signals_install(const struct process *p, int sig)
+{
+    const struct signal_action *action = &p->actions[sig - 1];
+
+    host_install(sig,
+                 (SIGNAL_BIT(sig) & SIGNAL_SYNC) || action->handler > 1 ||
+                     (p->in_parents_memory && !action->handler && is_fatal(sig)),
+                 action);
+}
+
+void signals_guard_parent(struct process *p)
+{
+    p->in_parents_memory = true;
+    for (int sig = 1; sig <= SIGNAL_COUNT; sig++)
+        if (!p->actions[sig - 1].handler && is_fatal(sig))
+            signals_install(p, sig);
 }
 
 void signals_start(struct process *p)
@@ -362,7 +394,7 @@ static struct signal_action take_action(struct thread *t, int sig)
 
     if (action.handler > 1 && (action.flags & SA_RESETHAND)) {
         p->actions[sig - 1].handler = 0;
-        signals_install(sig, &p->actions[sig - 1]);
+        signals_install(p, sig);
     }
     pthread_mutex_unlock(&p->lock);
     return action;
@@ -472,7 +504,7 @@ void signals_clear(struct process *p)
         if (p->actions[sig - 1].handler <= 1)
             continue;
         p->actions[sig - 1] = (struct signal_action){0};
-        signals_install(sig, &p->actions[sig - 1]);
+        signals_install(p, sig);
     }
 }
 

@@ -26,8 +26,11 @@ void signals_block(void);
 void signals_unblock(struct thread *t);
 /* As signal_set_mask for system calls: SYS_ERESTARTNOINTR if a signal came first, else 0. */
 int64_t signals_change_mask(struct thread *t, uint64_t mask);
-/* The host's disposition for what the guest has. */
-void signals_install(int sig, const struct signal_action *action);
+/* The host's disposition for what p->actions has. */
+void signals_install(const struct process *p, int sig);
+/* In a process that runs in its parent's memory: a signal that would end it must find it between two instructions
+ * of the guest, not with a lock that its parent needs. */
+void signals_guard_parent(struct process *p);
 /* Every handler becomes the default (CLONE_CLEAR_SIGHAND); in the new process. */
 void signals_clear(struct process *p);
 /* Before and after an execve that failed: ignored synchronous signals must be so on the host. */

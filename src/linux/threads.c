@@ -12,11 +12,15 @@
  * after its memory may have been given back, so thread_end() does both itself.
  *
  * Limitations: CLONE_SIGHAND without CLONE_THREAD shares nothing but a copy of the handlers;
- * threads always share descriptors and the current directory. */
+ * threads always share descriptors and the current directory.  A vfork child that is killed by SIGKILL
+ * in the middle of a change to the memory it shares leaves a lock behind. */
 #include "linux/threads.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +344,7 @@ static int vfork_main(void *arg)
         host(set_tid_address, v->rq->child_tid);
     if (v->rq->flags & CLONE_CLEAR_SIGHAND)
         signals_clear(v->p);
+    signals_guard_parent(v->p);
     announce(&v->birth, t->tid);
     signals_unblock(t);
     thread_run(t);
@@ -359,12 +364,17 @@ static void vfork_run(struct vfork *v)
         return;
     }
     mprotect(stack, HOST_GUARD, PROT_NONE);
+#ifdef __SANITIZE_ADDRESS__
+    /* Memory that was such a stack before is marked by the functions that never returned there. */
+    __asan_unpoison_memory_region(stack, HOST_STACK);
+#endif
     int pid = clone(vfork_main, stack + HOST_STACK, (int)v->host_flags, v, (int *)v->rq->pidfd,
                     NULL, NULL);
 
     v->result = pid < 0 ? -errno : pid;
     thread_set_current(self);
     munmap(stack, HOST_STACK);
+    pthread_mutex_init(&v->p->lock, NULL); /* a child that was killed may have held it */
     thread_destroy(v->t);
     pthread_mutex_destroy(&v->p->lock);
     free(v->p);

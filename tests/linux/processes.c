@@ -1,5 +1,6 @@
 /* Processes: fork, vfork with shared memory, posix_spawn, clone flags, waiting, execve in its forms. */
 #include "test.h"
+#include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -76,6 +77,41 @@ static void test_vfork(void)
         if (!pid)
             _exit(i);
         good = good && wait_for(pid) == i << 8;
+    }
+    ok(good);
+}
+
+/* Whenever the child of a vfork is killed, its parent goes on: also if the child was just having code translated. */
+static void *kill_child(void *arg)
+{
+    while (!shared)
+        ;
+    double until = test_now() + *(double *)arg;
+    while (test_now() < until)
+        ;
+    kill(shared, SIGTERM);
+    return NULL;
+}
+
+static void test_vfork_killed(void)
+{
+    volatile bool good = true;
+    static char code[256];
+
+    for (volatile int i = 0; i < 100; i++) {
+        double wait = 1e-6 * i;
+        pthread_t killer;
+
+        shared = 0;
+        pthread_create(&killer, NULL, kill_child, &wait);
+        pid_t pid = vfork();
+        if (!pid) {
+            shared = getpid();
+            for (;;) /* announces changed code: the parent's translations too are dropped */
+                __builtin___clear_cache(code, code + sizeof(code));
+        }
+        good = good && pid > 0 && wait_for(pid) == SIGTERM;
+        pthread_join(killer, NULL);
     }
     ok(good);
 }
@@ -311,6 +347,7 @@ int main(int argc, char **argv)
     test_use_dir();
     test_fork();
     test_vfork();
+    test_vfork_killed();
     test_spawn();
     test_clone();
     test_exec_errors();
