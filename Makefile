@@ -31,7 +31,8 @@ soak: all
 asan:
 	@tools/deps.sh check
 	@[ -e build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
-	@ninja -C build-asan && meson test -C build-asan --no-suite oracle --print-errorlogs
+	@ninja -C build-asan && UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		meson test -C build-asan --no-suite oracle --print-errorlogs
 
 lint:
 	@tools/deps.sh check

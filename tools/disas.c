@@ -44,5 +44,6 @@ int main(int argc, char **argv)
         putchar('\0');
         fflush(stdout);
     }
+    cs_close(&handle);
     return 0;
 }

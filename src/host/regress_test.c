@@ -95,6 +95,22 @@ static const struct regress {
      "v31 = flags_bits v29\n"
      "set w0, v31\n"
      "exit.breakpoint 0x1004\n"},
+    {"a selection of flags whose condition, once in EFLAGS, had its carry inverted on the way of the slot to AX",
+     "insn 0x1000, 4\n"
+     "v2 = get.i32 w0\n"
+     "v3 = flags_pack v2\n"
+     "v4 = get.i32 w1\n"
+     "v5 = flags_pack v4\n"
+     "v6 = get.i64 r8\n"
+     "v7 = get.i64 r1\n"
+     "v8 = flags_add v6, v7\n"
+     "v9 = flags_cmc v8\n"
+     "set flags, v9\n"
+     "v11 = flags_cond.ae v9\n"
+     "v12 = select.flags v11, v3, v5\n"
+     "v13 = flags_bits v12\n"
+     "set w2, v13\n"
+     "exit.breakpoint 0x1004\n"},
 };
 
 static void test_unit(void **state)

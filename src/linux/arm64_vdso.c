@@ -120,10 +120,11 @@ static uint32_t elf_hash(const char *name)
 static uint32_t add_string(struct vdso *v, uint32_t *used, const char *s)
 {
     uint32_t at = *used;
+    size_t size = strlen(s) + 1;
 
-    strcpy(v->strings + at, s);
-    *used += (uint32_t)strlen(s) + 1;
-    assert(*used <= sizeof(v->strings));
+    assert(at + size <= sizeof(v->strings));
+    memcpy(&v->strings[at], s, size);
+    *used += (uint32_t)size;
     return at;
 }
 

@@ -72,7 +72,9 @@ void emit_patch(struct emit *e, uint32_t at, uint32_t to)
 
 void emit_finish(struct emit *e)
 {
-    while (e->pool_count && emit_pos(e) % 16)
+    if (!e->pool_count)
+        return;
+    while (emit_pos(e) % 16)
         emit_u8(e, 0xcc);
     uint32_t base = emit_pos(e);
     if (e->overflow || e->end - e->p < (ptrdiff_t)(16 * e->pool_count)) {

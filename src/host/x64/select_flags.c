@@ -799,8 +799,8 @@ void flags_select(struct ctx *c, const struct ir_inst *in)
     /* The condition waits in memory: three flags values at once are too many for the temporaries.
      */
     c->keep_args = 1;
+    flags_save(c); /* before the condition: it may invert the carry in EFLAGS */
     struct cond cond = cond_emit(c, in->a);
-    flags_save(c);
     int t = tmp_gpr(c);
     emit_setcc(e, cond.cc, t);
     if (cond.parity != COND_PLAIN) {

@@ -724,7 +724,7 @@ static bool narrow(struct ctx *c, const struct ir_inst *in)
             uint8_t b[16];
             unsigned n = lane_bytes(in);
             for (unsigned i = 0; i < 16; i++)
-                b[i] = i < 8 ? (uint8_t)(i / n * 2 * n + i % n) : 0x80;
+                b[i] = (uint8_t)(i < 8 ? i / n * 2 * n + i % n : 0x80);
             emit_v_rrm(e, V_PSHUFB, d, ra, pool_bytes(c, b), -1);
             loc_at(c, c->i)->zw = 64;
         }
