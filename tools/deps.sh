@@ -3,7 +3,7 @@
 # Does nothing, and asks for no privilege, when all is there.
 set -eu
 build="gcc libc6-dev meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
-check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps"
 want="$build"
 [ "${1:-}" = check ] && want="$build $check"
 missing=

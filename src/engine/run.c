@@ -170,6 +170,9 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, enum cpu_event *e
     case IR_EXIT_YIELD:
         *event = CPU_EVENT_YIELD;
         return true;
+    case IR_EXIT_TRAP:
+        *event = CPU_EVENT_TRAP;
+        return true;
     case IR_EXIT_FETCH:
         cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc_of(cpu)};
         *event = CPU_EVENT_FETCH;

@@ -36,6 +36,7 @@ enum cpu_event {
     CPU_EVENT_INTERRUPT,  /* engine_interrupt was called */
     CPU_EVENT_YIELD,
     CPU_EVENT_STEP,       /* the requested number of instructions was run */
+    CPU_EVENT_TRAP,       /* detail: the guest's number of the exception (x86: vector) */
 };
 
 struct cpu_fault {

@@ -7,6 +7,8 @@ static const struct {
     const struct guest *guest;
 } guests[] = {
     {"183", &guest_arm64},
+    {"3", &guest_i386},
+    {"62", &guest_x86_64},
 };
 
 const struct guest *guest_by_name(const char *name)

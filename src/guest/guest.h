@@ -51,6 +51,6 @@ struct guest {
     unsigned (*disassemble)(uint64_t pc, const uint8_t *bytes, size_t n, char *out, size_t size);
 };
 
-extern const struct guest guest_arm64;
+extern const struct guest guest_arm64, guest_i386, guest_x86_64;
 /* By name or ELF machine number; NULL if there is none. */
 const struct guest *guest_by_name(const char *name);

@@ -89,7 +89,7 @@ enum ir_sha2 { IR_SHA2_H, IR_SHA2_H2, IR_SHA2_SU0, IR_SHA2_SU1 };
 /* Why a unit goes back to the engine (EXIT.attr).  imm is the guest PC to go on at. */
 enum ir_exit {
     IR_EXIT_NONE,
-    IR_EXIT_SYSCALL,     /* PC after the instruction */
+    IR_EXIT_SYSCALL,     /* PC after the instruction; detail: which, where there are several (x86) */
     IR_EXIT_BREAKPOINT,  /* PC of the instruction; detail its immediate */
     IR_EXIT_UNDEFINED,   /* PC of the instruction; detail its bytes */
     IR_EXIT_ALIGN,       /* PC of the instruction; detail the address */
@@ -98,6 +98,7 @@ enum ir_exit {
     IR_EXIT_MODE,        /* the translation key changed (FPCR written); PC after */
     IR_EXIT_YIELD,       /* a spin-wait hint; PC after */
     IR_EXIT_STEP,        /* unit cut short on request (tracing) */
+    IR_EXIT_TRAP,        /* an exception of the guest's own numbering, its number the detail; PC as the guest has it then */
 };
 
 struct ir_slot {

@@ -117,6 +117,9 @@ static void handle(struct thread *t, enum cpu_event event)
         misaligned(t, address == pc ? ABI_FAULT_PC_ALIGN : ABI_FAULT_DATA_ALIGN, address);
         return;
     }
+    case CPU_EVENT_TRAP: /* no guest that has an ABI raises one */
+        signals_force(t, SIGILL, ILL_ILLTRP, pc);
+        return;
     case CPU_EVENT_YIELD:
         sched_yield();
         return;

@@ -1,0 +1,104 @@
+/* String instructions.  With REP one turn is done, and the unit ends with a jump to the instruction itself: the state
+ * is exact in every turn, as the processor has it when a fault or a signal comes in the middle.
+ * Manual: SDM vol. 1, 7.3.9; vol. 2, REP. */
+#include "guest/x86/lift.h"
+
+/* The address in rSI (source, with its segment) or rDI (ES). */
+static struct x86_address string_address(struct x86_lift *l, const struct x86_insn *in, unsigned reg)
+{
+    ir_ref offset = x86_zext(l, IR_I64, x86_gpr(l, reg, in->addrsize));
+    unsigned segment = reg == X86_RDI ? X86_ES : in->segment == X86_NO_SEGMENT ? X86_DS : in->segment;
+    return x86_linear(l, in, offset, segment);
+}
+
+/* rSI or rDI goes on by one element. */
+static void advance(struct x86_lift *l, const struct x86_insn *in, unsigned reg, unsigned size)
+{
+    enum ir_type t = x86_int_type(in->addrsize);
+    ir_ref step = ir_get(l->u, t, X86_DF);
+    if (size > 1)
+        step = ir_bin_imm(l->u, IR_SHL, step, (unsigned)__builtin_ctz(size));
+    x86_set_gpr(l, reg, ir_bin(l->u, IR_ADD, x86_gpr(l, reg, in->addrsize), step));
+}
+
+/* Before the turn: nothing happens if rCX is 0. */
+static unsigned rep_begin(struct x86_lift *l, const struct x86_insn *in)
+{
+    if (!in->rep)
+        return 0;
+    unsigned end = ir_label_new(l->u);
+    ir_ref c = x86_gpr(l, X86_RCX, in->addrsize);
+    ir_br_if(l->u, ir_cmp(l->u, IR_CC_E, c, ir_const(l->u, ir_type_of(l->u, c), 0)), end);
+    return end;
+}
+
+/* After the turn. `go_on` may be NONE: always. The unit ends. */
+static void rep_end(struct x86_lift *l, const struct x86_insn *in, unsigned end, ir_ref go_on)
+{
+    if (!in->rep)
+        return;
+    ir_ref c = x86_gpr(l, X86_RCX, in->addrsize);
+    x86_set_gpr(l, X86_RCX, ir_bin_imm(l->u, IR_SUB, c, 1));
+    if (go_on) {
+        ir_jump_if(l->u, go_on, l->pc);
+        ir_jump(l->u, l->next);
+    } else {
+        ir_jump(l->u, l->pc);
+    }
+    x86_label(l, end);
+    ir_jump(l->u, l->next);
+    l->ended = true;
+}
+
+void x86_lift_movs(struct x86_lift *l, const struct x86_insn *in)
+{
+    unsigned size = in->op[0].size, end = rep_begin(l, in);
+    ir_ref v = x86_load(l, x86_int_type(size), string_address(l, in, X86_RSI));
+    x86_store(l, string_address(l, in, X86_RDI), v);
+    advance(l, in, X86_RSI, size);
+    advance(l, in, X86_RDI, size);
+    rep_end(l, in, end, IR_NONE);
+}
+
+void x86_lift_stos(struct x86_lift *l, const struct x86_insn *in)
+{
+    unsigned size = in->op[0].size, end = rep_begin(l, in);
+    x86_store(l, string_address(l, in, X86_RDI), x86_gpr(l, X86_RAX, size));
+    advance(l, in, X86_RDI, size);
+    rep_end(l, in, end, IR_NONE);
+}
+
+void x86_lift_lods(struct x86_lift *l, const struct x86_insn *in)
+{
+    unsigned size = in->op[0].size, end = rep_begin(l, in);
+    ir_ref v = x86_load(l, x86_int_type(size), string_address(l, in, X86_RSI));
+    x86_set_gpr(l, X86_RAX, v);
+    advance(l, in, X86_RSI, size);
+    rep_end(l, in, end, IR_NONE);
+}
+
+static void compare(struct x86_lift *l, const struct x86_insn *in, unsigned end, ir_ref a, ir_ref b)
+{
+    ir_ref f = ir_flags(l->u, IR_FLAGS_SUB, a, b, IR_NONE);
+    x86_set_flags(l, f);
+    ir_ref go_on = in->rep ? ir_cmp(l->u, in->rep == 0xf3 ? IR_CC_E : IR_CC_NE, a, b) : IR_NONE;
+    rep_end(l, in, end, go_on);
+}
+
+void x86_lift_cmps(struct x86_lift *l, const struct x86_insn *in)
+{
+    unsigned size = in->op[0].size, end = rep_begin(l, in);
+    ir_ref a = x86_load(l, x86_int_type(size), string_address(l, in, X86_RSI));
+    ir_ref b = x86_load(l, x86_int_type(size), string_address(l, in, X86_RDI));
+    advance(l, in, X86_RSI, size);
+    advance(l, in, X86_RDI, size);
+    compare(l, in, end, a, b);
+}
+
+void x86_lift_scas(struct x86_lift *l, const struct x86_insn *in)
+{
+    unsigned size = in->op[0].size, end = rep_begin(l, in);
+    ir_ref b = x86_load(l, x86_int_type(size), string_address(l, in, X86_RDI));
+    advance(l, in, X86_RDI, size);
+    compare(l, in, end, x86_gpr(l, X86_RAX, size), b);
+}

@@ -1,0 +1,99 @@
+/* The architectural state of an x86 thread in user mode, 32 or 64 bits, and the names of its slots.
+ * docs/x86.md says why it is laid out so. */
+#pragma once
+#include "guest/cpu.h"
+
+struct x86_state {
+    uint64_t r[16]; /* RAX RCX RDX RBX RSP RBP RSI RDI R8..R15; 32-bit: the first eight, zero-extended */
+    uint64_t rip;
+    uint32_t flags;  /* OF SF ZF AF PF CF, in the layout of IR_FLAG_* */
+    uint32_t eflags; /* the others that user mode can change, at their places: TF NT AC ID */
+    uint64_t df;     /* 1 or -1: what string instructions go on by */
+    uint64_t base[6]; /* of ES CS SS DS FS GS */
+    uint32_t selector[6];
+    uint32_t mode64;
+    uint32_t mxcsr;  /* without the cumulative flags, which are in cpu.fp and the host FPU */
+    uint32_t status; /* what a helper says: 0, or the vector of the exception to raise */
+    uint32_t fcw;    /* x87 control word */
+    uint32_t fsw;    /* x87 status word without TOP */
+    uint32_t top;    /* 0..7 */
+    uint32_t tags;   /* bit i: physical register i is in use */
+    uint32_t fop;    /* last x87 instruction: opcode, its selectors and addresses */
+    uint32_t fcs, fds;
+    uint64_t fip, fdp;
+    _Alignas(16) uint64_t st[8][2]; /* by physical number: 80 bits; MMX is the low 64 */
+    _Alignas(16) uint64_t xmm[16][2];
+    _Alignas(16) uint64_t ymmh[16][2]; /* the upper halves */
+};
+
+enum x86_slot {
+    X86_R0, /* .. X86_R0 + 15 */
+    X86_PC = 16,
+    X86_FLAGS,
+    X86_EFLAGS,
+    X86_DF,
+    X86_BASE0, /* .. + 5 */
+    X86_SELECTOR0 = X86_BASE0 + 6,
+    X86_MXCSR = X86_SELECTOR0 + 6,
+    X86_STATUS,
+    X86_FCW,
+    X86_FSW,
+    X86_TOP,
+    X86_TAGS,
+    X86_ST0_SLOT, /* .. + 7 */
+    X86_XMM0_SLOT = X86_ST0_SLOT + 8, /* .. + 15 */
+    X86_YMMH0 = X86_XMM0_SLOT + 16,
+    X86_SLOT_COUNT = X86_YMMH0 + 16
+};
+
+enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI };
+
+static inline struct x86_state *x86_state(struct cpu *cpu)
+{
+    return (struct x86_state *)(void *)cpu->state;
+}
+
+/* EFLAGS bits. */
+#define X86_EFLAGS_TF     0x100u
+#define X86_EFLAGS_IF     0x200u
+#define X86_EFLAGS_DF     0x400u
+#define X86_EFLAGS_NT     0x4000u
+#define X86_EFLAGS_AC     0x40000u
+#define X86_EFLAGS_ID     0x200000u
+#define X86_EFLAGS_OTHERS (X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_AC | X86_EFLAGS_ID)
+
+/* EFLAGS as PUSHF has it, and set as POPF does. */
+uint32_t x86_eflags_get(const struct x86_state *s);
+void x86_eflags_set(struct x86_state *s, uint32_t eflags);
+
+/* MXCSR with its cumulative bits gathered from everywhere (the cpu is not running), and set; call
+ * engine_state_changed afterwards. */
+uint32_t x86_mxcsr_get(const struct cpu *cpu);
+void x86_mxcsr_set(struct cpu *cpu, uint32_t mxcsr);
+
+/* cpu.mode bits: what translations are specialised on. */
+#define X86_MODE_64       0x1u
+#define X86_MODE_RC       0x6u  /* MXCSR.RC */
+#define X86_MODE_FZ       0x8u
+#define X86_MODE_DAZ      0x10u
+#define X86_MODE_SEGMENTS 0x20u /* 32-bit: ES, CS, SS or DS has a base */
+#define X86_MODE_TOP      0x1c0u
+#define X86_MODE_TOP_SHIFT 6
+#define X86_MODE_X87_RC   0x600u
+#define X86_MODE_X87_PC   0x1800u
+
+/* Exceptions (IR_EXIT_TRAP's detail). */
+enum x86_vector {
+    X86_VECTOR_DE = 0,
+    X86_VECTOR_DB = 1,
+    X86_VECTOR_BP = 3,
+    X86_VECTOR_OF = 4,
+    X86_VECTOR_BR = 5,
+    X86_VECTOR_GP = 13,
+    X86_VECTOR_MF = 16,
+    X86_VECTOR_XM = 19,
+    X86_VECTOR_INT = 0x100, /* + n: INT n */
+};
+
+/* CPUID's answer: leaf and subleaf -> EAX EBX ECX EDX. */
+void x86_cpuid(uint32_t leaf, uint32_t subleaf, bool mode64, uint32_t out[4]);

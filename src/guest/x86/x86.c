@@ -1,0 +1,255 @@
+/* The x86 guests, i386 and x86-64: one state, one decoder, one set of lifts, two modes; its slots, the key of its
+ * translations, and translation of a stretch of code to IR.  docs/x86.md describes the layout and why.
+ *
+ * A unit ends at a branch, at a page's end, or after max_insns; an instruction that crosses a page has a unit of its
+ * own.  Translations are specialised on X86_MODE_*.
+ *
+ * Known limitations: floating-point exceptions are taken as masked; TF (single-stepping by the program) is kept but
+ * raises nothing. */
+#include "guest/x86/lift.h"
+#include "guest/x86/text.h"
+#include "guest/x86/helpers.h"
+#include <string.h>
+
+#define SLOT(id, name, field, type, h) [id] = {name, offsetof(struct x86_state, field), type, h}
+#define R(n, name, h)                  SLOT(X86_R0 + n, name, r[n], IR_I64, h)
+#define SEG(n, name)                                                                                                       \
+    SLOT(X86_BASE0 + n, name "_base", base[n], IR_I64, n == X86_FS ? 2 : 0), SLOT(X86_SELECTOR0 + n, name, selector[n], IR_I32, 0)
+#define ST(n)     SLOT(X86_ST0_SLOT + n, "st" #n, st[n], IR_V128, 0)
+#define XMM(n, h) SLOT(X86_XMM0_SLOT + n, "xmm" #n, xmm[n], IR_V128, h), SLOT(X86_YMMH0 + n, "ymmh" #n, ymmh[n], IR_V128, 0)
+
+/* Heat: compilers' order of preference: the arguments' and the temporary registers, then those kept over calls.
+ * Not measured yet. */
+static const struct ir_slot slots[X86_SLOT_COUNT] = {
+    R(0, "rax", 100),
+    R(1, "rcx", 85),
+    R(2, "rdx", 90),
+    R(3, "rbx", 60),
+    R(4, "rsp", 95),
+    R(5, "rbp", 55),
+    R(6, "rsi", 80),
+    R(7, "rdi", 82),
+    R(8, "r8", 50),
+    R(9, "r9", 40),
+    R(10, "r10", 30),
+    R(11, "r11", 28),
+    R(12, "r12", 35),
+    R(13, "r13", 32),
+    R(14, "r14", 26),
+    R(15, "r15", 24),
+    SLOT(X86_PC, "rip", rip, IR_I64, 0),
+    SLOT(X86_FLAGS, "flags", flags, IR_FLAGS, 0),
+    SLOT(X86_EFLAGS, "eflags", eflags, IR_I32, 0),
+    SLOT(X86_DF, "df", df, IR_I64, 0),
+    SEG(X86_ES, "es"),
+    SEG(X86_CS, "cs"),
+    SEG(X86_SS, "ss"),
+    SEG(X86_DS, "ds"),
+    SEG(X86_FS, "fs"),
+    SEG(X86_GS, "gs"),
+    SLOT(X86_MXCSR, "mxcsr", mxcsr, IR_I32, 0),
+    SLOT(X86_STATUS, "status", status, IR_I32, 0),
+    SLOT(X86_FCW, "fcw", fcw, IR_I32, 0),
+    SLOT(X86_FSW, "fsw", fsw, IR_I32, 0),
+    SLOT(X86_TOP, "top", top, IR_I32, 0),
+    SLOT(X86_TAGS, "tags", tags, IR_I32, 0),
+    ST(0), ST(1), ST(2), ST(3), ST(4), ST(5), ST(6), ST(7),
+    XMM(0, 100), XMM(1, 95), XMM(2, 80), XMM(3, 60), XMM(4, 50), XMM(5, 45), XMM(6, 40), XMM(7, 35),
+    XMM(8, 20), XMM(9, 15), XMM(10, 14), XMM(11, 13), XMM(12, 12), XMM(13, 11), XMM(14, 10), XMM(15, 9),
+};
+
+static void reset_common(struct x86_state *s)
+{
+    s->flags = 0;
+    s->df = 1;
+    s->mxcsr = 0x1f80;
+    s->fcw = 0x37f;
+}
+
+static void reset64(struct cpu *cpu)
+{
+    struct x86_state *s = x86_state(cpu);
+    reset_common(s);
+    s->mode64 = 1;
+    s->selector[X86_CS] = 0x33;
+    s->selector[X86_SS] = 0x2b;
+}
+
+static void reset32(struct cpu *cpu)
+{
+    struct x86_state *s = x86_state(cpu);
+    reset_common(s);
+    s->selector[X86_CS] = 0x23;
+    s->selector[X86_SS] = s->selector[X86_DS] = s->selector[X86_ES] = 0x2b;
+}
+
+static uint32_t mode_of(const struct cpu *cpu)
+{
+    const struct x86_state *s = (const struct x86_state *)(const void *)cpu->state;
+    uint32_t mode = s->mode64 ? X86_MODE_64 : 0;
+    mode |= (s->mxcsr >> 13 & 3) << 1 | (s->mxcsr & 0x8000 ? X86_MODE_FZ : 0) | (s->mxcsr & 0x40 ? X86_MODE_DAZ : 0);
+    if (!s->mode64 && (s->base[X86_ES] | s->base[X86_CS] | s->base[X86_SS] | s->base[X86_DS]))
+        mode |= X86_MODE_SEGMENTS;
+    return mode | s->top << X86_MODE_TOP_SHIFT | (s->fcw >> 10 & 3) << 9 | (s->fcw >> 8 & 3) << 11;
+}
+
+static void fp_env_of(uint32_t mode, struct fp_env *env)
+{
+    static const uint8_t rounds[] = {FP_ROUND_NEAREST, FP_ROUND_DOWN, FP_ROUND_UP, FP_ROUND_ZERO};
+    *env = (struct fp_env){
+        .round = rounds[(mode & X86_MODE_RC) >> 1],
+        .nan_rule = FP_NAN_X86,
+        .flush_inputs = (mode & X86_MODE_DAZ) != 0,
+        .flush_outputs = (mode & X86_MODE_FZ) != 0,
+    };
+}
+
+/* ---- translation -------------------------------------------------------------------------------------- */
+
+#define PAGE       4096u
+#define INSN_MAX   15u
+#define TRAPS_LEFT 4u /* one instruction makes at most so many */
+
+/* A window over guest code, so that fetch is not called for every instruction. */
+struct code_window {
+    const struct guest_request *rq;
+    uint64_t start;
+    unsigned size;
+    unsigned char bytes[128];
+};
+
+/* The bytes at pc up to the page's end or INSN_MAX: how many, 0 if they cannot be fetched. */
+static unsigned window_bytes(struct code_window *w, uint64_t pc, const uint8_t **bytes)
+{
+    uint64_t left = PAGE - pc % PAGE;
+    unsigned want = left < INSN_MAX ? (unsigned)left : INSN_MAX;
+    if (pc - w->start + want > w->size) {
+        w->start = pc;
+        w->size = left < sizeof w->bytes ? (unsigned)left : (unsigned)sizeof w->bytes;
+        if (!w->rq->fetch(w->rq->fetch_ctx, pc, w->bytes, w->size))
+            w->size = 0;
+    }
+    *bytes = w->bytes + (pc - w->start);
+    return w->size ? want : 0;
+}
+
+enum next_insn { NEXT_OK, NEXT_UNDEFINED, NEXT_FETCH, NEXT_CROSSES, NEXT_TOO_LONG };
+
+/* Decodes the instruction at pc. CROSSES: it goes on in the next page (and was decoded if `cross`). */
+static enum next_insn next_insn(struct code_window *w, uint64_t pc, bool mode64, bool cross, struct x86_insn *in)
+{
+    const uint8_t *bytes;
+    unsigned n = window_bytes(w, pc, &bytes);
+    if (!n)
+        return NEXT_FETCH;
+    enum x86_decode d = x86_decode(bytes, n, mode64, in);
+    if (d == X86_DECODE_SHORT) {
+        uint8_t both[INSN_MAX];
+        if (!cross)
+            return NEXT_CROSSES;
+        memcpy(both, bytes, n);
+        if (!w->rq->fetch(w->rq->fetch_ctx, pc + n, both + n, INSN_MAX - n))
+            return NEXT_FETCH;
+        d = x86_decode(both, INSN_MAX, mode64, in);
+    }
+    return d == X86_DECODE_OK ? NEXT_OK : d == X86_DECODE_TOO_LONG ? NEXT_TOO_LONG : NEXT_UNDEFINED;
+}
+
+static void end_traps(struct x86_lift *l)
+{
+    for (unsigned i = 0; i < l->trap_count; i++) {
+        ir_label(l->u, l->traps[i].label);
+        ir_exit(l->u, IR_EXIT_TRAP, l->traps[i].pc, ir_const(l->u, IR_I64, l->traps[i].vector));
+    }
+}
+
+static void lift_one(struct x86_lift *l, const struct x86_insn *in)
+{
+    l->has_address = false;
+    if (in->row->lift)
+        in->row->lift(l, in);
+    else
+        x86_undefined(l);
+}
+
+static void translate(struct ir_unit *u, const struct guest_request *rq)
+{
+    struct code_window window = {.rq = rq};
+    struct x86_lift l = {.u = u, .rq = rq, .pc = rq->pc, .mode64 = (rq->mode & X86_MODE_64) != 0};
+    u->pc = rq->pc;
+    fp_env_of(rq->mode, &u->fp);
+    for (unsigned n = 0; n < rq->max_insns && !l.ended; n++) {
+        struct x86_insn in;
+        if ((n && l.pc % PAGE == 0) || l.trap_count + TRAPS_LEFT > ARRAY_LEN(l.traps))
+            break;
+        enum next_insn got = next_insn(&window, l.pc, l.mode64, n == 0, &in);
+        if (n && (got == NEXT_CROSSES || got == NEXT_FETCH))
+            break;
+        if (got == NEXT_FETCH) {
+            ir_exit(u, IR_EXIT_FETCH, l.pc, IR_NONE);
+            l.ended = true;
+            break;
+        }
+        unsigned length = got == NEXT_OK ? in.length : 1;
+        l.next = l.pc + length;
+        if (!l.mode64)
+            l.next &= 0xffffffff;
+        ir_insn(u, l.pc, length);
+        if (got == NEXT_OK)
+            lift_one(&l, &in);
+        else if (got == NEXT_TOO_LONG)
+            x86_trap(&l, X86_VECTOR_GP, l.pc);
+        else
+            x86_undefined(&l);
+        u->size += length;
+        l.pc = l.next;
+        if (n == 0 && u->size > PAGE - rq->pc % PAGE)
+            break;
+    }
+    if (!l.ended)
+        ir_jump(u, l.pc);
+    end_traps(&l);
+}
+
+static bool flags_dead(const struct guest_request *rq, uint64_t pc)
+{
+    struct code_window window = {.rq = rq};
+    uint64_t end = pc + GUEST_LOOK_AHEAD;
+    while (pc + INSN_MAX <= end) {
+        struct x86_insn in;
+        if (next_insn(&window, pc, (rq->mode & X86_MODE_64) != 0, false, &in) != NEXT_OK)
+            return false;
+        uint32_t attrs = in.row->attrs;
+        bool memory = (attrs & X86_ATTR_faults) && (!(attrs & X86_ATTR_modrm) || in.modrm < 0xc0 || (attrs & X86_ATTR_mem));
+        if ((attrs & (X86_ATTR_rf | X86_ATTR_end)) || memory || !in.row->lift)
+            return false;
+        if (attrs & X86_ATTR_wf)
+            return true;
+        pc += in.length;
+    }
+    return false;
+}
+
+#define GUEST(id, text, reset_fn)                                                                                          \
+    const struct guest id = {                                                                                              \
+        .name = text,                                                                                                      \
+        .models = x86_models,                                                                                              \
+        .set_model = x86_set_model,                                                                                        \
+        .slots = slots,                                                                                                    \
+        .slot_count = X86_SLOT_COUNT,                                                                                      \
+        .pc_slot = X86_PC,                                                                                                 \
+        .sp_slot = X86_R0 + X86_RSP,                                                                                       \
+        .flags_slot = X86_FLAGS,                                                                                           \
+        .insn_align = 1,                                                                                                   \
+        .helpers = x86_helpers,                                                                                            \
+        .helper_count = X86_HELPER_COUNT,                                                                                  \
+        .reset = reset_fn,                                                                                                 \
+        .mode = mode_of,                                                                                                   \
+        .fp_env = fp_env_of,                                                                                               \
+        .translate = translate,                                                                                            \
+        .flags_dead = flags_dead,                                                                                          \
+        .disassemble = x86_disassemble,                                                                                    \
+    }
+
+GUEST(guest_x86_64, "x86_64", reset64);
+GUEST(guest_i386, "i386", reset32);
