@@ -163,6 +163,8 @@ int cli_run(struct options *o)
     bool rooted;
     if (!choose_engine(o) || !choose_root(o, root, &rooted))
         return 64;
+    for (int i = 0; rooted && i < o->arg_count; i++)
+        path_grant(o->args[i]);
     if (!find_program(o->args[0], rooted, program))
         return 127;
     int fd = open_guest(program);

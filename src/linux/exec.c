@@ -33,7 +33,7 @@
 
 #define EXEC_OPTION  "--exec-internal"
 #define EXEC_VERSION DEMOTIC_VERSION
-#define EXEC_STRINGS 7 /* of process_config, and one of flags and numbers */
+#define EXEC_STRINGS 8 /* of process_config, and one of flags and numbers */
 #define EXEC_FIXED   (3 + EXEC_STRINGS + 3)
 #define ARGS_MAX     (1u << 22)
 
@@ -279,6 +279,7 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
     out[n++] = or_empty(EXEC_OPTION);
     out[n++] = or_empty(EXEC_VERSION);
     out[n++] = or_empty(path_root());
+    out[n++] = or_empty(path_granted());
     out[n++] = or_empty(c->engine_name);
     out[n++] = or_empty(c->cpu_name);
     out[n++] = or_empty(c->log_path);
@@ -436,12 +437,13 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
                 argv[2]);
     memset(config, 0, sizeof(*config));
     config->root = or_null(argv[3]);
-    config->engine_name = or_null(argv[4]);
-    config->cpu_name = or_null(argv[5]);
-    config->log_path = or_null(argv[6]);
-    config->dump = or_null(argv[7]);
-    config->trace = or_null(argv[8]);
-    if (sscanf(argv[9], "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", &strace, &stats, &no_link, &no_opt, &chaos,
+    config->granted = or_null(argv[4]);
+    config->engine_name = or_null(argv[5]);
+    config->cpu_name = or_null(argv[6]);
+    config->log_path = or_null(argv[7]);
+    config->dump = or_null(argv[8]);
+    config->trace = or_null(argv[9]);
+    if (sscanf(argv[10], "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", &strace, &stats, &no_link, &no_opt, &chaos,
                &random_signals, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes) != 10)
         return false;
     config->strace = strace;
@@ -452,9 +454,9 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->random_signals = random_signals;
     config->chaos_seed = seed;
     start->config = config;
-    start->path = argv[10];
-    start->exec_guest = argv[11];
-    start->exec_host = argv[12];
+    start->path = argv[11];
+    start->exec_guest = argv[12];
+    start->exec_host = argv[13];
     start->exec_fd = -1;
     if (!strncmp(start->exec_host, "fd:", 3))
         start->exec_fd = atoi(start->exec_host + 3);

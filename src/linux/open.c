@@ -152,7 +152,7 @@ int64_t sys_openat2(struct thread *t, const uint64_t a[6])
             guest[0] == '/' && !path_is_host_tree(guest)
                 ? host(openat2, path_root_fd(), guest[1] ? guest + 1 : ".", &how, sizeof how)
                 : -ENOENT;
-        if (fd != -ENOENT)
+        if (fd != -ENOENT || path_is_root_only(guest))
             return fd;
         return host(openat2, (int)a[0], guest, &how, sizeof how);
     }

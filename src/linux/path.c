@@ -7,7 +7,7 @@
  *   - the host, if it is inside one of the host trees (/proc, /tmp, /home, ..., the initial
  * directory);
  *   - the root;
- *   - the host.
+ *   - the host, but for what belongs to a system (/usr/bin, /usr/lib, ...) if the root is a whole one.
  * Symlinks found on the way are expanded in the guest's tree.  The result names a place without any
  * symlink before its last component, so that the host's kernel cannot leave the tree that was
  * chosen.
@@ -27,18 +27,31 @@
 #include "linux/process.h"
 #include "linux/syscall.h"
 #include "support/log.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_LINKS 40
 
 /* Always the host's.  The last place is for the initial working directory. */
 static const char *host_trees[] = {"/proc", "/sys", "/dev",   "/tmp", "/run", "/home",
                                    "/root", "/mnt", "/media", "/srv", NULL};
+/* What is of one system and architecture: a root that is a whole system does not have it completed by the host's... */
+static const char *const owned_trees[] = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                          "/lib32", "/lib64", "/libx32", "/etc/alternatives"};
+/* ...except for what is the same on all of them. */
+static const char *const shared_trees[] = {"/usr/share", "/usr/src", "/usr/local/share", "/usr/local/src"};
+/* Named by the user on the command line: the host's, although in an owned tree. */
+static char *granted[PATH_GRANTS];
+static unsigned granted_count;
+static char *granted_text; /* all of them, for path_granted */
 static char root_path[PATH_MAX];
 static size_t root_len; /* 0: there is no root */
+static bool whole;      /* the root has a shell, so it is a system, not only some libraries */
 static int root_fd = -1;
 static bool no_openat2;
 
@@ -65,13 +78,35 @@ static bool in_host_tree(const char *path)
     for (unsigned i = 0; i < ARRAY_LEN(host_trees); i++)
         if (host_trees[i] && has_prefix(path, host_trees[i], strlen(host_trees[i])))
             return true;
+    for (unsigned i = 0; i < granted_count; i++)
+        if (has_prefix(path, granted[i], strlen(granted[i])))
+            return true;
     return false;
 }
 
-/* The dynamic linker's configuration is about one architecture: another's is never right. */
+/* dir is, holds or leads to path. */
+static bool related(const char *path, const char *dir)
+{
+    return has_prefix(path, dir, strlen(dir)) || has_prefix(dir, path, strlen(path));
+}
+
+/* True if the host's file of this name is never meant. */
 static bool root_only(const char *path)
 {
-    return !strncmp(path, "/etc/ld.so.", 11);
+    bool owned = false;
+
+    /* The dynamic linker's configuration is about one architecture: another's is never right. */
+    if (!strncmp(path, "/etc/ld.so.", 11))
+        return true;
+    if (!whole)
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(owned_trees) && !owned; i++)
+        owned = has_prefix(path, owned_trees[i], strlen(owned_trees[i]));
+    for (unsigned i = 0; i < ARRAY_LEN(shared_trees) && owned; i++)
+        owned = !related(path, shared_trees[i]);
+    for (unsigned i = 0; i < granted_count && owned; i++)
+        owned = !related(path, granted[i]);
+    return owned;
 }
 
 const char *path_root(void)
@@ -89,6 +124,11 @@ bool path_is_host_tree(const char *guest)
     return in_host_tree(guest);
 }
 
+bool path_is_root_only(const char *guest)
+{
+    return root_len && guest[0] == '/' && !in_host_tree(guest) && root_only(guest);
+}
+
 int path_set_root(const char *root)
 {
     static char start[PATH_MAX];
@@ -97,6 +137,11 @@ int path_set_root(const char *root)
         fd_own_close(root_fd);
     root_fd = -1;
     root_len = 0;
+    whole = false;
+    while (granted_count)
+        free(granted[--granted_count]);
+    free(granted_text);
+    granted_text = NULL;
     host_trees[ARRAY_LEN(host_trees) - 1] = NULL;
     if (!root)
         return 0;
@@ -111,10 +156,91 @@ int path_set_root(const char *root)
     root_fd = fd_own((int)fd);
     strcpy(root_path, real);
     root_len = strlen(root_path);
+    whole = host(faccessat, root_fd, "bin/sh", F_OK) == 0 || host(faccessat, root_fd, "usr/bin/sh", F_OK) == 0;
     if (host(getcwd, start, sizeof start) > 0 && start[0] == '/' && start[1] &&
         !has_prefix(start, root_path, root_len))
         host_trees[ARRAY_LEN(host_trees) - 1] = start;
     return 0;
+}
+
+/* True if a path is canonical but for a slash at its end, so that a comparison of texts can judge
+ * it. */
+static bool is_canonical(const char *path)
+{
+    for (const char *p = path; *p;) {
+        const char *name = *p == '/' ? ++p : p;
+        p = strchrnul(p, '/');
+        size_t n = (size_t)(p - name);
+        if ((!n && *p) || (n == 1 && name[0] == '.') || (n == 2 && !memcmp(name, "..", 2)))
+            return false;
+    }
+    return true;
+}
+
+static void grant(const char *path)
+{
+    if (!is_canonical(path) || strchr(path, '\n') || !root_only(path))
+        return;
+    if (granted_count == PATH_GRANTS) {
+        log_warn("%s: too many files of the host in the system's directories; this one is looked for in the root only",
+                 path);
+        return;
+    }
+    size_t old = granted_text ? strlen(granted_text) + 1 : 0;
+    char *text = realloc(granted_text, old + strlen(path) + 1), *copy = strdup(path);
+
+    if (text)
+        granted_text = text;
+    if (!text || !copy)
+        log_die(126, "out of memory");
+    if (old)
+        text[old - 1] = '\n';
+    strcpy(text + old, path);
+    granted[granted_count++] = copy;
+}
+
+void path_grant(const char *arg)
+{
+    char host_path[PATH_MAX], parent[PATH_MAX], real[PATH_MAX + NAME_MAX + 2];
+
+    if (*arg != '/') /* --file=/usr/... */
+        arg = strchr(arg, '=') ? strchr(arg, '=') + 1 : "";
+    if (*arg != '/' || strlen(arg) >= PATH_MAX || !root_only(arg))
+        return;
+    if (path_translate(NULL, AT_FDCWD, arg, 0, host_path) || access(host_path, F_OK) == 0 || access(arg, F_OK))
+        return;
+    grant(arg);
+    /* And as the walk comes to it where directories are links (/lib). */
+    const char *slash = strrchr(arg, '/');
+
+    snprintf(parent, sizeof parent, "%.*s", slash > arg ? (int)(slash - arg) : 1, arg);
+    if (realpath(parent, host_path) && strlen(slash + 1) <= NAME_MAX) {
+        snprintf(real, sizeof real, "%s/%s", host_path, slash + 1);
+        grant(real);
+    }
+    if (realpath(arg, host_path))
+        grant(host_path);
+}
+
+const char *path_granted(void)
+{
+    return granted_text ? granted_text : "";
+}
+
+void path_grant_list(const char *list)
+{
+    char path[PATH_MAX];
+
+    while (*list) {
+        size_t n = strcspn(list, "\n");
+
+        if (n < sizeof path) {
+            memcpy(path, list, n);
+            path[n] = 0;
+            grant(path);
+        }
+        list += n + (list[n] != 0);
+    }
 }
 
 void path_to_guest(const char *host, char out[PATH_MAX])
@@ -184,6 +310,8 @@ static int64_t walk_look(struct walk *w, bool parent_in_root, char *link)
         if (n != -ENOENT || root_only(w->at))
             return n;
     }
+    if (root_len && root_only(w->at))
+        return -ENOENT;
     w->in_root = false;
     return read_link(w->at, false, link);
 }
@@ -340,20 +468,6 @@ static bool single_thread(const struct thread *t)
     return t && t->process && t->process->threads && !t->process->threads->next;
 }
 
-/* True if a path is canonical but for a slash at its end, so that a comparison of texts can judge
- * it. */
-static bool is_canonical(const char *path)
-{
-    for (const char *p = path; *p;) {
-        const char *name = *p == '/' ? ++p : p;
-        p = strchrnul(p, '/');
-        size_t n = (size_t)(p - name);
-        if ((!n && *p) || (n == 1 && name[0] == '.') || (n == 2 && !memcmp(name, "..", 2)))
-            return false;
-    }
-    return true;
-}
-
 /* True if a canonical relative path may lead from a directory of the root into a host tree: then it
  * begins with a component of one. */
 static bool may_enter_host_tree(const char *path)
@@ -366,7 +480,7 @@ static bool may_enter_host_tree(const char *path)
                 return true;
             p = end;
         }
-    return false;
+    return granted_count > 0;
 }
 
 /* 0 if path from dirfd exists and there is no symlink in it (or, with PATH_NOFOLLOW, but the last);
@@ -404,8 +518,13 @@ static bool translate_quick(const char *guest, unsigned flags, char out[PATH_MAX
                 out[root_len] = 0;
             return true;
         }
-        if (root_only(guest))
-            return false;
+        if (root_only(guest)) {
+            if (r != -ENOENT)
+                return false;
+            memcpy(out, root_path, root_len);
+            memcpy(out + root_len, guest, n + 1);
+            return true;
+        }
     }
     if (r == -ENOENT && probe(AT_FDCWD, guest, flags) == 0) {
         memcpy(out, guest, n + 1);
@@ -439,7 +558,9 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
             fd = sys_blocking(t, SYS_openat2, (uint64_t)root_fd, (uint64_t)(*rel ? rel : "."),
                               (uint64_t)&how, sizeof how, 0, 0);
         }
-        if (fd == -ENOENT && !root_only(guest))
+        if (fd == -ENOENT && root_only(guest))
+            return fd;
+        if (fd == -ENOENT)
             fd = sys_blocking(t, SYS_openat2, (uint64_t)AT_FDCWD, (uint64_t)guest, (uint64_t)&how,
                               sizeof how, 0, 0);
     }

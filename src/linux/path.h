@@ -18,10 +18,19 @@ void path_to_guest(const char *host, char out[PATH_MAX]);
 /* Sets the root directory (host path, absolute), or NULL for none. Before any guest runs. */
 int path_set_root(const char *root);
 const char *path_root(void);
+/* An argument of the user's command: if it is or ends (after "=") in the absolute name of a file that only the host has,
+ * that name is the host's from now on, also where the root otherwise hides the host's system. After path_set_root. */
+#define PATH_GRANTS 64
+void path_grant(const char *arg);
+/* All such names, a line each, for the Demotic that an execve starts; and there. */
+const char *path_granted(void);
+void path_grant_list(const char *list);
 /* An O_PATH descriptor of the root, -1 if there is none. */
 int path_root_fd(void);
 /* True if absolute guest path `guest` (canonical) is always the host's. */
 bool path_is_host_tree(const char *guest);
+/* True if absolute guest path `guest` (canonical) is never the host's. */
+bool path_is_root_only(const char *guest);
 /* Opens guest path `guest` with the host's O_* flags if that is possible without looking closer (it
  * has no symlink, nothing is made); a descriptor, -EINTR or SYS_ERESTART; PATH_NOT_QUICK if it has
  * to be translated. */

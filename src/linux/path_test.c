@@ -194,6 +194,54 @@ static void host_fallback(void **state)
     check(root, 0, root);
 }
 
+/* With a shell in it the root is a system: the host's programs and libraries do not complete it. */
+static void whole_system(void **state)
+{
+    make_file(in(root, "/usr/bin/sh"));
+    make_dir("/usr/local");
+    assert_int_equal(path_set_root(root), 0);
+    check("/usr/bin/prog", 0, in(root, "/usr/bin/prog"));
+    check("/bin/env", 0, in(root, "/usr/bin/env"));
+    check("/usr/bin/env", 0, in(root, "/usr/bin/env"));
+    check("/usr/lib/os-release", 0, in(root, "/usr/lib/os-release"));
+    check_error("/usr/lib/os-release/x/..", 0, ENOENT);
+    check("/sbin", 0, in(root, "/sbin"));
+    check("/usr/bin/new", PATH_CREATE, in(root, "/usr/bin/new"));
+    check("/usr/binary", PATH_CREATE, in(root, "/usr/binary"));
+    check("/usr/local/share", 0, "/usr/local/share");
+    check("/usr/local/bin", 0, in(root, "/usr/local/bin"));
+    /* What is the same everywhere, what is not the system's, what the user has said. */
+    check("/usr/share/doc", 0, "/usr/share/doc");
+    check("/usr/share/../bin/env", 0, in(root, "/usr/bin/env"));
+    check("/etc/passwd", 0, "/etc/passwd");
+    check(in(base, "/host-file"), 0, in(base, "/host-file"));
+    path_grant("wild /usr/bin/env");
+    path_grant("/usr/bin/prog");
+    path_grant("/usr/bin/neither-has-this");
+    path_grant("/etc/passwd");
+    assert_string_equal(path_granted(), "");
+    path_grant("--file=/usr/bin/env");
+    path_grant("/lib/os-release");
+    assert_string_equal(path_granted(), "/usr/bin/env\n/lib/os-release\n/usr/lib/os-release");
+    check("/usr/bin/env", 0, "/usr/bin/env");
+    check("/bin/env", 0, "/usr/bin/env");
+    check("/lib/os-release", 0, "/usr/lib/os-release");
+    check("/usr/bin/printenv", 0, in(root, "/usr/bin/printenv"));
+    check("/usr/bin/env2", 0, in(root, "/usr/bin/env2"));
+    int64_t fd = path_open_quick(&one, AT_FDCWD, "/usr/bin/env", O_RDONLY);
+    assert_true(fd >= 0);
+    close((int)fd);
+    assert_int_equal(path_open_quick(&one, AT_FDCWD, "/usr/bin/printenv", O_RDONLY), -ENOENT);
+    /* Handed on. */
+    assert_int_equal(path_set_root(root), 0);
+    check("/usr/bin/env", 0, in(root, "/usr/bin/env"));
+    path_grant_list("/usr/bin/printenv\n/usr/bin/env");
+    check("/usr/bin/env", 0, "/usr/bin/env");
+    assert_int_equal(unlink(in(root, "/usr/bin/sh")), 0);
+    assert_int_equal(path_set_root(root), 0);
+    check("/usr/bin/env", 0, "/usr/bin/env");
+}
+
 /* What a relative path leads to, as a file, is what matters. */
 static void same_file(int dirfd, const char *guest, unsigned flags, const char *want)
 {
@@ -259,7 +307,7 @@ static void quick_open(void **state)
     close((int)fd);
     assert_int_equal(path_open_quick(&one, AT_FDCWD, "/lib/libx.so.1", O_RDONLY), PATH_NOT_QUICK);
     assert_int_equal(path_open_quick(&one, AT_FDCWD, "/../x", O_RDONLY), PATH_NOT_QUICK);
-    assert_int_equal(path_open_quick(&one, AT_FDCWD, "/etc/ld.so.cache", O_RDONLY), PATH_NOT_QUICK);
+    assert_int_equal(path_open_quick(&one, AT_FDCWD, "/etc/ld.so.cache", O_RDONLY), -ENOENT);
     assert_int_equal(path_open_quick(&one, AT_FDCWD, "/etc/new", O_CREAT), PATH_NOT_QUICK);
     assert_int_equal(path_open_quick(&one, AT_FDCWD, "/tmp/hidden", O_RDONLY), PATH_NOT_QUICK);
 }
@@ -284,6 +332,7 @@ int main(void)
         cmocka_unit_test(missing),        cmocka_unit_test(host_fallback),
         cmocka_unit_test(relative_files), cmocka_unit_test(to_guest),
         cmocka_unit_test(quick_open),     cmocka_unit_test(own_descriptors),
+        cmocka_unit_test(whole_system),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

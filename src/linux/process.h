@@ -31,6 +31,7 @@ struct signal_action {
 /* Options that execve hands on to the program that follows. */
 struct process_config {
     const char *root;        /* host path of the root, or NULL */
+    const char *granted;     /* path_granted's, or NULL */
     const char *engine_name; /* host's name ("interp", "x64"), or NULL: the best */
     const char *cpu_name;    /* or NULL */
     const char *log_path;    /* or NULL: stderr */

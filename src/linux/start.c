@@ -193,6 +193,8 @@ int process_run(const struct process_start *start)
 
         if (error)
             log_die(126, "root %s: %s", start->config->root, strerror(-error));
+        if (start->config->granted)
+            path_grant_list(start->config->granted);
     }
     uint64_t pc = load(t, start, &sp);
 
