@@ -28,16 +28,6 @@ struct engine *engine_create(const struct engine_config *config)
     return e;
 }
 
-void engine_destroy(struct engine *e)
-{
-    while (e->cpus)
-        engine_cpu_destroy(e->cpus);
-    table_clear(e);
-    cache_destroy(e);
-    pthread_mutex_destroy(&e->lock);
-    free(e);
-}
-
 bool engine_lock(struct engine *e, struct cpu *cpu)
 {
     if (LIKELY(pthread_mutex_trylock(&e->lock) == 0))

@@ -26,7 +26,6 @@ struct engine_config {
 
 /* NULL with a logged reason. The config is copied. */
 struct engine *engine_create(const struct engine_config *config);
-void engine_destroy(struct engine *e);
 
 /* A processor in its guest's reset state; NULL when out of memory. */
 struct cpu *engine_cpu_create(struct engine *e, void *personality);

@@ -78,5 +78,8 @@ struct host {
 extern const struct host host_interp, host_x64;
 /* By name; NULL if this build has none of that name. */
 const struct host *host_by_name(const char *name);
+/* Whether the byte at this address can be read now: tells a read's fault from a write's where an instruction does
+ * both. Async-signal-safe. */
+bool host_readable(uint64_t address);
 /* The fastest this machine can run. */
 const struct host *host_best(void);

@@ -115,9 +115,6 @@ struct thread {
 /* The thread that runs this code; NULL in a host thread that runs no guest. Async-signal-safe. */
 struct thread *thread_current(void);
 
-/* The host's kernel knows of no second table: changes the guest's mask and the host's with it. */
-void signal_set_mask(struct thread *t, uint64_t mask);
-
 /* For calls that swap the mask while they block (ppoll, pselect6, epoll_pwait, rt_sigsuspend):
  * reads the guest's sigset (address 0: no change, *host is then NULL) into `set`, notes it so that
  * a handler that interrupts the call runs with it, and gives the pointer to hand to the host with

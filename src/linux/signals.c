@@ -273,13 +273,6 @@ int64_t signals_change_mask(struct thread *t, uint64_t mask)
     return 0;
 }
 
-void signal_set_mask(struct thread *t, uint64_t mask)
-{
-    t->mask = mask & ~UNBLOCKABLE;
-    host_try_mask(t, t->mask);
-    wake_deferred(t);
-}
-
 int signal_temporary_mask(struct thread *t, uint64_t guest_set, uint64_t size, uint64_t *set,
                           const uint64_t **host)
 {

@@ -24,7 +24,8 @@ void signals_die(int sig) __attribute__((noreturn));
 void signals_block(void);
 /* Makes the host's mask the guest's again, unless a recorded signal forbids it. */
 void signals_unblock(struct thread *t);
-/* As signal_set_mask for system calls: SYS_ERESTARTNOINTR if a signal came first, else 0. */
+/* Changes the guest's mask and the host's with it, for system calls: SYS_ERESTARTNOINTR if a signal came first,
+ * else 0. */
 int64_t signals_change_mask(struct thread *t, uint64_t mask);
 /* The host's disposition for what p->actions has. */
 void signals_install(const struct process *p, int sig);

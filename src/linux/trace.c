@@ -828,21 +828,3 @@ void trace_leave(struct trace_line *l, const struct sys_row *row, const uint64_t
     flush(l);
 }
 
-void trace_note(const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    int tid = (int)host(gettid), at = snprintf(text, sizeof text, "%d ", tid);
-
-    va_start(ap, fmt);
-    int n = vsnprintf(text + at, sizeof text - (size_t)at - 1, fmt, ap);
-    va_end(ap);
-    n = at + (n < 0 ? 0 : n);
-    if (n > (int)sizeof text - 2)
-        n = (int)sizeof text - 2;
-    text[n++] = '\n';
-    int was = atomic_exchange(&open_line, 0);
-    if (was)
-        host(write, log_fd(), " <unfinished ...>\n", 18);
-    host(write, log_fd(), text, n);
-}

@@ -26,8 +26,6 @@ extern bool trace_on;
 void trace_enter(struct trace_line *l, const struct sys_row *row, const uint64_t args[6]);
 void trace_leave(struct trace_line *l, const struct sys_row *row, const uint64_t args[6],
                  int64_t ret);
-/* For things that are no system calls: "--- SIGSEGV {...} ---". */
-void trace_note(const char *fmt, ...) PRINTF(1, 2);
 
 /* Names of constants: the first `mask`ed match wins; ends with a NULL name. */
 struct trace_name {

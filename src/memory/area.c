@@ -200,63 +200,6 @@ bool memory_any_exec(uint64_t start, uint64_t end)
     return any;
 }
 
-/* True if nothing at all is mapped at [addr, addr + size) on the host. */
-static bool host_free(uint64_t addr, uint64_t size)
-{
-    void *p = mmap((void *)addr, size, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-
-    if (p == MAP_FAILED)
-        return false;
-    munmap(p, size);
-    return (uint64_t)p == addr;
-}
-
-/* The highest fit below `top` among addresses the host has free, or 0.  Where Demotic's own memory
- * is in the way we cannot see its extent, so step down in growing strides: gaps are found late but
- * found. */
-static uint64_t probe(uint64_t size, uint64_t low, uint64_t top)
-{
-    uint64_t stride = MEMORY_PAGE;
-
-    for (uint64_t addr = top - size;; addr -= stride) {
-        if (host_free(addr, size))
-            return addr;
-        if (addr < low + stride)
-            return 0;
-        /* Fine steps while they are few, for ranges hardly larger than what is asked. */
-        if (stride < (top - low) / 256)
-            stride *= 2;
-    }
-}
-
-uint64_t memory_find_free(uint64_t size, uint64_t low, uint64_t high)
-{
-    uint64_t found = 0;
-
-    if (high > MEMORY_END)
-        high = MEMORY_END;
-    if (!size || low >= high || size > high - low)
-        return 0;
-    pthread_mutex_lock(&lock);
-    size_t i = find(high - 1);
-    uint64_t top = i < count && areas[i].start < high ? areas[i].start : high;
-
-    for (;;) { /* [bottom, top) is the gap below areas[i] */
-        uint64_t bottom = i ? areas[i - 1].end : 0;
-
-        if (bottom < low)
-            bottom = low;
-        if (top > bottom && top - bottom >= size)
-            found = probe(size, bottom, top);
-        if (found || !i || areas[i - 1].start <= low)
-            break;
-        top = areas[--i].start;
-    }
-    pthread_mutex_unlock(&lock);
-    return found;
-}
-
 /* Names are few (one a mapped file): a small open hash that only grows. */
 static const char **names;
 static size_t name_count, name_room;

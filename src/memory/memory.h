@@ -31,10 +31,6 @@ bool memory_area_at(uint64_t addr, struct memory_area *out);
 bool memory_allows(uint64_t start, uint64_t end, int prot);
 /* True if any page of [start, end) is mapped executable. */
 bool memory_any_exec(uint64_t start, uint64_t end);
-/* A free range of size bytes (page aligned) in [low, high), top down; 0 if none.  Looks at the
- * host's mappings as well as the guest's.  Another thread may take it at once: map it with
- * MAP_FIXED_NOREPLACE and ask again if that fails. */
-uint64_t memory_find_free(uint64_t size, uint64_t low, uint64_t high);
 const char *memory_intern(const char *name);
 /* Around fork. */
 void memory_fork_prepare(void);

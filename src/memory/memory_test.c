@@ -141,29 +141,6 @@ static void test_random(void **state)
     memory_note_unmap(address(0), address(PAGES));
 }
 
-static void test_find_free(void **state)
-{
-    const uint64_t low = 0x200000000000ull, high = low + 0x100000;
-    struct memory_area area = {high - 0x3000, high - 0x1000, PROT_READ, MAP_PRIVATE, 0, 0, 0, NULL};
-
-    assert_int_equal(memory_find_free(0x1000, low, high), high - 0x1000);
-    memory_note_map(&area);
-    assert_int_equal(memory_find_free(0x1000, low, high), high - 0x1000);
-    assert_int_equal(memory_find_free(0x2000, low, high), high - 0x5000);
-    assert_int_equal(memory_find_free(0x2000, high - 0x4000, high), 0);
-    assert_int_equal(memory_find_free(0x200000, low, high), 0);
-    /* A host mapping the record does not know. */
-    void *p = mmap((void *)(high - 0x10000), 0xd000, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-    assert_ptr_equal(p, (void *)(high - 0x10000));
-    uint64_t found = memory_find_free(0x2000, low, high);
-
-    assert_true(found && found + 0x2000 <= high - 0x10000);
-    munmap(p, 0xd000);
-    memory_note_unmap(high - 0x3000, high - 0x1000);
-}
-
 static void handler(int sig, siginfo_t *info, void *context)
 {
     if (!memory_fault_fixup(context))
@@ -243,8 +220,7 @@ static void test_intern(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random), cmocka_unit_test(test_find_free),
-        cmocka_unit_test(test_copy),   cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_copy), cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_intern),
     };
 

@@ -9,9 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 struct interp_guest interp_guest;
 
@@ -62,13 +60,6 @@ static void interp_link(const void *site, ptrdiff_t rw_delta, const void *target
     __atomic_store_n(link, target, __ATOMIC_RELEASE);
 }
 
-static bool readable(uint64_t address)
-{
-    char byte;
-    struct iovec to = {&byte, 1}, from = {(void *)(uintptr_t)address, 1};
-    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
-}
-
 static bool interp_recover(struct cpu *cpu, const struct host_unit *hu, void *context)
 {
     ucontext_t *uc = context;
@@ -98,7 +89,7 @@ static bool interp_recover(struct cpu *cpu, const struct host_unit *hu, void *co
         cpu->fault.write = op->code >= INTERP_STORE_1 && op->code <= INTERP_ATOMIC_CAS;
     }
     if (op->code == INTERP_ATOMIC_RMW || op->code == INTERP_ATOMIC_CAS) /* a read's fault if reading would fault too */
-        cpu->fault.write = told && (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) && readable(cpu->fault.address);
+        cpu->fault.write = told && (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) && host_readable(cpu->fault.address);
     cpu->host_area[INTERP_AREA_OP] = 0;
     uint64_t guest_pc = interp_unit_of(op)->pc + (uint64_t)(int64_t)op->pc;
     CPU_SLOT(cpu, uint64_t, &interp_guest.guest->slots[interp_guest.guest->pc_slot]) = guest_pc;

@@ -441,11 +441,6 @@ int in_gpr(struct ctx *c, ir_ref r)
 {
     return loc_at(c, r)->reg;
 }
-int in_xmm(struct ctx *c, ir_ref r)
-{
-    return loc_at(c, r)->reg;
-}
-
 bool in_mem(struct ctx *c, ir_ref r, struct x64_mem *m)
 {
     const struct loc *l = loc_at(c, r);
@@ -580,11 +575,6 @@ void def_gpr_in(struct ctx *c, ir_ref r, int reg)
 {
     loc_own(c, def_loc(c, r, LOC_GPR), reg);
 }
-void def_xmm_in(struct ctx *c, ir_ref r, int reg)
-{
-    loc_own(c, def_loc(c, r, LOC_XMM), reg);
-}
-
 void def_same(struct ctx *c, ir_ref r, ir_ref of)
 {
     uint32_t loc = c->loc_of[of];

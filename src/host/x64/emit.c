@@ -97,9 +97,8 @@ static void modrm_reg(struct emit *e, int reg, int rm)
     emit_u8(e, 0xc0u | (unsigned)(reg & 7) << 3 | (unsigned)(rm & 7));
 }
 
-/* ModRM, SIB and displacement. `tail`: bytes of the instruction that follow. `evex`: an 8-bit
- * displacement would be scaled, so only 32 bits are used. */
-static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, bool evex)
+/* ModRM, SIB and displacement. `tail`: bytes of the instruction that follow. */
+static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail)
 {
     unsigned r = (unsigned)(reg & 7) << 3;
     if (m.base == MEM_POOL) {
@@ -125,7 +124,7 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail, 
     unsigned mod = 2;
     if (m.disp == 0 && (m.base & 7) != RBP)
         mod = 0;
-    else if (!evex && m.disp >= -128 && m.disp <= 127)
+    else if (m.disp >= -128 && m.disp <= 127)
         mod = 1;
     if (m.index >= 0 || (m.base & 7) == RSP) {
         emit_u8(e, mod << 6 | r | 4);
@@ -191,7 +190,7 @@ static void op_rm(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, in
         emit_u8(e, 0x66);
     unsigned rex = (sz == 8 ? 8u : 0) | bit3(reg) << 2 | bit3(m.index) << 1 | bit3(m.base);
     opcode(e, prefix, rex, force_rex, opc);
-    modrm_mem(e, reg, m, tail, false);
+    modrm_mem(e, reg, m, tail);
 }
 
 static uint32_t b(unsigned sz, uint32_t opc)
@@ -723,7 +722,7 @@ static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm,
     unsigned rex = w << 3 | bit3(reg) << 2 | (m ? bit3(m->index) << 1 | bit3(m->base) : bit3(rm));
     opcode(e, prefix[vop_pp(op)], rex, false, vop_map(op) << 16 | (op & 0xff));
     if (m)
-        modrm_mem(e, reg, *m, imm >= 0, false);
+        modrm_mem(e, reg, *m, imm >= 0);
     else
         modrm_reg(e, reg, rm);
     if (imm >= 0)
@@ -736,7 +735,7 @@ static void v_vex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int
     vex(e, vop_pp(op), vop_map(op), w, reg, vvvv, m ? m->index : -1, m ? m->base : rm, 0);
     emit_u8(e, op & 0xff);
     if (m)
-        modrm_mem(e, reg, *m, imm >= 0, false);
+        modrm_mem(e, reg, *m, imm >= 0);
     else
         modrm_reg(e, reg, rm);
     if (imm >= 0)
@@ -748,21 +747,16 @@ static unsigned bit4(int r)
     return r >= 0 ? (unsigned)r >> 4 & 1 : 0;
 }
 
-static void v_evex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm,
-                   const struct x64_mem *m, int imm)
+static void v_evex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm, int imm)
 {
     unsigned v = vvvv < 0 ? 31 : ~(unsigned)vvvv & 31;
-    unsigned x = m ? bit3(m->index) : bit4(rm), base = m ? bit3(m->base) : bit3(rm);
     emit_u8(e, 0x62);
-    emit_u8(e, (bit3(reg) ^ 1) << 7 | (x ^ 1) << 6 | (base ^ 1) << 5 | (bit4(reg) ^ 1) << 4 |
-                   vop_map(op));
+    emit_u8(e, (bit3(reg) ^ 1) << 7 | (bit4(rm) ^ 1) << 6 | (bit3(rm) ^ 1) << 5 |
+                   (bit4(reg) ^ 1) << 4 | vop_map(op));
     emit_u8(e, w << 7 | (v & 15) << 3 | 4 | vop_pp(op));
     emit_u8(e, (v >> 4) << 3);
     emit_u8(e, op & 0xff);
-    if (m)
-        modrm_mem(e, reg, *m, imm >= 0, true);
-    else
-        modrm_reg(e, reg, rm);
+    modrm_reg(e, reg, rm);
     if (imm >= 0)
         emit_u8(e, (unsigned)imm);
 }
@@ -844,11 +838,6 @@ void emit_vex_rrr(struct emit *e, x64_vop op, int dst, int a, int c, int imm)
     v_vex(e, op, vop_w(op), dst, a, c, NULL, imm);
 }
 
-void emit_vex_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm)
-{
-    v_vex(e, op, vop_w(op), dst, a, -1, &m, imm);
-}
-
 void emit_v_blendvb(struct emit *e, int dst, int a, int c, int mask)
 {
     if (e->vex) {
@@ -862,12 +851,7 @@ void emit_v_blendvb(struct emit *e, int dst, int a, int c, int mask)
 
 void emit_evex_rrr(struct emit *e, x64_vop op, int dst, int a, int c, int imm)
 {
-    v_evex(e, op, vop_w(op), dst, a, c, NULL, imm);
-}
-
-void emit_evex_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm)
-{
-    v_evex(e, op, vop_w(op), dst, a, -1, &m, imm);
+    v_evex(e, op, vop_w(op), dst, a, c, imm);
 }
 
 /* One operand is a general register: W is its size. */
@@ -917,10 +901,10 @@ void emit_v_from_gpr(struct emit *e, x64_vop op, unsigned sz, int xmm, int a, in
 
 void emit_evex_to_gpr(struct emit *e, x64_vop op, unsigned sz, int gpr, int xmm)
 {
-    v_evex(e, op, sz == 8, gpr, -1, xmm, NULL, -1);
+    v_evex(e, op, sz == 8, gpr, -1, xmm, -1);
 }
 
 void emit_evex_from_gpr(struct emit *e, x64_vop op, unsigned sz, int xmm, int a, int gpr)
 {
-    v_evex(e, op, sz == 8, xmm, a, gpr, NULL, -1);
+    v_evex(e, op, sz == 8, xmm, a, gpr, -1);
 }

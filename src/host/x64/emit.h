@@ -183,12 +183,10 @@ void emit_v_shift(struct emit *e, unsigned opc, unsigned digit, int dst, int src
 void emit_legacy_rr(struct emit *e, x64_vop op, int dst, int src, int imm);
 /* Always VEX (instructions without an older form), vvvv -1: none. */
 void emit_vex_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
-void emit_vex_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm);
 /* VPBLENDVB and friends: the mask is a register. Without AVX the mask must be xmm0 and dst == a. */
 void emit_v_blendvb(struct emit *e, int dst, int a, int b, int mask);
 /* EVEX, 128 bits, no masking: AVX-512VL. */
 void emit_evex_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
-void emit_evex_rrm(struct emit *e, x64_vop op, int dst, int a, struct x64_mem m, int imm);
 /* Between general and vector registers; gpr operand size 4 or 8. */
 void emit_movd_xr(struct emit *e, unsigned sz, int xmm, int gpr);
 void emit_movd_rx(struct emit *e, unsigned sz, int gpr, int xmm);

@@ -258,9 +258,6 @@ static void test_memory(int a, struct x64_mem m, const char *text)
         emit_v_rm(&e, V_ROUNDPS, a, m, 3);
         want("%sroundps xmm%d, xmmword ptr %s, 3", p, a, text);
     }
-    begin(false);
-    emit_evex_rrm(&e, V_PMULLQ, a, a, m, -1);
-    want("vpmullq xmm%d, xmm%d, xmmword ptr %s", a, a, text);
 }
 
 struct vector_case {

@@ -8,9 +8,7 @@
 #include "host/x64/x64.h"
 #include <signal.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 static const uint8_t greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                     REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
@@ -124,13 +122,6 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
     return address + (uint64_t)(int64_t)disp;
 }
 
-static bool readable(uint64_t address)
-{
-    char byte;
-    struct iovec to = {&byte, 1}, from = {(void *)(uintptr_t)address, 1};
-    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
-}
-
 bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
 {
     ucontext_t *uc = ucontext;
@@ -158,7 +149,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     }
     if (where & SIDE_READ_WRITE)
         cpu->fault.write = (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) &&
-                           readable(cpu->fault.address);
+                           host_readable(cpu->fault.address);
     for (int r = 0; r < 16; r++) {
         if (t->gpr_slot[r] >= 0) {
             uint64_t v = (uint64_t)g[greg_of[r]];

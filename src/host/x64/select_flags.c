@@ -195,9 +195,6 @@ bool flags_const(const struct ctx *c, ir_ref r, uint32_t *v)
     const struct ir_inst *in = inst_of(c, r);
     uint32_t k;
     switch (in->op) {
-    case IR_CONST:
-        *v = (uint32_t)in->imm & IR_FLAG_ALL;
-        return true;
     case IR_FLAGS_PACK:
         if (inst_of(c, in->a)->op != IR_CONST)
             return false;
@@ -637,9 +634,6 @@ bool select_flags(struct ctx *c, const struct ir_inst *in)
             c->loc_of[c->i] = loc;
             loc_own(c, loc, t);
         }
-        return true;
-    case IR_CONST:
-        define_const(c, c->i, (uint32_t)in->imm & IR_FLAG_ALL);
         return true;
     case IR_FLAGS_BITS: {
         int t = flags_to_gpr(c, in->a);

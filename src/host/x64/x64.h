@@ -262,7 +262,6 @@ int use_gpr(struct ctx *c, ir_ref r);
 int use_xmm(struct ctx *c, ir_ref r);
 /* Its register, or -1 when it is (only) in memory or constant. */
 int in_gpr(struct ctx *c, ir_ref r);
-int in_xmm(struct ctx *c, ir_ref r);
 /* True if it is in memory and in no register: *m is its place. */
 bool in_mem(struct ctx *c, ir_ref r, struct x64_mem *m);
 /* Copies into a given register. */
@@ -285,7 +284,6 @@ int def_gpr(struct ctx *c, ir_ref r, int reuse, uint32_t avoid);
 int def_xmm(struct ctx *c, ir_ref r, int reuse, uint32_t avoid);
 /* As def_, with a register the caller owns (tmp_ or take_). */
 void def_gpr_in(struct ctx *c, ir_ref r, int reg);
-void def_xmm_in(struct ctx *c, ir_ref r, int reg);
 /* r is another name of what `of` is. */
 void def_same(struct ctx *c, ir_ref r, ir_ref of);
 /* The slot gets value r. */
