@@ -26,7 +26,7 @@ failed=0
 
 # The guest's command line, with this test's surroundings; not exported, so that only Wine's processes have them.
 guest() {
-    env -u DISPLAY -u WAYLAND_DISPLAY WINEPREFIX="$prefix" WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml= XDG_RUNTIME_DIR="$place/runtime" \
+    env -u DISPLAY -u WAYLAND_DISPLAY -u TMPDIR WINEPREFIX="$prefix" WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml= XDG_RUNTIME_DIR="$place/runtime" \
         FROM_LINUX='a value' timeout 300 "$demotic" ${DEMOTIC_TEST_OPTIONS:-} --root "$root" "$@" 2>>"$place/errors" </dev/null
 }
 

@@ -1,15 +1,15 @@
 #!/bin/sh
 # The long suites: the Linux tests under every stress option, 1000 short programs, random sequences for ten minutes, Windows'
-# cmd.exe 100 times.  The last line is a row for the table in docs/testing.md.
+# cmd.exe 200 times and again with processes killed.  The last line is a row for the table in docs/testing.md.
 #     tools/soak.sh BUILD
-# SOAK_RUNS, SOAK_SECONDS, SOAK_WINDOWS: other numbers than 1000, 600 and 100.  DEMOTIC_TEST_WINE_ROOT: a root with Wine;
+# SOAK_RUNS, SOAK_SECONDS, SOAK_WINDOWS: other numbers than 1000, 600 and 200.  DEMOTIC_TEST_WINE_ROOT: a root with Wine;
 # without it tests/windows.sh makes one.
 set -u
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.." || exit 1
 demotic=$build/demotic
 runs=${SOAK_RUNS:-1000}
-windows=${SOAK_WINDOWS:-100}
+windows=${SOAK_WINDOWS:-200}
 place=$(mktemp -d "${TMPDIR:-/tmp}/demotic-soak.XXXXXX")
 trap 'rm -rf "$place"' EXIT
 trap 'exit 1' INT TERM HUP
@@ -58,26 +58,15 @@ SECONDS_EACH=${SOAK_SECONDS:-600} tools/fuzz.sh "$build" >"$place/fuzz" 2>&1 || 
 fuzz=$(sed -n 's/^\([0-9]*\) cases, \([0-9]*\) failures$/\1 sequences, \2 differ/p' "$place/fuzz" | tail -1)
 echo "$fuzz"
 
-echo "== cmd.exe, $windows times"
-mkdir "$place/prefix"
-guest() {
-    env -u DISPLAY -u WAYLAND_DISPLAY WINEPREFIX="$place/prefix" WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml= \
-        timeout 300 "$demotic" --root "$root" "$@" 2>"$place/errors" </dev/null
-}
-i=0
-while [ $i -lt "$windows" ]; do
-    guest /usr/lib/wine/wine64 cmd.exe /c "echo run $i" >"$place/out"
-    status=$?
-    [ "$status $(tr -d '\r' <"$place/out")" = "0 run $i" ] || {
-        echo "status $status" >>"$place/out"
-        cat "$place/errors" >>"$place/out"
-        fail "cmd.exe, run $i" "$place/out"
-    }
-    i=$((i + 1))
-done
-guest /usr/lib/wine/wineserver64 -w
+echo "== cmd.exe, $windows times, four at a time; then with processes killed at random"
+tests/windows-soak.py "$build" "$root" --runs "$windows" >"$place/out" 2>&1 || fail 'cmd.exe' "$place/out"
+cmd=$(tail -1 "$place/out")
+echo "$cmd"
+tests/windows-soak.py "$build" "$root" --runs "$windows" --prefixes 2 --kill >"$place/out" 2>&1 || fail 'cmd.exe, killing' "$place/out"
+kill=$(tail -1 "$place/out")
+echo "$kill"
 
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
 echo "| $(date +%F) | $processor, Linux $(uname -r) | \`make soak\` | Linux tests $linux; $runs short programs, $bad failed; ${fuzz:-no sequences};" \
-    "cmd.exe $windows times; $failures failures in all; $((($(date +%s) - began) / 60)) minutes |"
+    "cmd.exe: $cmd; $kill; $failures failures in all; $((($(date +%s) - began) / 60)) minutes |"
 [ "$failures" = 0 ]

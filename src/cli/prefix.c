@@ -6,8 +6,9 @@
  * swept away by the next one.  A system (an image, a package) can bring a template beside its roots.
  *
  * Wine writes the time of its wine.inf into a prefix, and brings a prefix with another time up to date by itself; a template with
- * another time is made anew. */
+ * another time is made anew.  So is one with older settings of ours; a prefix gets the new ones. */
 #include "cli/cli.h"
+#include "cli/server.h"
 #include "cli/windows.h"
 #include "program/program.h"
 #include "support/log.h"
@@ -39,12 +40,32 @@ static bool is_prefix(const char *path)
     return access(file, F_OK) == 0;
 }
 
-/* True if the template was made by the Wine that the root has now. */
+/* A prefix made by Demotic has a file with the number of the settings it got last; counted up when they change. */
+#define SETTINGS_FILE    ".demotic-settings"
+#define SETTINGS_VERSION 2
+
+static int settings_version(const char *prefix)
+{
+    char path[PATH_MAX + 32];
+    int version = 0;
+    snprintf(path, sizeof path, "%s/" SETTINGS_FILE, prefix);
+    FILE *f = fopen(path, "re");
+    if (f) {
+        if (fscanf(f, "%d", &version) != 1)
+            version = 0;
+        fclose(f);
+    }
+    return version;
+}
+
+/* True if the template was made by the Wine that the root has now, and has the settings. */
 static bool is_current(const struct wine *w, const char *template)
 {
     char file[PATH_MAX + 32], text[32] = "";
     struct stat st;
     snprintf(file, sizeof file, "%s/usr/share/wine/wine.inf", w->root);
+    if (settings_version(template) < SETTINGS_VERSION)
+        return false;
     if (!is_prefix(template) || stat(file, &st) < 0)
         return is_prefix(template);
     snprintf(file, sizeof file, "%s/.update-timestamp", template);
@@ -80,34 +101,70 @@ static void strip(const char *prefix)
  * - Without a display it refuses programs a window, with error messages at each start, since Windows' own desktop wants one.
  *   With "null" as the last choice they draw into the void.
  * - After a crash it starts its debugger, which (in Wine 10, for Arm64) does not end, or shows a dialog.  The
- *   crash itself is told on standard error anyway. */
+ *   crash itself is told on standard error anyway.
+ * - At each first start it writes menus and file types into the user's desktop, which takes a process of its own, the desktop's and
+ *   COM's, half of what such a start costs.
+ * - Its drivers for game controllers, USB and Bluetooth take another process at each first start, and one of them crashes now and
+ *   then when it ends (Wine 10's hidclass.sys leaves a request that points into the stack of a thread that has ended).
+ * - The event log is started when something is written to it. */
 static const char settings[] =
     "REGEDIT4\r\n\r\n"
     "[HKEY_CURRENT_USER\\Software\\Wine\\Drivers]\r\n\"Graphics\"=\"x11,wayland,null\"\r\n\r\n"
     "[HKEY_CURRENT_USER\\Software\\Wine\\WineDbg]\r\n\"ShowCrashDialog\"=dword:00000000\r\n\r\n"
-    "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug]\r\n\"Debugger\"=\"false\"\r\n";
+    "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug]\r\n\"Debugger\"=\"false\"\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows\\CurrentVersion\\RunServices]\r\n\"winemenubuilder\"=-\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\winebus]\r\n\"Start\"=dword:00000004\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\wineusb]\r\n\"Start\"=dword:00000004\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\winebth]\r\n\"Start\"=dword:00000004\r\n\r\n"
+    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\Eventlog]\r\n\"Start\"=dword:00000003\r\n";
+
+/* Gives the prefix the settings; 0 or the exit status of what failed. */
+static int import_settings(struct options *o, const struct wine *w, const char *prefix)
+{
+    char *import[] = {"C:\\windows\\system32\\reg.exe", "import", "C:\\demotic-settings.reg", NULL};
+    char file[PATH_MAX + 32];
+    snprintf(file, sizeof file, "%s/drive_c/demotic-settings.reg", prefix);
+    FILE *f = fopen(file, "we");
+    if (!f || fputs(settings, f) < 0 || fclose(f) != 0)
+        return 126;
+    int status = windows_quietly(o, w, prefix, import);
+    unlink(file);
+    snprintf(file, sizeof file, "%s/" SETTINGS_FILE, prefix);
+    f = status ? NULL : fopen(file, "we");
+    if (f) {
+        fprintf(f, "%d\n", SETTINGS_VERSION);
+        fclose(f);
+    }
+    return status;
+}
 
 /* Has Wine fill the directory `prefix`; 0 or the exit status of what failed. */
 static int boot(struct options *o, const struct wine *w, const char *prefix)
 {
     char *init[] = {"C:\\windows\\system32\\wineboot.exe", "--init", NULL};
-    char *import[] = {"C:\\windows\\system32\\reg.exe", "import", "C:\\settings.reg", NULL};
-    char file[PATH_MAX + 32];
+    windows_hold_server(o, w, prefix);
     int status = windows_quietly(o, w, prefix, init);
-    if (status)
-        return status;
-    snprintf(file, sizeof file, "%s/drive_c/settings.reg", prefix);
-    FILE *f = fopen(file, "we");
-    if (!f || fputs(settings, f) < 0 || fclose(f) != 0)
-        return 126;
-    status = windows_quietly(o, w, prefix, import);
-    unlink(file);
-    return status;
+    return status ? status : import_settings(o, w, prefix);
+}
+
+/* True for a prefix that an older Demotic made; false for one that the user made with Wine alone. */
+static bool is_dated(const char *prefix, const char *data)
+{
+    size_t n = strlen(data);
+    int version = settings_version(prefix);
+    return is_prefix(prefix) && version < SETTINGS_VERSION && (version > 0 || (strncmp(prefix, data, n) == 0 && prefix[n] == '/'));
+}
+
+static void update(struct options *o, const struct wine *w)
+{
+    windows_hold_server(o, w, w->prefix);
+    if (import_settings(o, w, w->prefix) != 0)
+        log_warn("the prefix %s could not be brought up to date", w->prefix);
 }
 
 static bool make_template(struct options *o, const struct wine *w, const char *template)
 {
-    char part[PATH_MAX + 8], server[PATH_MAX + 32];
+    char part[PATH_MAX + 8];
     struct timespec start, end;
     snprintf(part, sizeof part, "%s.part", template);
     fprintf(stderr, "demotic: preparing Windows' C: drive (once for this root; some ten seconds) ...\n");
@@ -118,14 +175,13 @@ static bool make_template(struct options *o, const struct wine *w, const char *t
         return false;
     }
     int status = boot(o, w, part);
-    if (status != 0 || !windows_wait_server(o, w, part, 60, NULL) || !is_prefix(part)) {
+    if (status != 0 || !windows_wait_server(part, 60, NULL) || !is_prefix(part)) {
         log_warn("Wine could not make a prefix (status %d); its messages are shown with WINEDEBUG=err+all in the environment", status);
-        windows_kill_server(o, w, part);
+        windows_kill_server(part);
         remove_tree(part);
         return false;
     }
-    snprintf(server, sizeof server, "%s/wineserver", part); /* Debian's: the place of this prefix' sockets */
-    unlink(server);
+    server_forget(part);
     strip(part);
     remove_tree(template);
     if (rename(part, template) < 0) {
@@ -221,18 +277,22 @@ static bool find_template(const struct wine *w, const char *data, char template[
 bool prefix_prepare(struct options *o, const struct wine *w)
 {
     char data[4096], template[PATH_MAX], parent[PATH_MAX];
-    if (is_prefix(w->prefix))
+    if (is_prefix(w->prefix) && settings_version(w->prefix) >= SETTINGS_VERSION)
         return true;
     snprintf(parent, sizeof parent, "%s", w->prefix);
     *strrchr(parent, '/') = 0;
     if (!prefixes_dir(data) || !make_dirs(parent))
         return false;
-    bool have = find_template(w, data, template);
+    if (is_prefix(w->prefix) && !is_dated(w->prefix, data))
+        return true;
+    bool have = !is_prefix(w->prefix) && find_template(w, data, template);
     int lock = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
         ;
     bool ok = is_prefix(w->prefix) || !is_free(w->prefix) || /* another has made it meanwhile */
               ((have || is_current(w, template) || make_template(o, w, template)) && copy_template(template, w->prefix));
+    if (ok && is_dated(w->prefix, data))
+        update(o, w);
     if (lock >= 0)
         close(lock);
     return ok;

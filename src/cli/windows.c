@@ -6,6 +6,7 @@
  * log; Wine makes 1 of those whose low bits are 0). */
 #include "cli/windows.h"
 #include "cli/cli.h"
+#include "cli/server.h"
 #include "linux/path.h"
 #include "program/program.h"
 #include "support/log.h"
@@ -31,9 +32,10 @@
 #define PACKAGES  "wine,wine64"
 
 static int prefix_lock = -1;
+static struct server_pin pin = SERVER_PIN_NONE;
 static volatile pid_t child;                  /* the program; signals go on to it */
 static volatile sig_atomic_t interrupt_count; /* Ctrl-C */
-static sig_atomic_t interrupts_heeded;        /* those that were the program's */
+static volatile sig_atomic_t end_all;         /* the user wants everything to end: a second Ctrl-C, SIGTERM, SIGHUP */
 
 /* ---- the root ---------------------------------------------------------------------------------- */
 
@@ -123,6 +125,7 @@ static void set_environment(const struct wine *w)
 {
     const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
     setenv("WINEPREFIX", w->prefix, 1);
+    unsetenv("TMPDIR"); /* see server.c; Windows programs look at TEMP */
     setenv("WINELOADER", LOADER, 0);
     setenv("WINESERVER", server_path(w), 0);
     /* Not: what is not there yet in Wine, drivers (for Bluetooth) that cannot start, a missing Vulkan. */
@@ -147,6 +150,7 @@ static pid_t spawn(struct options *o, const char *path, char **argv, bool quiet)
         _exit(1);
     if (prefix_lock >= 0)
         close(prefix_lock);
+    server_unpin(&pin);
     int null = quiet ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
     for (int fd = 0; null >= 0 && fd < 3; fd++)
         dup2(null, fd);
@@ -200,62 +204,143 @@ int windows_quietly(struct options *o, const struct wine *w, const char *prefix,
         snprintf(here.prefix, sizeof here.prefix, "%s", prefix);
         unsetenv("DISPLAY");
         unsetenv("WAYLAND_DISPLAY");
-        setenv("WINEDLLOVERRIDES", "mscoree,mshtml=", 1); /* no offers to fetch Mono and Gecko */
+        setenv("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=", 1); /* no offers to fetch Mono and Gecko, no menus */
         set_environment(&here);
         _exit(wait_for(spawn(o, LOADER, argv, quiet)));
     }
     return pid < 0 ? 126 : wait_for(pid);
 }
 
-/* Runs the server's program with one option in a child, silently. */
-static pid_t spawn_server(struct options *o, const struct wine *w, const char *prefix, const char *option)
+/* Starts a server for `prefix` unless another does so meanwhile, and waits until it takes programs; silent, except when debugging. */
+static void start_server(struct options *o, const struct wine *w, const char *prefix)
 {
-    char *argv[] = {(char *)server_path(w), (char *)option, NULL};
-    setenv("WINEPREFIX", prefix, 1);
-    return spawn(o, server_path(w), argv, true);
-}
-
-void windows_kill_server(struct options *o, const struct wine *w, const char *prefix)
-{
-    pid_t pid = spawn_server(o, w, prefix, "-k");
+    char *argv[] = {(char *)server_path(w), "-p0", NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool quiet = !getenv("WINEDEBUG") && !o->config.strace;
+        struct wine here = *w;
+        snprintf(here.prefix, sizeof here.prefix, "%s", prefix);
+        set_environment(&here);
+        _exit(wait_for(spawn(o, server_path(w), argv, quiet)));
+    }
     if (pid > 0)
         wait_for(pid);
 }
 
-bool windows_wait_server(struct options *o, const struct wine *w, const char *prefix, unsigned seconds, bool (*go_on)(void))
+static void nap(void)
 {
-    pid_t pid = spawn_server(o, w, prefix, "-w");
-    if (pid < 0)
-        return false;
-    for (unsigned i = 0; i < seconds * 50; i++) {
-        if (reap(pid, WNOHANG) >= 0)
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+void windows_hold_server(struct options *o, const struct wine *w, const char *prefix)
+{
+    adopt_orphans();
+    if (pin.fd[0] >= 0)
+        return;
+    for (int i = 0; i < 12000 && !end_all && !server_pin(&pin, prefix); i++) {
+        if (server_pid(prefix))
+            nap(); /* it begins or ends */
+        else if (i < 20)
+            start_server(o, w, prefix);
+        else
+            return; /* Wine will say what is wrong */
+    }
+}
+
+bool windows_wait_server(const char *prefix, unsigned seconds, bool (*go_on)(void))
+{
+    server_unpin(&pin);
+    for (unsigned i = 0; i < seconds * 200; i++) {
+        reap(0, WNOHANG);
+        if (!server_pid(prefix))
             return true;
         if (go_on && !go_on())
             break;
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        nap();
     }
-    kill(pid, SIGKILL);
-    wait_for(pid);
     return false;
+}
+
+void windows_kill_server(const char *prefix)
+{
+    static const int signals[] = {SIGINT, SIGKILL}; /* the first has it end all programs and write the registry */
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        pid_t pid = server_pid(prefix);
+        if (pid > 0)
+            kill(pid, signals[i]);
+        if (windows_wait_server(prefix, 8, NULL))
+            return;
+    }
 }
 
 /* Everyone who runs a program in a prefix has a shared lock on its directory; who is the last to give it up waits for the
  * server's end, until another one begins. */
 static bool is_last(void)
 {
-    if (interrupt_count > interrupts_heeded || flock(prefix_lock, LOCK_EX | LOCK_NB) < 0)
+    if (end_all || flock(prefix_lock, LOCK_EX | LOCK_NB) < 0)
         return false;
     flock(prefix_lock, LOCK_UN);
     return true;
 }
 
+/* True if /proc/PID is a process of Wine in `prefix`: Demotic, with what Wine gives its processes in the environment. */
+static bool is_wine_process(const char *pid, const char *prefix)
+{
+    char path[64], text[65536], wanted[PATH_MAX + 16];
+    struct stat us, it;
+    bool in_prefix = false, of_wine = false;
+    snprintf(path, sizeof path, "/proc/%.16s/exe", pid);
+    if (stat(path, &it) < 0 || stat("/proc/self/exe", &us) < 0 || it.st_ino != us.st_ino || it.st_dev != us.st_dev)
+        return false;
+    snprintf(path, sizeof path, "/proc/%.16s/environ", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    snprintf(wanted, sizeof wanted, "WINEPREFIX=%s", prefix);
+    text[n > 0 ? n : 0] = 0;
+    for (char *p = text; n > 0 && p < text + n; p += strlen(p) + 1) {
+        in_prefix |= strcmp(p, wanted) == 0;
+        of_wine |= strncmp(p, "WINESERVERSOCKET=", 17) == 0 || strncmp(p, "WINELOADERNOEXEC=", 17) == 0;
+    }
+    return in_prefix && of_wine;
+}
+
+/* Without a server no process of Wine can do anything, and all end by themselves; one that does not is helped.  Only for the
+ * last of a prefix. */
+static void bury_leftovers(const char *prefix)
+{
+    DIR *d;
+    for (int i = 0; i < 100; i++, nap()) { /* half a second, if there are any */
+        unsigned count = 0;
+        if (flock(prefix_lock, LOCK_EX | LOCK_NB) < 0 || server_pid(prefix) || !(d = opendir("/proc")))
+            break;
+        for (struct dirent *e; (e = readdir(d));)
+            if (isdigit((unsigned char)e->d_name[0]) && is_wine_process(e->d_name, prefix)) {
+                count++;
+                if (i >= 60 || end_all)
+                    kill((pid_t)atol(e->d_name), SIGKILL);
+            }
+        closedir(d);
+        reap(0, WNOHANG);
+        if (!count)
+            break;
+    }
+    flock(prefix_lock, LOCK_UN);
+}
+
 static void leave_prefix(struct options *o, const struct wine *w)
 {
-    interrupts_heeded = interrupt_count;
-    if (prefix_lock < 0 || o->wine_wait == 0 || !is_last())
+    server_unpin(&pin);
+    if (prefix_lock < 0 || (o->wine_wait == 0 && !end_all))
         return;
-    if (!windows_wait_server(o, w, w->prefix, o->wine_wait, is_last) && is_last())
+    flock(prefix_lock, LOCK_UN);
+    bool ended = windows_wait_server(w->prefix, o->wine_wait, is_last);
+    if (!ended && end_all && flock(prefix_lock, LOCK_EX | LOCK_NB) == 0)
+        windows_kill_server(w->prefix);
+    else if (!ended && is_last())
         log_warn("other programs still run in the prefix %s; they are left running (wine-arm64 wineserver -k ends them)", w->prefix);
+    bury_leftovers(w->prefix);
 }
 
 /* ---- the command line -------------------------------------------------------------------------- */
@@ -361,10 +446,11 @@ static bool can_run(const char *name, const struct program_info *info)
 static void on_signal(int sig)
 {
     int saved = errno;
-    if (sig == SIGINT || sig == SIGQUIT)
-        interrupt_count++; /* the terminal has told the program, too */
-    else if (child > 0)
-        kill(child, sig);
+    bool of_terminal = sig == SIGINT || sig == SIGQUIT; /* which has told the program, too */
+    if (!of_terminal || ++interrupt_count > 1 || child <= 0)
+        end_all = 1;
+    if (end_all && child > 0)
+        kill(child, of_terminal ? SIGKILL : sig);
     errno = saved;
 }
 
@@ -378,14 +464,16 @@ static void catch_signals(void)
     }
 }
 
-/* Runs what argv says and cleans up behind it. */
-static int run(struct options *o, const struct wine *w, const char *path, char **argv)
+/* Runs what argv says and cleans up behind it. hold: it needs the server. */
+static int run(struct options *o, const struct wine *w, const char *path, char **argv, bool hold)
 {
     prefix_lock = open(w->prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (prefix_lock >= 0 && flock(prefix_lock, LOCK_SH) < 0 && errno == EINTR)
         ;
     catch_signals();
     adopt_orphans();
+    if (hold)
+        windows_hold_server(o, w, w->prefix);
     pid_t pid = spawn(o, path, argv, false);
     if (pid < 0) {
         log_warn("cannot start a process: %s", strerror(errno));
@@ -414,7 +502,7 @@ int cli_windows(struct options *o, const struct program_info *info)
         return 126;
     set_environment(&w);
     if (!info && strcmp(name, "wineserver") == 0)
-        return run(o, &w, server_path(&w), o->args);
+        return run(o, &w, server_path(&w), o->args, false);
     char **argv = calloc((size_t)o->arg_count + 2, sizeof *argv);
     if (!argv)
         return 126;
@@ -426,7 +514,7 @@ int cli_windows(struct options *o, const struct program_info *info)
         char *path = translate ? windows_path(o->args[i]) : NULL;
         argv[i + 1] = path ? path : o->args[i];
     }
-    return run(o, &w, LOADER, argv);
+    return run(o, &w, LOADER, argv, true);
 }
 
 int cli_wine(struct options *o)
