@@ -249,6 +249,7 @@ bool prefixes_dir(char out[4096])
         snprintf(out, 4096, "%.3900s/demotic-%u", dir, geteuid());
         mkdir(out, 0700);
         if (lstat(out, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022)) {
+            setenv("XDG_CACHE_HOME", out, 0); /* where Wine's libraries (fontconfig) keep theirs */
             strcat(out, "/prefixes");
             if (is_usable(out))
                 return true;
