@@ -15,6 +15,14 @@ check:
 	@$(MAKE) --no-print-directory all
 	@tools/check.py $(BUILD)
 
+# A container image (OCI) in build/image, and the same tried out: docs/container.md.
+image: all
+	@tools/deps.sh image
+	@packaging/image.sh $(BUILD)
+
+check-image: image
+	@tests/image.py $(BUILD)/image
+
 bench:
 	@tools/deps.sh check
 	@$(MAKE) --no-print-directory all
@@ -45,4 +53,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check bench fuzz soak asan lint format clean
+.PHONY: all demo check image check-image bench fuzz soak asan lint format clean

@@ -29,6 +29,7 @@ mmdebstrap --quiet --variant=apt --arch=amd64 --include=ca-certificates --format
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
     --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"; : >"$1/etc/machine-id"' \
     --customize-hook='rm -rf "$1"/var/log/* "$1"/var/cache/* "$1"/var/lib/apt/lists/*; mkdir -p "$1/work" "$1/var/cache/apt/archives/partial"' \
+    --customize-hook='printf "127.0.0.1 localhost\n::1 localhost\n" >"$1/etc/hosts"' \
     "$suite" "$work/debian.tar" "$mirror"
 
 "$here/image-tree.sh" "$build" "$work/tree"

@@ -132,6 +132,7 @@ class Check:
         """Windows programs for Arm64: cmd.exe, the project's own, real ones"""
         self.run('windows', ['tests/windows.sh', self.build])
         self.run('windows programs', ['tests/windows/run.py', '--build', self.build])
+        self.run('the example project and its pipelines', ['tests/examples.py', self.build])
 
     STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'cli', 'programs', 'windows']
 

@@ -1,11 +1,14 @@
 #!/bin/sh
-# Installs what building and the demonstration need (default), or all that `make check` uses (deps.sh check), on Debian.
+# Installs what building and the demonstration need (default), all that `make check` uses (deps.sh check), or what makes and tries the
+# container image (deps.sh image), on Debian.
 # Does nothing, and asks for no privilege, when all is there.
 set -eu
 build="gcc libc6-dev meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
-check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps cmake python3-yaml"
+image="umoci bubblewrap uidmap"
 want="$build"
 [ "${1:-}" = check ] && want="$build $check"
+[ "${1:-}" = image ] && want="$build $image"
 missing=
 for p in $want; do
     dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q ' installed$' || missing="$missing $p"
