@@ -134,7 +134,11 @@ class Check:
         self.run('windows programs', ['tests/windows/run.py', '--build', self.build])
         self.run('the example project and its pipelines', ['tests/examples.py', self.build])
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'planted', 'linux', 'cli', 'programs', 'windows']
+    def x86(self):
+        """every row of the x86 tables: this processor, jit and interpreter"""
+        self.run('x86 rows', [os.path.join(self.build, 'tests/x86/x86diff')], timeout=600)
+
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'cli', 'programs', 'windows']
 
 
 def main():

@@ -114,13 +114,8 @@ void x86_lift_pop(struct x86_lift *l, const struct x86_insn *in)
 void x86_lift_push_seg(struct x86_lift *l, const struct x86_insn *in)
 {
     ir_ref v = ir_get(l->u, IR_I32, X86_SELECTOR0 + in->op[0].reg);
-    if (in->opsize == 4) { /* the upper half of the slot in memory stays */
-        ir_ref sp = ir_bin_imm(l->u, IR_SUB, ir_get(l->u, IR_I32, X86_R0 + X86_RSP), 4);
-        x86_store(l, x86_linear(l, in, x86_zext(l, IR_I64, sp), X86_SS), x86_trunc(l, IR_I16, v));
-        x86_stack_move_by(l, -4);
-        return;
-    }
-    x86_push(l, in, in->opsize == 2 ? x86_trunc(l, IR_I16, v) : x86_zext(l, IR_I64, v));
+    /* All of the stack's slot is written, as AMD's processors do (Intel's keep the upper half of four bytes). */
+    x86_push(l, in, in->opsize == 2 ? x86_trunc(l, IR_I16, v) : x86_zext(l, x86_int_type(in->opsize), v));
 }
 
 /* Loads a segment register; the unit ends, as bases are part of the key. */
@@ -401,9 +396,14 @@ void x86_lift_arpl(struct x86_lift *l, const struct x86_insn *in)
     struct ir_unit *u = l->u;
     ir_ref d = x86_read(l, in, 0), s = x86_read(l, in, 1);
     ir_ref dr = ir_bin_imm(u, IR_AND, d, 3), sr = ir_bin_imm(u, IR_AND, s, 3);
+    /* Only what changes is written. */
+    unsigned same = ir_label_new(u), z = ir_local_new(u, IR_I32);
     ir_ref less = ir_cmp(u, IR_CC_B, dr, sr);
-    x86_write(l, in, 0, ir_select(u, less, ir_bin(u, IR_OR, ir_bin_imm(u, IR_AND, d, 0xfffc), sr), d));
-    x86_set_flags_masked(l, ir_flags(u, IR_FLAGS_PACK, x86_flag_bit(l, less, IR_FLAG_Z), IR_NONE, IR_NONE), IR_FLAG_Z);
+    ir_lset(u, z, x86_flag_bit(l, less, IR_FLAG_Z));
+    ir_br_if(u, ir_cmp(u, IR_CC_AE, dr, sr), same);
+    x86_write(l, in, 0, ir_bin(u, IR_OR, ir_bin_imm(u, IR_AND, d, 0xfffc), sr));
+    x86_label(l, same);
+    x86_set_flags_masked(l, ir_flags(u, IR_FLAGS_PACK, ir_lget(u, z), IR_NONE, IR_NONE), IR_FLAG_Z);
 }
 
 void x86_lift_cpuid(struct x86_lift *l, const struct x86_insn *in)

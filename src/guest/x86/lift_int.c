@@ -306,7 +306,7 @@ void x86_lift_cmpxchg(struct x86_lift *l, const struct x86_insn *in)
             ir_ref d = ir_get(u, IR_I64, X86_R0 + in->op[0].reg);
             ir_set(u, X86_R0 + X86_RAX, ir_select(u, equal, rax, x86_zext(l, IR_I64, old)));
             if (in->op[0].reg != X86_RAX)
-                ir_set(u, X86_R0 + in->op[0].reg, ir_select(u, equal, x86_zext(l, IR_I64, new), x86_zext(l, IR_I64, x86_trunc(l, IR_I32, d))));
+                ir_set(u, X86_R0 + in->op[0].reg, ir_select(u, equal, x86_zext(l, IR_I64, new), d));
             else
                 ir_set(u, X86_R0 + X86_RAX, x86_zext(l, IR_I64, new));
         } else {
@@ -358,7 +358,10 @@ void x86_lift_cmpxchg16b(struct x86_lift *l, const struct x86_insn *in)
 
 void x86_lift_bswap(struct x86_lift *l, const struct x86_insn *in)
 {
-    x86_write(l, in, 0, ir_un(l->u, IR_BSWAP, x86_read(l, in, 0)));
+    if (in->opsize == 2) /* undefined; the processors clear it */
+        x86_set_gpr(l, in->op[0].reg, ir_const(l->u, IR_I16, 0));
+    else
+        x86_write(l, in, 0, ir_un(l->u, IR_BSWAP, x86_read(l, in, 0)));
 }
 
 void x86_lift_movbe(struct x86_lift *l, const struct x86_insn *in)

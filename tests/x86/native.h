@@ -1,0 +1,39 @@
+/* One instruction on the processor itself. */
+#pragma once
+#include "support/base.h"
+
+#define CODE_BASE 0x10000000ull /* a page and some, rwx, filled with INT3 */
+#define CODE_SIZE 0x3000u
+#define DATA_BASE 0x20000000ull /* DATA_SIZE bytes to read and write, then a page to read, unmapped around */
+#define DATA_SIZE 0x2000u
+#define DATA_READ 0x1000u
+
+#define NATIVE_GS_BASE32 0x1230ull /* in 32-bit mode always */
+
+/* What a program sees, before and after. */
+struct machine {
+    uint64_t r[16], rip;
+    uint32_t eflags, mxcsr;
+    uint8_t ymm[16][32];
+    uint8_t st[8][16]; /* by TOP, as FXSAVE has them */
+    uint16_t fcw, fsw, fop;
+    uint8_t ftw; /* FXSAVE's: a bit for each physical register in use */
+    uint64_t gs_base;
+};
+
+/* Why it stopped. */
+struct outcome {
+    unsigned vector;  /* the processor's exception: 3 when the instruction is done */
+    uint64_t address; /* of a page fault */
+    bool write;
+    struct machine m;
+};
+
+/* Maps code and data, catches signals; false with a message where this machine cannot. */
+bool native_init(void);
+/* Can this kernel run 32-bit code? */
+bool native_has_32(void);
+/* Runs from m->rip until an exception. */
+void native_run(const struct machine *m, bool mode64, struct outcome *out);
+/* While set, memory faults go there first: true if dealt with. */
+extern bool (*native_fault)(int signal, void *info, void *context);
