@@ -61,9 +61,14 @@ static inline int ones_reg(struct ctx *c)
 
 static const x64_vop vec_add[] = {V_PADDB, V_PADDW, V_PADDD, V_PADDQ};
 static const x64_vop vec_sub[] = {V_PSUBB, V_PSUBW, V_PSUBD, V_PSUBQ};
+static const x64_vop vec_minu[] = {V_PMINUB, V_PMINUW, V_PMINUD};
+static const x64_vop vec_mins[] = {V_PMINSB, V_PMINSW, V_PMINSD};
+static const x64_vop vec_maxu[] = {V_PMAXUB, V_PMAXUW, V_PMAXUD};
+static const x64_vop vec_maxs[] = {V_PMAXSB, V_PMAXSW, V_PMAXSD};
 
 /* c->i := a op b; the register. */
 int vec_binary(struct ctx *c, x64_vop op, ir_ref a, ir_ref b, bool commutes);
 
-/* select_lanes.c */
+/* The parts of select_vec: select_permute.c, select_lanes.c. */
+bool select_permute(struct ctx *c, const struct ir_inst *in);
 bool select_lanes(struct ctx *c, const struct ir_inst *in);
