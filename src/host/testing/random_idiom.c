@@ -207,6 +207,47 @@ static ir_ref full_register(struct maker *m)
     return ir_get(m->u, IR_I64, maker_slot(m, IR_I64));
 }
 
+/* A register altered in place, as most instructions of most programs do: nothing is moved. */
+static void in_place(struct maker *m)
+{
+    struct ir_unit *u = m->u;
+    if (random_chance(&m->r, 25)) {
+        static const uint8_t ops[] = {IR_VADD, IR_VSUB, IR_VXOR, IR_VAND};
+        unsigned slot = maker_slot(m, IR_V128);
+        ir_ref v = ir_get(u, IR_V128, slot);
+        ir_set(u, slot, ir_vec(u, ops[random_below(&m->r, ARRAY_LEN(ops))], IR_V128, IR_I32, 0, 0, v, maker_argument(m, IR_V128), IR_NONE));
+        return;
+    }
+    enum ir_type t = word(m);
+    unsigned slot = maker_slot(m, IR_I64), bits = t == IR_I32 ? 32 : 64;
+    ir_ref v = ir_get(u, t, slot);
+    switch (random_below(&m->r, 6)) {
+    case 0:
+        v = ir_bin_imm(u, IR_ADD + random_below(&m->r, 2), v, random_below(&m->r, 5000));
+        break;
+    case 1:
+        v = ir_bin_imm(u, IR_SHL + random_below(&m->r, 4), v, random_below(&m->r, random_chance(&m->r, 50) ? 4 : bits));
+        break;
+    case 2:
+        v = ir_un(u, random_chance(&m->r, 50) ? IR_NEG : IR_NOT, v);
+        break;
+    case 3: {
+        unsigned pos = random_below(&m->r, bits);
+        v = ir_field(u, random_chance(&m->r, 50) ? IR_BFX : IR_BFXS, v, IR_NONE, pos, 1 + random_below(&m->r, bits - pos));
+        break;
+    }
+    case 4: {
+        static const uint8_t ops[] = {IR_AND, IR_OR, IR_XOR, IR_MUL};
+        ir_ref b = random_chance(&m->r, 50) ? ir_const(u, t, random_below(&m->r, 70000)) : maker_argument(m, t);
+        v = ir_bin(u, ops[random_below(&m->r, ARRAY_LEN(ops))], v, b);
+        break;
+    }
+    default:
+        v = ir_bin(u, random_chance(&m->r, 50) ? IR_ADD : IR_SUB, v, maker_argument(m, t));
+    }
+    ir_set(u, slot, ir_conv(u, IR_ZEXT, IR_I64, v));
+}
+
 /* Flags of any origin; they stay in the pool. */
 static ir_ref some_flags(struct maker *m)
 {
@@ -271,7 +312,7 @@ static void flags_pressure(struct maker *m)
         ir_ref f = flags[random_below(&m->r, count)];
         if (random_chance(&m->r, 15))
             maker_insn(m);
-        switch (random_below(&m->r, 9)) {
+        switch (random_below(&m->r, 12)) {
         case 0:
             ir_set(u, TEST_FLAGS, f);
             break;
@@ -297,6 +338,15 @@ static void flags_pressure(struct maker *m)
             if (m->o->control && random_chance(&m->r, 40))
                 ir_jump_if(u, ir_cond(u, random_below(&m->r, 16), f),
                            random_chance(&m->r, 50) ? TEST_PC_BASE + 0x20000 : TEST_PC_BASE - 0x20000);
+            break;
+        case 6:
+        case 7:
+            in_place(m);
+            break;
+        case 8: /* the same flags again, later */
+            ir_set(u, TEST_FLAGS, f);
+            maker_insn(m);
+            maker_keep(m, ir_get(u, IR_FLAGS, TEST_FLAGS));
             break;
         default:
             select_by_flags(m, f);
@@ -399,7 +449,8 @@ static void exchange(struct maker *m)
 void maker_idiom(struct maker *m)
 {
     static void (*const idioms[])(struct maker *) = {flag_idiom,   flag_idiom,     sum_idiom,        integer_idiom, vector_idiom,
-                                                     crypto_idiom, flags_pressure, integer_pressure, exchange};
+                                                     crypto_idiom, flags_pressure, flags_pressure,   integer_pressure,
+                                                     exchange,     in_place};
     maker_insn(m);
     idioms[random_below(&m->r, ARRAY_LEN(idioms))](m);
 }
