@@ -36,6 +36,6 @@ def same(what, got, wanted):
 def ran(result, status=0, out=None, err=''):
     """The result of a run, if its exit status (and output) is the wanted one"""
     if result.status != status or (out is not None and result.out != out):
-        wanted = f', not {status} {out!r}' if out is not None else f', not {status}'
+        wanted = f', not {status} {out[:600]!r}' if out is not None else f', not {status}'
         raise Failure(f'status {result.status} {result.out[-1500:]!r}{wanted}; {result.err[-800:]}')
     return result

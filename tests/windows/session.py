@@ -178,16 +178,19 @@ class Session:
         self.started[p.pid] = p
         return p
 
-    def run(self, *args, stdin=b'', env=None, cwd=None, timeout=300, stdout=None, until_all_gone=False, command=None):
-        """Runs a program to its end, its output on a pipe unless `stdout` is a file"""
+    def run(self, *args, stdin=b'', env=None, cwd=None, timeout=300, files=False, until_all_gone=False, command=None):
+        """Runs a program to its end, its standard input and output on pipes, or files"""
         before = {p: cpu_of(p) for p in processes_of(self.prefix)}
         began = time.monotonic()
-        with tempfile.TemporaryFile() as err:
-            p = self.start(*args, env=env, cwd=cwd, command=command, stdin=subprocess.PIPE, stdout=stdout or subprocess.PIPE, stderr=err)
-            out = []
-            threads = [threading.Thread(target=self.feed, args=(p.stdin, stdin), daemon=True)]
-            if not stdout:
-                threads.append(threading.Thread(target=self.drain, args=(p.stdout, out), daemon=True))
+        with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as file_in, tempfile.TemporaryFile() as file_out:
+            file_in.write(stdin)
+            file_in.seek(0)
+            p = self.start(*args, env=env, cwd=cwd, command=command, stdin=file_in if files else subprocess.PIPE,
+                           stdout=file_out if files else subprocess.PIPE, stderr=err)
+            out, threads = [], []
+            if not files:
+                threads = [threading.Thread(target=self.feed, args=(p.stdin, stdin), daemon=True),
+                           threading.Thread(target=self.drain, args=(p.stdout, out), daemon=True)]
             for t in threads:
                 t.start()
             status, cpu = self.wait(p, timeout)
@@ -199,6 +202,8 @@ class Session:
                 wall = time.monotonic() - began
             for t in threads:
                 t.join(5)
+            file_out.seek(0)
+            out += [file_out.read()]
             err.seek(0)
             text = err.read()
         cpu += self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
@@ -264,6 +269,10 @@ class Session:
         if not self.resident:
             self.resident = self.start('cmd.exe', stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.run('cmd.exe', '/c', 'exit 0')
+
+    def program(self, name):
+        """One of Windows' own, as a command's beginning"""
+        return ('C:\\windows\\system32\\' + name,)
 
     def path(self, unix):
         return 'Z:' + unix.replace('/', '\\')
