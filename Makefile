@@ -28,6 +28,12 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bench/run.py --demotic $(BUILD)/demotic --qemu $$(tools/get-qemu.sh $(BUILD)/oracle) --roots $(BUILD)/roots --write docs/performance.md
 
+# The Windows programs under Demotic, QEMU and native Wine side by side.
+evaluate:
+	@tools/deps.sh check
+	@$(MAKE) --no-print-directory all
+	@tools/evaluate.py --build $(BUILD)
+
 # Without end, unless SECONDS_EACH=N is given.
 fuzz: all
 	@tools/fuzz.sh $(BUILD)
@@ -53,4 +59,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench fuzz soak asan lint format clean
+.PHONY: all demo check image check-image bench evaluate fuzz soak asan lint format clean

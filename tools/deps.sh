@@ -4,7 +4,8 @@
 # Does nothing, and asks for no privilege, when all is there.
 set -eu
 build="gcc libc6-dev meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
-check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps cmake python3-yaml"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps cmake python3-yaml xvfb xdotool"
+command -v npm >/dev/null || check="$check npm" # with Node, whose own packages may have brought it
 image="umoci bubblewrap uidmap"
 want="$build"
 [ "${1:-}" = check ] && want="$build $check"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long suites: the Linux tests under every stress option, 1000 short programs, random sequences for ten minutes, Windows'
-# cmd.exe 200 times and again with processes killed.  The last line is a row for the table in docs/testing.md.
+# cmd.exe and node.exe 200 times each, and cmd.exe again with processes killed.  The last line is a row for the table in docs/testing.md.
 #     tools/soak.sh BUILD
 # SOAK_RUNS, SOAK_SECONDS, SOAK_WINDOWS: other numbers than 1000, 600 and 200.  DEMOTIC_TEST_WINE_ROOT: a root with Wine;
 # without it tests/windows.sh makes one.
@@ -58,15 +58,22 @@ SECONDS_EACH=${SOAK_SECONDS:-600} tools/fuzz.sh "$build" >"$place/fuzz" 2>&1 || 
 fuzz=$(sed -n 's/^\([0-9]*\) cases, \([0-9]*\) failures$/\1 sequences, \2 differ/p' "$place/fuzz" | tail -1)
 echo "$fuzz"
 
-echo "== cmd.exe, $windows times, four at a time; then with processes killed at random"
+echo "== cmd.exe, $windows times, four at a time"
 tests/windows-soak.py "$build" "$root" --runs "$windows" >"$place/out" 2>&1 || fail 'cmd.exe' "$place/out"
 cmd=$(tail -1 "$place/out")
 echo "$cmd"
+echo "== node -e, $windows times, four at a time"
+node_exe=$(tests/windows/run.py --build "$build" --node)
+tests/windows-soak.py "$build" "$root" --runs "$windows" -- "$node_exe" -e 'console.log("from Node", process.arch, [1, 2, 3].map(x => x * 7))' \
+    >"$place/out" 2>&1 || fail 'node.exe' "$place/out"
+node=$(tail -1 "$place/out")
+echo "$node"
+echo "== cmd.exe with processes killed at random"
 tests/windows-soak.py "$build" "$root" --runs "$windows" --prefixes 2 --kill >"$place/out" 2>&1 || fail 'cmd.exe, killing' "$place/out"
 kill=$(tail -1 "$place/out")
 echo "$kill"
 
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
 echo "| $(date +%F) | $processor, Linux $(uname -r) | \`make soak\` | Linux tests $linux; $runs short programs, $bad failed; ${fuzz:-no sequences};" \
-    "cmd.exe: $cmd; $kill; $failures failures in all; $((($(date +%s) - began) / 60)) minutes |"
+    "cmd.exe: $cmd; node.exe: $node; killing: $kill; $failures failures in all; $((($(date +%s) - began) / 60)) minutes |"
 [ "$failures" = 0 ]

@@ -79,16 +79,16 @@ class Display:
     def wait(self, seconds):
         time.sleep(seconds)
 
-    def settled(self, changed_from=None, timeout=60):
-        """A picture that has stayed the same for a second (the blinking of a caret apart), and is not `changed_from`"""
+    def settled(self, changed_from=None, box=None, timeout=60):
+        """A picture that has stayed the same (in the box) for a second, the blinking of a caret apart, and is not `changed_from`"""
         deadline, last, since = time.monotonic() + timeout, self.picture(), time.monotonic()
         while time.monotonic() < deadline:
             time.sleep(0.2)
             now = self.picture()
-            area = now.difference(last)
+            area = now.difference(last, box)
             if area and area[2] - area[0] > 2:
                 last, since = now, time.monotonic()
-            elif time.monotonic() - since > 1 and (not changed_from or now.difference(changed_from)):
+            elif time.monotonic() - since > 1 and (not changed_from or now.difference(changed_from, box)):
                 return now
         raise Failure('the picture does not settle' if not changed_from else 'the picture does not change')
 
@@ -113,6 +113,10 @@ class Display:
 
     def key(self, name):
         self.do('key', name)
+
+    def away(self):
+        """The mouse where its pointer hides nothing"""
+        self.do('mousemove', 790, 490)
 
     def click(self, x, y, button=1):
         self.do('mousemove', x, y)

@@ -24,9 +24,17 @@ def modules(w):
     return w.store.modules(platform(w))
 
 
+def node_path(store, on):
+    return f'{store.modules(on)}/node-{on.replace("32", "")}/bin/node.exe'
+
+
+def node_program(w):
+    return node_path(w.store, platform(w))
+
+
 def node(w, *args, files=True, **more):
     """Standard input and output are files by default: with Wine, Node cannot open Linux' pipes"""
-    return w.run(f'{modules(w)}/node-{platform(w).replace("32", "")}/bin/node.exe', *args, files=files, **more)
+    return w.run(node_program(w), *args, files=files, **more)
 
 
 def text_of(path):
@@ -81,7 +89,7 @@ def evaluate_file(w):
 
 @case('node', 'node -e, to a pipe of cmd.exe')
 def evaluate_cmd(w):
-    program = w.path(f'{modules(w)}/node-{platform(w).replace("32", "")}/bin/node.exe')
+    program = w.path(node_program(w))
     w.file('pipe.bat', f'@echo off\n"{program}" -e "for (let i = 0; i < 3; i++) console.log(\'line\', i)" | findstr 2\n')
     ran(w.run('cmd.exe', '/c', 'pipe.bat'), out='line 2\n')
 

@@ -59,7 +59,11 @@ def main():
     p.add_argument('--flavour', action='append', choices=['demotic', 'qemu', 'native'])
     p.add_argument('--option', action='append', default=[], help='option for demotic')
     p.add_argument('--list', action='store_true')
+    p.add_argument('--node', action='store_true', help="only fetch Node, and print its path")
     o = p.parse_args()
+    if o.node:
+        print(programs.node_path(Store(o.build), 'win32-arm64'))
+        return 0
     chosen = [c for c in cases.CASES if (o.all or c.fast or o.only) and (not o.group or c.group in o.group) and (not o.only or c.name in o.only)]
     if o.list:
         for c in chosen:

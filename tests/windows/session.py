@@ -104,7 +104,7 @@ def jail(store, root):
 class Session:
     """One flavour with one prefix; `close` ends all that runs in it"""
 
-    def __init__(self, store, flavour, demotic=None, options=(), display=None):
+    def __init__(self, store, flavour, demotic=None, options=(), display=None, prefix=True):
         self.store, self.flavour, self.arch = store, flavour, ARCH[flavour]
         self.demotic, self.options = demotic, list(options)
         self.place = tempfile.mkdtemp(dir=scratch(), prefix=flavour[0])
@@ -128,7 +128,8 @@ class Session:
         if flavour == 'qemu':
             self.env['QEMU_CPU'] = 'neoverse-n1'
         self.env.update({'DISPLAY': display} if display else {'WINEDLLOVERRIDES': 'winex11.drv,winewayland.drv='})
-        self.make_prefix()
+        if prefix:
+            self.make_prefix()
 
     # -- the prefix ------------------------------------------------------------------------------
 
@@ -144,6 +145,8 @@ class Session:
             os.rename(template + '.part', template)
         else:
             subprocess.run(['cp', '-a', '--reflink=auto', template, self.prefix], check=True)
+            if os.path.exists(self.prefix + '/wineserver'):  # Debian's: names the place of the template's sockets
+                os.unlink(self.prefix + '/wineserver')
 
     def boot(self):
         system = self.prefix + '/drive_c/windows/system32'

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""`make evaluate`: the Windows programs of tests/windows under Demotic, under QEMU's user mode with the same Wine, and the x64 builds
+under native Wine; a report in docs/evaluation.md with plots in docs/evaluation/.
+
+    tools/evaluate.py --build build [--rounds 3] [--group node]... [--only NAME]... [--continue] [--report]
+
+Every run is checked. The three take turns, case by case and round by round; of the CPU times (user and system, of the program and all
+it started, with what Wine's server did for it) the ratio within a round counts, and the median of the rounds. --continue keeps the
+cases that are in BUILD/windows/evaluation.json already, --report only writes the report from there.
+"""
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TOP + '/tests/windows')
+import cases  # noqa: E402
+import namespace  # noqa: E402
+import run as suite  # noqa: E402 (enters all cases)
+import svg  # noqa: E402
+from fetch import MODULES, NODE, Store  # noqa: E402
+from session import Failure, Session, adopt_orphans  # noqa: E402
+
+FLAVOURS = ['demotic', 'qemu', 'native']
+TITLES = {'demotic': 'Demotic', 'qemu': 'QEMU', 'native': 'native Wine'}
+# What is aimed at, as a ratio to native Wine's CPU time.
+TARGETS = {'JavaScript benchmark': 6, 'esbuild bundles 11 MB': 3, 'cmd /c echo': 3, 'first prefix': 1.2}
+
+
+def first_prefix(store, flavour, o):
+    """Wine's first start, which fills C: and the registry: seconds of CPU and of wall time"""
+    session = Session(store, flavour, demotic=o.demotic, prefix=False)
+    try:
+        if flavour == 'demotic':
+            session.env['XDG_DATA_HOME'] = session.place + '/data'  # where there is no template yet
+        began = time.monotonic()
+        if flavour == 'demotic':
+            cases.ran(session.run('cmd.exe', '/c', 'exit 0', timeout=1200, until_all_gone=True))
+        else:
+            session.boot()
+            session.wait_server()
+            session.used += session.reap(True)
+        return session.used, time.monotonic() - began
+    finally:
+        session.close()
+
+
+def cold_echo(store, flavour, o):
+    """cmd /c echo with no server running, until all has ended"""
+    session = Session(store, flavour, demotic=o.demotic)
+    try:
+        session.run('cmd.exe', '/c', 'exit 0', until_all_gone=True)  # the prefix is there, and in the page cache
+        session.used = 0.0
+        began = time.monotonic()
+        cases.ran(session.run('cmd.exe', '/c', 'echo Hello World', until_all_gone=True), out='Hello World\n')
+        return session.used, time.monotonic() - began
+    finally:
+        session.close()
+
+
+ONCE = {'first prefix': first_prefix, 'cmd /c echo, nothing running before': cold_echo}
+
+
+def turn(case, sessions, rounds):
+    """One case under each flavour, in turn: {flavour: {'ok', 'text', 'checks', 'cpu': [seconds]}}"""
+    out = {f: {'ok': True, 'text': '', 'checks': 0, 'cpu': []} for f in sessions}
+    for _ in range(rounds if case.timed else 1):
+        for flavour, session in sessions.items():
+            passed, failed, text = suite.judge(case, session)
+            r = out[flavour]
+            r['checks'] = max(r['checks'], passed)
+            r['ok'] = r['ok'] and not failed and not text
+            r['known'] = text.startswith('known to fail')
+            r['text'] = r['text'] or text
+            if not text:
+                r['cpu'].append(session.used)
+    return out
+
+
+def measure(o, store, results, save):
+    chosen = [c for c in cases.CASES if (not o.group or c.group in o.group) and (not o.only or c.name in o.only)]
+    chosen = [c for c in chosen if f'{c.group}: {c.name}' not in results]
+    sessions = {}
+    try:
+        for f in o.flavour:
+            print(f'preparing {TITLES[f]} ...', flush=True)
+            sessions[f] = Session(store, f, demotic=o.demotic)
+            sessions[f].warm()
+        for c in chosen:
+            r = turn(c, sessions, o.rounds)
+            results[f'{c.group}: {c.name}'] = {'group': c.group, 'name': c.name, 'timed': c.timed, 'flavours': r, 'load': os.getloadavg()[0]}
+            print(f'{c.group}: {c.name}: ' + ', '.join(
+                f'{f} {"ok" if x["ok"] else "known" if x.get("known") else "FAILS"} {statistics.median(x["cpu"]) if x["cpu"] else 0:.2f} s'
+                for f, x in r.items()), flush=True)
+            save()
+    finally:
+        for s in sessions.values():
+            s.close()
+    for name, function in ONCE.items():
+        if f'start: {name}' in results or (o.group and 'start' not in o.group) or (o.only and name not in o.only):
+            continue
+        r = {}
+        for f in o.flavour:
+            try:
+                cpu, wall = function(store, f, o)
+                r[f] = {'ok': True, 'text': '', 'checks': 1, 'cpu': [cpu], 'wall': wall}
+            except (Failure, RuntimeError) as e:
+                r[f] = {'ok': False, 'text': str(e), 'checks': 0, 'cpu': []}
+        results[f'start: {name}'] = {'group': 'start', 'name': name, 'timed': True, 'flavours': r, 'load': os.getloadavg()[0]}
+        print(f'start: {name}: {r}', flush=True)
+        save()
+
+
+# -- the report ----------------------------------------------------------------------------------
+
+def ratio(entry, flavour):
+    """Median over the rounds of the CPU time by native Wine's, or None"""
+    mine, native = (entry['flavours'].get(f, {}).get('cpu', []) for f in (flavour, 'native'))
+    pairs = [a / b for a, b in zip(mine, native) if b > 0]
+    return statistics.median(pairs) if pairs else None
+
+
+def geomean(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def versions(store, qemu):
+    def line(*command):
+        p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=TOP)
+        return p.stdout.strip().split('\n')[0]
+    with open('/proc/cpuinfo') as f:
+        model = re.search(r'model name\s*: (.*)', f.read()).group(1)
+    with open(store.root('amd64') + '/usr/lib/x86_64-linux-gnu/wine/x86_64-unix/ntdll.so', 'rb') as f:
+        found = re.search(rb'wine-?(\d+\.\d+)|(\d+\.\d+ \(Debian[^)]*\))', f.read())
+    wine = (found.group(2) or found.group(1)).decode() if found else '10.0'
+    return {'date': str(datetime.date.today()), 'host': f'{model}, {os.cpu_count()} processors, Linux {platform.release()}',
+            'demotic': line('git', 'describe', '--always', '--dirty'), 'qemu': line(qemu, '--version'), 'wine': wine}
+
+
+def cell(entry, flavour):
+    r = entry['flavours'].get(flavour)
+    if not r:
+        return '–'
+    return 'passes' if r['ok'] else 'known' if r.get('known') else '**fails**'
+
+
+def number(v):
+    return '–' if v is None else f'{v:.1f}' if v >= 10 else f'{v:.2f}'
+
+
+def report(results, info, where):
+    """docs/evaluation.md and its plots"""
+    os.makedirs(f'{where}/evaluation', exist_ok=True)
+    entries = list(results.values())
+    flavours = [f for f in FLAVOURS if any(f in e['flavours'] for e in entries)]
+    count = {f: (sum(e['flavours'][f]['ok'] for e in entries if f in e['flavours']),
+                 sum(bool(e['flavours'][f].get('known')) for e in entries if f in e['flavours']),
+                 sum(f in e['flavours'] for e in entries)) for f in flavours}
+    timed = [(e, ratio(e, 'demotic'), ratio(e, 'qemu')) for e in entries if e['timed']]
+    timed = [(e, d, q) for e, d, q in timed if d]
+    svg.bars(f'{where}/evaluation/cpu.svg', 'CPU time as a multiple of native Wine (x64 builds of the same programs)',
+             [(e['name'], [('Demotic', d), ('QEMU', q)]) for e, d, q in timed])
+    svg.bars(f'{where}/evaluation/passes.svg', 'Cases that pass', [(TITLES[f], [('passes', count[f][0]), ('cases', count[f][2])]) for f in flavours],
+             logarithmic=False)
+    both = [(d, q) for _, d, q in timed if q]
+    loads = [e['load'] for e in entries]
+    modules = {**MODULES, **dict(NODE.values())}
+    lines = ['# Windows programs: an evaluation', '',
+             'Windows programs for Arm64 under Demotic, and under QEMU\'s user mode with the same Wine; the x64 builds of the same programs (or of',
+             'the same sources) under native Wine. Made by `make evaluate`; the cases are in `tests/windows`.', '', '| | |', '| --- | --- |',
+             f'| date | {info["date"]} |', f'| host | {info["host"]}; load while measuring {min(loads):.0f} to {max(loads):.0f} |',
+             f'| Demotic | {info["demotic"]} |', f'| QEMU | {info["qemu"]}, QEMU_CPU=neoverse-n1, registered (binfmt_misc) in a user namespace |',
+             f'| Wine | Debian trixie\'s, arm64 and amd64 ({info["wine"]}) |',
+             f'| from npm | {", ".join(f"{k} {v}" for k, v in modules.items())} |', '', '## What passes', '',
+             '| | ' + ' | '.join(TITLES[f] for f in flavours) + ' |', '| --- |' + ' --- |' * len(flavours),
+             '| passes | ' + ' | '.join(f'{count[f][0]} of {count[f][2]}' for f in flavours) + ' |',
+             '| fails, and the reason is known | ' + ' | '.join(str(count[f][1]) for f in flavours) + ' |', '',
+             '![Cases that pass](evaluation/passes.svg)', '', '## CPU time', '',
+             'User and system time of the program and all that it starts, with what Wine\'s server did for it, as a multiple of native Wine\'s in the',
+             'same round: medians. Wine\'s server and services run already, but under "start". Wall times were not compared: the machine had other',
+             'work.' if max(loads) > os.cpu_count() + 1 else '', '', '![CPU time](evaluation/cpu.svg)', '',
+             '| | case | native, s | Demotic | QEMU | aimed at |', '| --- | --- | --- | --- | --- | --- |']
+    for e, d, q in timed:
+        native = statistics.median(e['flavours']['native']['cpu'])
+        target = TARGETS.get(e['name'])
+        lines.append(f'| {e["group"]} | {e["name"]} | {native:.2f} | {number(d)} | {number(q)} | {f"≤ {target}" if target else ""} |')
+    if both:
+        lines.append(f'| | geometric mean of {len(both)} | | {number(geomean([d for d, _ in both]))} | {number(geomean([q for _, q in both]))} | |')
+    lines += ['', '## All cases', '', '| | case | checks | ' + ' | '.join(TITLES[f] for f in flavours) + ' |', '| --- | --- | --- |' + ' --- |' * len(flavours)]
+    for e in entries:
+        checks = max(r['checks'] for r in e['flavours'].values())
+        lines.append(f'| {e["group"]} | {e["name"]} | {checks} | ' + ' | '.join(cell(e, f) for f in flavours) + ' |')
+    lines += ['', '## What does not pass, and why', '']
+    bad = [(e, f, e['flavours'][f]) for e in entries for f in flavours if f in e['flavours'] and not e['flavours'][f]['ok']]
+    for e, f, r in bad:
+        text = re.sub(r'\s+', ' ', r['text'])[:400].replace('|', '\\|')
+        lines.append(f'- **{e["name"]}**, {TITLES[f]}: {text}')
+    lines += ['Nothing.'] * (not bad)
+    lines += ['', '## Windows on a display', '', 'Notepad after typing, and Minesweeper with a flag put and a cell opened, under Demotic on Xvfb:', '',
+              '![notepad](evaluation/notepad.png) ![winemine](evaluation/winemine.png)', '']
+    with open(where + '/evaluation.md', 'w') as f:
+        f.write('\n'.join(lines))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--build', default='build')
+    p.add_argument('--rounds', type=int, default=3)
+    p.add_argument('--group', action='append')
+    p.add_argument('--only', action='append')
+    p.add_argument('--flavour', action='append', choices=FLAVOURS)
+    p.add_argument('--continue', dest='go_on', action='store_true')
+    p.add_argument('--report', action='store_true')
+    p.add_argument('--docs', default=TOP + '/docs')
+    o = p.parse_args()
+    o.build, o.demotic, o.flavour = os.path.abspath(o.build), os.path.abspath(o.build + '/demotic'), o.flavour or FLAVOURS
+    store = Store(o.build)
+    path, results = store.dir + '/evaluation.json', {}
+    qemu = store.qemu()
+    if (o.go_on or o.report) and os.path.exists(path):
+        with open(path) as f:
+            results = json.load(f)['results']
+
+    def save():
+        with open(path + '.part', 'w') as f:
+            json.dump({'info': info, 'results': results}, f, indent=1)
+        os.rename(path + '.part', path)
+    if not o.report:
+        for arch in ('arm64', 'amd64'):
+            store.root(arch)
+        info = versions(store, qemu)
+        namespace.enter()
+        problem = namespace.register(qemu) if 'qemu' in o.flavour else None
+        if problem:
+            print(f'QEMU cannot be registered and is left out: {problem}')
+            o.flavour.remove('qemu')
+        adopt_orphans()
+        measure(o, store, results, save)
+    with open(path) as f:
+        kept = json.load(f)
+    report(kept['results'], kept['info'], o.docs)
+    for name in ('notepad', 'winemine'):
+        if os.path.exists(f'{store.dir}/{name}-demotic.png'):
+            with open(f'{store.dir}/{name}-demotic.png', 'rb') as a, open(f'{o.docs}/evaluation/{name}.png', 'wb') as b:
+                b.write(a.read())
+    failures = [e['name'] for e in kept['results'].values() if not e['flavours'].get('demotic', {'ok': True})['ok'] and not e['flavours']['demotic'].get('known')]
+    print(f'{len(kept["results"])} cases; Demotic fails: {", ".join(failures) or "none but those known"}')
+    return bool(failures)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
