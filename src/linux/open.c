@@ -85,6 +85,16 @@ static int64_t open_proc(struct thread *t, int dirfd, const char *path, int flag
                                                                : PROC_NOT_OURS;
 }
 
+/* What opening with these flags may do to the file. */
+static unsigned open_changes(int flags)
+{
+    if (flags & O_PATH)
+        return 0;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return PATH_CREATE;
+    return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) ? PATH_WRITE : 0;
+}
+
 /* strict: with openat2, which refuses what openat ignores. */
 static int64_t open_translated(struct thread *t, int dirfd, const char *guest,
                                const struct open_how *how, bool strict)
@@ -94,7 +104,7 @@ static int64_t open_translated(struct thread *t, int dirfd, const char *guest,
     bool nofollow = (flags & O_NOFOLLOW) || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
     int r =
         path_translate(t, dirfd, guest,
-                       (nofollow ? PATH_NOFOLLOW : 0) | (flags & O_CREAT ? PATH_CREATE : 0), path);
+                       (nofollow ? PATH_NOFOLLOW : 0) | open_changes(flags), path);
     if (r < 0)
         return r;
     int64_t fd = open_proc(t, dirfd, path, flags);

@@ -7,7 +7,8 @@
  *   - the host, if it is inside one of the host trees (/proc, /tmp, /home, ..., the initial
  * directory);
  *   - the root;
- *   - the host, but for what belongs to a system (/usr/bin, /usr/lib, ...) if the root is a whole one.
+ *   - the host, but for what belongs to a system (/usr/bin, /usr/lib, ...) if the root is a whole one; what such a
+ *     root shows of the host's /etc and /usr/share is for reading (copy_up.c).
  * Symlinks found on the way are expanded in the guest's tree.  The result names a place without any
  * symlink before its last component, so that the host's kernel cannot leave the tree that was
  * chosen.
@@ -21,6 +22,7 @@
  * directories under another's feet may see either state or ENOENT, never something outside both
  * trees.  A directory listing shows one side only. */
 #include "linux/path.h"
+#include "linux/copy_up.h"
 #include "support/fd.h"
 #include "linux/hostcall.h"
 #include "linux/proc.h"
@@ -41,10 +43,11 @@
 static const char *host_trees[] = {"/proc", "/sys", "/dev",   "/tmp", "/run", "/home",
                                    "/root", "/mnt", "/media", "/srv", NULL};
 /* What is of one system and architecture: a root that is a whole system does not have it completed by the host's... */
-static const char *const owned_trees[] = {"/usr",   "/bin",   "/sbin",   "/lib",
-                                          "/lib32", "/lib64", "/libx32", "/etc/alternatives"};
-/* ...except for what is the same on all of them. */
-static const char *const shared_trees[] = {"/usr/share", "/usr/src", "/usr/local/share", "/usr/local/src"};
+static const char *const owned_trees[] = {"/usr",   "/bin",    "/sbin", "/lib",             "/lib32",
+                                          "/lib64", "/libx32", "/var",  "/etc/alternatives"};
+/* ...except for what is the same on all of them, and may be read. */
+static const char *const shared_trees[] = {"/etc", "/usr/share", "/usr/src", "/usr/local/share", "/usr/local/src"};
+#define CHANGES (PATH_CREATE | PATH_WRITE | PATH_REMOVE)
 /* Named by the user on the command line: the host's, although in an owned tree. */
 static char *granted[PATH_GRANTS];
 static unsigned granted_count;
@@ -102,11 +105,24 @@ static bool root_only(const char *path)
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(owned_trees) && !owned; i++)
         owned = has_prefix(path, owned_trees[i], strlen(owned_trees[i]));
-    for (unsigned i = 0; i < ARRAY_LEN(shared_trees) && owned; i++)
+    for (unsigned i = 1; i < ARRAY_LEN(shared_trees) && owned; i++) /* not /etc, in which the one above lies */
         owned = !related(path, shared_trees[i]);
     for (unsigned i = 0; i < granted_count && owned; i++)
         owned = !related(path, granted[i]);
-    return owned;
+    const char *start = host_trees[ARRAY_LEN(host_trees) - 1];
+
+    return owned && !(start && related(path, start));
+}
+
+/* True if the host's file of this name is for reading: a change is made to a copy in the root. */
+static bool read_only(const char *path)
+{
+    if (!whole || in_host_tree(path))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(shared_trees); i++)
+        if (has_prefix(path, shared_trees[i], strlen(shared_trees[i])))
+            return true;
+    return false;
 }
 
 const char *path_root(void)
@@ -179,7 +195,7 @@ static bool is_canonical(const char *path)
 
 static void grant(const char *path)
 {
-    if (!is_canonical(path) || strchr(path, '\n') || !root_only(path))
+    if (!is_canonical(path) || strchr(path, '\n') || !(root_only(path) || read_only(path)))
         return;
     if (granted_count == PATH_GRANTS) {
         log_warn("%s: too many files of the host in the system's directories; this one is looked for in the root only",
@@ -205,9 +221,10 @@ void path_grant(const char *arg)
 
     if (*arg != '/') /* --file=/usr/... */
         arg = strchr(arg, '=') ? strchr(arg, '=') + 1 : "";
-    if (*arg != '/' || strlen(arg) >= PATH_MAX || !root_only(arg))
+    if (*arg != '/' || strlen(arg) >= PATH_MAX || !(root_only(arg) || read_only(arg)))
         return;
-    if (path_translate(NULL, AT_FDCWD, arg, 0, host_path) || access(host_path, F_OK) == 0 || access(arg, F_OK))
+    if ((!path_translate(NULL, AT_FDCWD, arg, 0, host_path) && !read_only(host_path) && access(host_path, F_OK) == 0) ||
+        access(arg, F_OK))
         return;
     grant(arg);
     /* And as the walk comes to it where directories are links (/lib). */
@@ -460,6 +477,13 @@ static int walk_run(struct walk *w, const char *guest, char out[PATH_MAX])
         if (r == 1)
             break;
     }
+    if (root_len && !w->in_root && (w->flags & CHANGES) && read_only(w->at)) {
+        int r = w->flags & PATH_REMOVE ? 0 : copy_up(root_fd, w->at, w->flags & PATH_WRITE);
+
+        if (r < 0)
+            return r;
+        w->in_root = true;
+    }
     return walk_result(w, out);
 }
 
@@ -526,7 +550,7 @@ static bool translate_quick(const char *guest, unsigned flags, char out[PATH_MAX
             return true;
         }
     }
-    if (r == -ENOENT && probe(AT_FDCWD, guest, flags) == 0) {
+    if (r == -ENOENT && !((flags & CHANGES) && read_only(guest)) && probe(AT_FDCWD, guest, flags) == 0) {
         memcpy(out, guest, n + 1);
         return true;
     }
@@ -540,8 +564,10 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
 
     if (!root_len || no_openat2 || (flags & (O_CREAT | O_TMPFILE)) || !*guest || proc_path(guest))
         return PATH_NOT_QUICK;
+    bool changes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+
     if (*guest != '/') {
-        if (!is_canonical(guest) || may_enter_host_tree(guest))
+        if (!is_canonical(guest) || may_enter_host_tree(guest) || (changes && whole))
             return PATH_NOT_QUICK;
         /* The name of a file that proc_open replaces may be relative to /proc. */
         if (!strchr(guest, '/') && proc_name(guest))
@@ -560,6 +586,8 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
         }
         if (fd == -ENOENT && root_only(guest))
             return fd;
+        if (fd == -ENOENT && changes && read_only(guest))
+            return PATH_NOT_QUICK;
         if (fd == -ENOENT)
             fd = sys_blocking(t, SYS_openat2, (uint64_t)AT_FDCWD, (uint64_t)guest, (uint64_t)&how,
                               sizeof how, 0, 0);
@@ -574,7 +602,8 @@ int64_t path_open_quick(struct thread *t, int dirfd, const char *guest, uint64_t
 static int translate_relative(struct walk *w, int dirfd, const char *guest, char out[PATH_MAX])
 {
     int64_t r = 0;
-    if (is_canonical(guest) && !may_enter_host_tree(guest)) {
+    bool copied = whole && (w->flags & CHANGES) && dirfd_path(dirfd, w->at) == 0 && read_only(w->at);
+    if (is_canonical(guest) && !may_enter_host_tree(guest) && !copied) {
         char link[PATH_MAX];
         if (!strchr(guest, '/')) {
             r = host(readlinkat, dirfd, guest, link, sizeof link);

@@ -7,6 +7,8 @@ struct thread;
 
 #define PATH_NOFOLLOW 1u /* the last component is not followed if it is a symlink */
 #define PATH_CREATE   2u /* the last component may be missing and is about to be made */
+#define PATH_WRITE    4u /* what is there is about to be changed, or made */
+#define PATH_REMOVE   8u /* it is about to be removed */
 
 /* Host path (absolute, or relative to host dirfd) for guest path `guest`, relative to guest dirfd
  * (AT_FDCWD or a descriptor: descriptor numbers are the same in guest and host). 0 or -errno. */

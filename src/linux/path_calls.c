@@ -28,16 +28,16 @@ enum {
     {                                                                                              \
         return path_call(t, SYS_##name, a, flags);                                                 \
     }
-BY_PATH(setxattr, 0)
-BY_PATH(lsetxattr, PATH_NOFOLLOW)
+BY_PATH(setxattr, PATH_WRITE)
+BY_PATH(lsetxattr, PATH_WRITE | PATH_NOFOLLOW)
 BY_PATH(getxattr, 0)
 BY_PATH(lgetxattr, PATH_NOFOLLOW)
 BY_PATH(listxattr, 0)
 BY_PATH(llistxattr, PATH_NOFOLLOW)
-BY_PATH(removexattr, 0)
-BY_PATH(lremovexattr, PATH_NOFOLLOW)
+BY_PATH(removexattr, PATH_WRITE)
+BY_PATH(lremovexattr, PATH_WRITE | PATH_NOFOLLOW)
 BY_PATH(statfs, 0)
-BY_PATH(truncate, 0)
+BY_PATH(truncate, PATH_WRITE)
 BY_PATH(chdir, 0)
 BY_PATH(acct, 0)
 BY_PATH(swapon, 0)
@@ -90,25 +90,25 @@ int64_t sys_quotactl(struct thread *t, const uint64_t a[6])
     }
 BY_PATH_AT(mknodat, SYS_mknodat, PATH_CREATE | PATH_NOFOLLOW)
 BY_PATH_AT(mkdirat, SYS_mkdirat, PATH_CREATE | PATH_NOFOLLOW)
-BY_PATH_AT(unlinkat, SYS_unlinkat, PATH_NOFOLLOW)
+BY_PATH_AT(unlinkat, SYS_unlinkat, PATH_REMOVE | PATH_NOFOLLOW)
 BY_PATH_AT(faccessat, SYS_faccessat, 0)
 BY_PATH_AT(faccessat2, SYS_faccessat2, nofollow_if(a[3], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(fchmodat, SYS_fchmodat, 0)
-BY_PATH_AT(fchmodat2, NR_FCHMODAT2, nofollow_if(a[3], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(fchownat, SYS_fchownat, nofollow_if(a[4], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(utimensat, SYS_utimensat, nofollow_if(a[3], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(fchmodat, SYS_fchmodat, PATH_WRITE)
+BY_PATH_AT(fchmodat2, NR_FCHMODAT2, PATH_WRITE | nofollow_if(a[3], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(fchownat, SYS_fchownat, PATH_WRITE | nofollow_if(a[4], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(utimensat, SYS_utimensat, PATH_WRITE | nofollow_if(a[3], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(statx, SYS_statx, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(name_to_handle_at, SYS_name_to_handle_at, nofollow_unless(a[4], AT_SYMLINK_FOLLOW))
 BY_PATH_AT(open_tree, SYS_open_tree, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(open_tree_attr, NR_OPEN_TREE_ATTR, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(fspick, SYS_fspick, nofollow_if(a[2], FSPICK_SYMLINK_NOFOLLOW))
 BY_PATH_AT(mount_setattr, SYS_mount_setattr, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(setxattrat, NR_SETXATTRAT, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(setxattrat, NR_SETXATTRAT, PATH_WRITE | nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(getxattrat, NR_GETXATTRAT, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(listxattrat, NR_LISTXATTRAT, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(removexattrat, NR_REMOVEXATTRAT, nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(removexattrat, NR_REMOVEXATTRAT, PATH_WRITE | nofollow_if(a[2], AT_SYMLINK_NOFOLLOW))
 BY_PATH_AT(file_getattr, NR_FILE_GETATTR, nofollow_if(a[4], AT_SYMLINK_NOFOLLOW))
-BY_PATH_AT(file_setattr, NR_FILE_SETATTR, nofollow_if(a[4], AT_SYMLINK_NOFOLLOW))
+BY_PATH_AT(file_setattr, NR_FILE_SETATTR, PATH_WRITE | nofollow_if(a[4], AT_SYMLINK_NOFOLLOW))
 
 int64_t sys_symlinkat(struct thread *t, const uint64_t a[6])
 {
@@ -133,18 +133,18 @@ int64_t sys_fanotify_init(struct thread *t, const uint64_t a[6])
 
 int64_t sys_linkat(struct thread *t, const uint64_t a[6])
 {
-    return path_call_at2(t, SYS_linkat, a, nofollow_unless(a[4], AT_SYMLINK_FOLLOW),
+    return path_call_at2(t, SYS_linkat, a, PATH_WRITE | nofollow_unless(a[4], AT_SYMLINK_FOLLOW),
                          PATH_CREATE | PATH_NOFOLLOW);
 }
 
 int64_t sys_renameat(struct thread *t, const uint64_t a[6])
 {
-    return path_call_at2(t, SYS_renameat, a, PATH_NOFOLLOW, PATH_CREATE | PATH_NOFOLLOW);
+    return path_call_at2(t, SYS_renameat, a, PATH_WRITE | PATH_NOFOLLOW, PATH_CREATE | PATH_NOFOLLOW);
 }
 
 int64_t sys_renameat2(struct thread *t, const uint64_t a[6])
 {
-    return path_call_at2(t, SYS_renameat2, a, PATH_NOFOLLOW, PATH_CREATE | PATH_NOFOLLOW);
+    return path_call_at2(t, SYS_renameat2, a, PATH_WRITE | PATH_NOFOLLOW, PATH_CREATE | PATH_NOFOLLOW);
 }
 
 int64_t sys_move_mount(struct thread *t, const uint64_t a[6])

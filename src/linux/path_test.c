@@ -214,12 +214,17 @@ static void whole_system(void **state)
     check("/usr/share/doc", 0, "/usr/share/doc");
     check("/usr/share/../bin/env", 0, in(root, "/usr/bin/env"));
     check("/etc/passwd", 0, "/etc/passwd");
-    check(in(base, "/host-file"), 0, in(base, "/host-file"));
+    make_dir("/var/lib");
+    check("/var/lib/dpkg", 0, in(root, "/var/lib/dpkg"));
     path_grant("wild /usr/bin/env");
     path_grant("/usr/bin/prog");
     path_grant("/usr/bin/neither-has-this");
-    path_grant("/etc/passwd");
     assert_string_equal(path_granted(), "");
+    path_grant(in(base, "/host-dir"));
+    check(in(base, "/host-dir"), 0, in(base, "/host-dir"));
+    check(in(base, "/host-dir/file"), PATH_WRITE, in(base, "/host-dir/file"));
+    check(in(base, "/host-dir/new"), PATH_CREATE, in(base, "/host-dir/new"));
+    assert_int_equal(path_set_root(root), 0);
     path_grant("--file=/usr/bin/env");
     path_grant("/lib/os-release");
     assert_string_equal(path_granted(), "/usr/bin/env\n/lib/os-release\n/usr/lib/os-release");
@@ -237,8 +242,35 @@ static void whole_system(void **state)
     check("/usr/bin/env", 0, in(root, "/usr/bin/env"));
     path_grant_list("/usr/bin/printenv\n/usr/bin/env");
     check("/usr/bin/env", 0, "/usr/bin/env");
+    path_set_root(root);
+}
+
+/* What a whole root sees of the host's is for reading: changes are made to a copy in the root. */
+static void changes(void **state)
+{
+    struct stat a, b;
+    int share = open("/usr/share", O_PATH);
+
+    check("/etc/group", 0, "/etc/group");
+    check("/etc/group", PATH_REMOVE, in(root, "/etc/group"));
+    assert_int_equal(path_open_quick(&one, AT_FDCWD, "/etc/group", O_RDWR), PATH_NOT_QUICK);
+    assert_int_equal(access(in(root, "/etc/group"), F_OK), -1);
+    check("/etc/group", PATH_WRITE, in(root, "/etc/group"));
+    assert_int_equal(stat(in(root, "/etc/group"), &a), 0);
+    assert_int_equal(stat("/etc/group", &b), 0);
+    assert_true(a.st_ino != b.st_ino && a.st_size == b.st_size && a.st_mode == b.st_mode);
+    check("/etc/group", 0, in(root, "/etc/group"));
+    /* The directories that lead there come along, and nothing else. */
+    check("/usr/share/doc/new", PATH_CREATE, in(root, "/usr/share/doc/new"));
+    assert_int_equal(access(in(root, "/usr/share/doc"), F_OK), 0);
+    assert_int_equal(access(in(root, "/usr/share/doc/new"), F_OK), -1);
+    check_at(share, "made", PATH_CREATE, in(root, "/usr/share/made"), __FILE__, __LINE__);
+    check_at(share, "doc/made", PATH_WRITE, in(root, "/usr/share/doc/made"), __FILE__, __LINE__);
+    close(share);
+    /* A collection of libraries has the host's, to write too. */
     assert_int_equal(unlink(in(root, "/usr/bin/sh")), 0);
     assert_int_equal(path_set_root(root), 0);
+    check("/etc/passwd", PATH_WRITE, "/etc/passwd");
     check("/usr/bin/env", 0, "/usr/bin/env");
 }
 
@@ -332,7 +364,7 @@ int main(void)
         cmocka_unit_test(missing),        cmocka_unit_test(host_fallback),
         cmocka_unit_test(relative_files), cmocka_unit_test(to_guest),
         cmocka_unit_test(quick_open),     cmocka_unit_test(own_descriptors),
-        cmocka_unit_test(whole_system),
+        cmocka_unit_test(whole_system),   cmocka_unit_test(changes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
