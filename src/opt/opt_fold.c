@@ -67,9 +67,13 @@ static ir_ref append(struct fold *f, const struct ir_inst *in)
 
 static unsigned hash_of(const struct fold *f, const struct ir_inst *in)
 {
+    struct ir_inst key = *in;
     uint64_t w[3];
 
-    memcpy(w, in, sizeof(w));
+    /* What is found does not depend on where the guest's code lies: a translation is the same anywhere. */
+    if (key.op == IR_CONST && (key.attr & IR_CONST_PC))
+        key.imm -= f->u->pc;
+    memcpy(w, &key, sizeof(w));
     w[0] = (w[0] ^ w[2]) * 0x9e3779b97f4a7c15u;
     w[1] = (w[1] + w[0]) * 0xc2b2ae3d27d4eb4fu;
     return (unsigned)((w[0] ^ w[1]) >> (64 - f->table_bits));
