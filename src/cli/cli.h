@@ -12,6 +12,9 @@ int cli_wine(struct options *o);
 int cli_windows(struct options *o, const struct program_info *info);
 int cli_root(struct options *o);
 int cli_doctor(struct options *o);
+int cli_cache(struct options *o);
+/* Where translations are kept, from options and environment: config.disk_cache becomes an absolute path, or NULL. */
+void disk_cache_choose(struct options *o);
 
 /* Host path of the root `name` (a name under one of data_dirs, or a path) into out; false with a message if there is none. */
 bool root_find(const char *name, char out[4096]);

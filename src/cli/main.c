@@ -14,11 +14,15 @@ int main(int argc, char **argv)
         return cli_start(&start, &config);
     struct options o;
     options_parse(argc, argv, &o);
+    if (o.command != COMMAND_DOCTOR)
+        disk_cache_choose(&o);
     switch (o.command) {
     case COMMAND_ROOT:
         return cli_root(&o);
     case COMMAND_DOCTOR:
         return cli_doctor(&o);
+    case COMMAND_CACHE:
+        return cli_cache(&o);
     case COMMAND_WINE:
         return cli_wine(&o);
     case COMMAND_RUN:

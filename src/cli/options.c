@@ -18,6 +18,10 @@ enum {
     KEY_STATS,
     KEY_LOG,
     KEY_CACHE,
+    KEY_DISK,
+    KEY_DISK_SIZE,
+    KEY_NO_DISK,
+    KEY_RELOCATE,
     KEY_MAX_INSNS,
     KEY_NO_LINK,
     KEY_NO_OPT,
@@ -35,6 +39,10 @@ static const struct argp_option option_table[] = {
     {"engine", KEY_ENGINE, "ENGINE", 0, "jit (default), interp, or a host by name (x64)", 2},
     {"cpu", KEY_CPU, "MODEL", 0, "Processor to be: max (default), armv8.2, armv8.0; what a model lacks is undefined", 2},
     {"cache-size", KEY_CACHE, "MIB", 0, "Bound of the code cache (default 256)", 2},
+    {"disk-cache", KEY_DISK, "DIR", 0, "Keep translations in DIR (default: $DEMOTIC_DISK_CACHE, else demotic in "
+                                       "$XDG_CACHE_HOME or ~/.cache)", 2},
+    {"disk-cache-size", KEY_DISK_SIZE, "MIB", 0, "Bound of what is kept there (default 512)", 2},
+    {"no-disk-cache", KEY_NO_DISK, 0, 0, "Do not keep translations", 2},
     {0, 0, 0, 0, "To see what it does:", 3},
     {"strace", KEY_STRACE, 0, 0, "Print system calls, decoded", 3},
     {"trace", KEY_TRACE, "FILE", OPTION_ARG_OPTIONAL, "Print every instruction with the registers it changes (slow)", 3},
@@ -49,6 +57,7 @@ static const struct argp_option option_table[] = {
     {"max-insns", KEY_MAX_INSNS, "N", 0, "At most N guest instructions in a translation", 5},
     {"no-link", KEY_NO_LINK, 0, 0, "Go back to the engine after every translation", 5},
     {"no-opt", KEY_NO_OPT, 0, 0, "Do not optimise", 5},
+    {"relocate", KEY_RELOCATE, 0, 0, "Make translations for another address and move them, as those kept on disk", 5},
     {"chaos", KEY_CHAOS, "SEED", OPTION_ARG_OPTIONAL, "Throw translations away at random", 5},
     {"random-signals", KEY_SIGNALS, 0, 0, "Interrupt threads at random", 5},
     {0},
@@ -60,6 +69,8 @@ static const char doc[] =
     "\vCommands other than running a program:\n"
     "  demotic root create NAME --arch arm64 [--suite SUITE] [--include PKG,...]\n"
     "  demotic root list | path NAME | remove NAME | run NAME PROGRAM [ARG...]\n"
+    "  demotic cache stat | clear   translations kept on disk: how many; remove them\n"
+    "  demotic cache warm PROGRAM [ARG...]   run PROGRAM so that its translations are kept\n"
     "  demotic doctor          what this machine can do, and what is missing\n"
     "  wine-arm64 PROGRAM...   the same under another name: Windows programs, also its own\n"
     "                          (cmd, reg, notepad) and C:\\ paths\n"
@@ -108,6 +119,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_CACHE:
         o->config.cache_bytes = number(state, "cache-size", arg, 2047) << 20;
         return 0;
+    case KEY_DISK:
+        o->config.disk_cache = arg;
+        return 0;
+    case KEY_DISK_SIZE:
+        o->config.disk_limit = (uint64_t)number(state, "disk-cache-size", arg, 1ul << 20) << 20;
+        return 0;
+    case KEY_NO_DISK:
+        o->no_disk_cache = true;
+        return 0;
+    case KEY_RELOCATE:
+        o->config.relocate = true;
+        return 0;
     case KEY_MAX_INSNS:
         o->config.max_insns = (unsigned)number(state, "max-insns", arg, 1024);
         return 0;
@@ -145,7 +168,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 void options_parse(int argc, char **argv, struct options *out)
 {
-    static const struct argp argp = {option_table, parse_option, "PROGRAM [ARG...]\nroot|doctor [ARG...]", doc, 0, 0, 0};
+    static const struct argp argp = {option_table, parse_option, "PROGRAM [ARG...]\nroot|cache|doctor [ARG...]", doc, 0, 0, 0};
     memset(out, 0, sizeof *out);
     out->wine_wait = 10;
     argp_err_exit_status = 64;
@@ -157,4 +180,6 @@ void options_parse(int argc, char **argv, struct options *out)
         out->command = COMMAND_ROOT;
     else if (strcmp(out->args[0], "doctor") == 0)
         out->command = COMMAND_DOCTOR;
+    else if (strcmp(out->args[0], "cache") == 0)
+        out->command = COMMAND_CACHE;
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "linux/process.h"
 
-enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR, COMMAND_WINE };
+enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR, COMMAND_WINE, COMMAND_CACHE };
 
 struct options {
     enum command command;
@@ -11,6 +11,7 @@ struct options {
     char **args;                  /* the program and its arguments, or the command's; NULL-terminated */
     int arg_count;
     unsigned wine_wait;           /* seconds that a Windows program's surroundings have to end */
+    bool no_disk_cache;
     bool raw_args;                /* Windows programs get their arguments unchanged */
 };
 

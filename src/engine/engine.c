@@ -25,6 +25,7 @@ struct engine *engine_create(const struct engine_config *config)
         return NULL;
     }
     e->stub_used = stubs.size;
+    disk_create(e);
     return e;
 }
 
@@ -127,6 +128,11 @@ void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
     pthread_mutex_unlock(&e->lock);
 }
 
+void engine_save(struct engine *e, struct cpu *cpu)
+{
+    disk_save(e, cpu);
+}
+
 const struct host *engine_host(const struct engine *e)
 {
     return e->config.host;
@@ -168,5 +174,6 @@ void engine_fork_child(struct engine *e, struct cpu *self)
         table_clear(e);
         atomic_fetch_add(&e->purge, 1);
     }
+    disk_after_fork(e);
     pthread_mutex_unlock(&e->lock);
 }

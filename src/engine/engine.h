@@ -22,6 +22,10 @@ struct engine_config {
     void *on_unit_ctx;
     guest_fetch_fn *fetch; /* of guest code */
     void *fetch_ctx;
+    const char *disk_dir;    /* where translations are kept, see disk_store_prepare; NULL: nowhere */
+    uint64_t disk_limit;     /* bytes there; 0: the default */
+    const char *guest_model; /* set_model's, or NULL: part of what they depend on */
+    bool relocate;           /* for tests: units are made for another address and moved, as those from disk */
 };
 
 /* NULL with a logged reason. The config is copied. */
@@ -53,6 +57,10 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
 
 /* The counters of all cpus, those gone included. */
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
+
+/* Writes what was translated to disk, if that is wanted and worth it: before the process ends or executes another program.
+ * cpu: the calling thread's, or NULL.  Not for a process that shares another's memory. */
+void engine_save(struct engine *e, struct cpu *cpu);
 
 /* The way it runs translations. */
 const struct host *engine_host(const struct engine *e);

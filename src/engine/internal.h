@@ -6,6 +6,7 @@
  * has passed a quiescent point (the top of the run loop, where it holds no pointer to any
  * translation), see cache.c. */
 #pragma once
+#include "engine/disk_store.h"
 #include "engine/engine.h"
 #include "engine/stats.h"
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct block {
     struct site *sites;
     uint32_t site_count, map_size, look_count;
     const void *map;
+    struct disk_source *source; /* what it takes to keep it on disk, or NULL */
     const uint64_t *looks; /* where GUEST_LOOK_AHEAD bytes outside of it were looked at, in its page */
 };
 
@@ -90,6 +92,7 @@ struct engine {
     struct page *pages[1 << ENGINE_PAGE_BITS];
     unsigned page_count;
     _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
+    struct disk *disk; /* NULL: nothing is kept */
     uint64_t chaos; /* random state */
     uint64_t stat[16]; /* of cpus that are gone */
 };
@@ -123,5 +126,61 @@ void table_clear(struct engine *e);
 void table_link(struct engine *e, struct cpu *cpu, const void *site, struct block *to);
 void table_unlink_incoming(struct engine *e, struct block *b);
 
+#define UNIT_LOOKS 16u
+#define UNIT_BYTES 1024u
+
+/* The bytes a unit is made from, as they were read. */
+struct unit_bytes {
+    uint32_t size, look_count; /* size: how many of `bytes` are known */
+    uint64_t looks[UNIT_LOOKS]; /* where flags were found dead */
+    uint8_t look_bytes[UNIT_LOOKS][GUEST_LOOK_AHEAD];
+    uint8_t bytes[UNIT_BYTES];
+};
+static_assert(GUEST_LOOK_AHEAD == DISK_LOOK_BYTES, "files hold what is looked at");
+
+/* What a translation is made of; nothing of it is kept but the code in buf and its chunk. */
+struct block_parts {
+    uint64_t pc;
+    uint32_t guest_size, mode;
+    const struct host_code *code;
+    const struct host_buffer *buf;
+    struct chunk *chunk;
+    const uint64_t *looks;
+    uint32_t look_count;
+};
+
 /* translate.c: finds or makes; NULL if pc cannot be fetched. */
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* Enters a translation into all indexes; lock held. */
+struct block *block_enter(struct engine *e, const struct block_parts *p);
+
+/* disk.c */
+struct disk_object;
+/* Where guest code comes from. */
+struct disk_place {
+    struct disk_object *object; /* NULL: no file */
+    uint64_t offset;
+};
+/* What is kept of a unit until it is written, besides its block. */
+struct disk_source {
+    struct disk_object *object;
+    uint64_t offset;
+    uint32_t generation; /* of the process that made it; SAVED */
+    uint16_t insns, reloc_count;
+    const uint32_t *relocs;
+    const struct disk_look *looks;
+    uint8_t guest[]; /* as many as the block's guest_size */
+};
+void disk_create(struct engine *e);
+void disk_destroy(struct engine *e);
+void disk_after_fork(struct engine *e);
+/* Lock held: the translation from disk, or NULL; *place is for disk_keep. */
+struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place);
+/* Lock held: notes that b, new, is to be written. */
+void disk_keep(struct engine *e, struct block *b, const struct host_code *hc, const struct unit_bytes *bytes,
+               uint32_t insns, const struct disk_place *place);
+/* Lock held: b's parts made for another address, as a unit from disk would come here. */
+struct block *disk_move(struct engine *e, struct cpu *cpu, const struct ir_unit *u, const struct host_code *hc,
+                        const struct host_buffer *buf, const struct unit_bytes *bytes, uint64_t pc, uint32_t mode);
+bool disk_wants_saving(const struct engine *e);
+void disk_save(struct engine *e, struct cpu *cpu);

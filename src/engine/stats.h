@@ -10,6 +10,9 @@
     X(LOOKUPS, "look-ups by the engine")                                                           \
     X(LINKS, "exits linked")                                                                       \
     X(INVALIDATED, "units invalidated")                                                            \
+    X(TAKEN, "units taken from disk")                                                              \
+    X(REJECTED, "units on disk made from other bytes")                                             \
+    X(DAMAGED, "damaged units on disk")                                                            \
     X(EVICTIONS, "chunks of the code cache evicted")                                               \
     X(FAULTS, "guest memory faults")                                                               \
     X(SYSCALLS, "system calls")

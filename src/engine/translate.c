@@ -1,5 +1,5 @@
-/* Makes one translation: lift, optimise (both without the lock, in the thread's own arena), compile into
- * the code cache, enter into the indexes. */
+/* Makes one translation: taken from disk (disk.c), or lift, optimise (both without the lock, in the thread's own arena),
+ * compile into the code cache, enter into the indexes. */
 #include "engine/internal.h"
 #include "opt/opt.h"
 #include "support/log.h"
@@ -11,25 +11,65 @@
 #define DEFAULT_INSNS 64u
 #define ROOM 4096u /* bytes to begin with; a bigger unit asks again */
 
-#define LOOKS_MAX 16u
+/* The reading of guest code for one unit. */
+struct reading {
+    const struct engine_config *config;
+    uint64_t pc, shift;       /* where the unit is made for, and how far from where its code lies */
+    struct unit_bytes *bytes; /* NULL: nobody wants to know */
+    bool looking;             /* beyond the unit */
+};
 
 /* Questions about code beyond the unit; what the answers rest on. */
 struct flags_query {
     const struct guest *guest;
     struct guest_request rq;
-    uint64_t looks[LOOKS_MAX]; /* where flags were found dead */
+    struct reading *reading;
+    uint64_t looks[UNIT_LOOKS]; /* where flags were found dead */
     uint32_t look_count;
 };
+
+/* guest_request.fetch: notes what was read. */
+static bool read_code(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    struct reading *r = ctx;
+    struct unit_bytes *b = r->bytes;
+
+    if (!r->config->fetch(r->config->fetch_ctx, addr - r->shift, buf, n))
+        return false;
+    if (!b)
+        return true;
+    if (r->looking) {
+        if (addr == b->looks[b->look_count])
+            memcpy(b->look_bytes[b->look_count], buf, n < GUEST_LOOK_AHEAD ? n : GUEST_LOOK_AHEAD);
+        return true;
+    }
+    uint64_t at = addr - r->pc;
+
+    if (at <= b->size && at + n <= UNIT_BYTES && at + n > b->size) {
+        memcpy(b->bytes + at, buf, n);
+        b->size = (uint32_t)(at + n);
+    }
+    return true;
+}
 
 /* Only of code in the unit's page, by which it is found when that code changes. */
 static bool flags_dead(void *ctx, uint64_t pc)
 {
     struct flags_query *q = ctx;
-    if (pc >> 12 != q->rq.pc >> 12 || (pc + GUEST_LOOK_AHEAD - 1) >> 12 != pc >> 12 || q->look_count == LOOKS_MAX ||
-        !q->guest->flags_dead(&q->rq, pc))
+    struct unit_bytes *b = q->reading->bytes;
+
+    if (pc >> 12 != q->rq.pc >> 12 || (pc + GUEST_LOOK_AHEAD - 1) >> 12 != pc >> 12 || q->look_count == UNIT_LOOKS)
         return false;
-    q->looks[q->look_count++] = pc;
-    return true;
+    q->reading->looking = true;
+    if (b)
+        b->looks[q->look_count] = pc;
+    bool dead = q->guest->flags_dead(&q->rq, pc);
+
+    if (dead)
+        q->looks[q->look_count++] = pc;
+    if (b)
+        b->look_count = q->look_count;
+    return dead;
 }
 
 static uint64_t now_ns(void)
@@ -46,12 +86,12 @@ static void show(struct engine *e, enum engine_stage stage, const struct ir_unit
 }
 
 /* The unit for rq, optimised, and what it depends on; false if its first instruction cannot be fetched. */
-static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct ir_unit *u,
-                 struct flags_query *query)
+static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct reading *reading,
+                 struct ir_unit *u, struct flags_query *query)
 {
     const struct guest *g = e->config.guest;
     uint8_t probe[16];
-    if (!rq->fetch(rq->fetch_ctx, rq->pc, probe, g->insn_align))
+    if (!e->config.fetch(e->config.fetch_ctx, rq->pc - reading->shift, probe, g->insn_align))
         return false;
     arena_reset(cpu->arena);
     ir_unit_init(u, cpu->arena, g->slots, g->slot_count);
@@ -59,7 +99,10 @@ static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     g->fp_env(rq->mode, &u->fp);
     g->translate(u, rq);
     show(e, ENGINE_STAGE_LIFTED, u, NULL, 0);
-    *query = (struct flags_query){.guest = g, .rq = *rq};
+    query->guest = g;
+    query->rq = *rq;
+    query->reading = reading;
+    query->look_count = 0;
     struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = query, .flags_slot = g->flags_slot,
                             .flags_dead = g->flags_dead && rq->max_insns > 1 ? flags_dead : NULL};
     opt_run(u, &oc);
@@ -67,37 +110,39 @@ static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     return true;
 }
 
-/* What is kept of a compiled unit: one allocation. */
-static struct block *block_new(const struct ir_unit *u, uint32_t mode, const struct host_code *hc,
-                               const struct host_buffer *buf, struct chunk *chunk, const struct flags_query *query)
+struct block *block_enter(struct engine *e, const struct block_parts *p)
 {
-    size_t sites = hc->site_count * sizeof(struct site), looks = query->look_count * sizeof *query->looks;
-    struct block *b = arena_alloc(&chunk->memory, sizeof *b + sites + looks + hc->map_size);
-    b->pc = u->pc;
-    b->mode = mode;
-    b->guest_size = u->size ? u->size : 1;
-    b->code = buf->rw + buf->exec_delta;
+    const struct host_code *hc = p->code;
+    size_t sites = hc->site_count * sizeof(struct site), looks = p->look_count * sizeof *p->looks;
+    struct block *b = arena_alloc(&p->chunk->memory, sizeof *b + sites + looks + hc->map_size);
+    b->pc = p->pc;
+    b->mode = p->mode;
+    b->guest_size = p->guest_size;
+    b->code = p->buf->rw + p->buf->exec_delta;
     b->size = (uint32_t)hc->size;
     b->entry = hc->entry;
-    b->chunk = chunk;
+    b->chunk = p->chunk;
     b->sites = (struct site *)(b + 1);
     b->site_count = hc->site_count;
     for (uint32_t i = 0; i < hc->site_count; i++)
         b->sites[i] = (struct site){.owner = b, .target = hc->sites[i].target, .offset = hc->sites[i].offset};
     uint64_t *looked = (uint64_t *)(b->sites + hc->site_count);
-    memcpy(looked, query->looks, looks);
+    memcpy(looked, p->looks, looks);
     b->looks = looked;
-    b->look_count = query->look_count;
-    void *map = looked + query->look_count;
+    b->look_count = p->look_count;
+    void *map = looked + p->look_count;
     if (hc->map_size)
         memcpy(map, hc->map, hc->map_size);
     b->map = map;
     b->map_size = hc->map_size;
+    cache_add(b);
+    table_insert(e, b);
     return b;
 }
 
-static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_unit *u, uint32_t mode,
-                             const struct flags_query *query)
+/* u compiled, for guest code at pc; NULL if it was made for elsewhere and cannot be moved. */
+static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_unit *u, uint64_t pc, uint32_t mode,
+                             const struct flags_query *query, const struct disk_place *place)
 {
     struct host_buffer buf;
     struct host_code hc = {0};
@@ -112,13 +157,74 @@ static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_
         if (buf.size > room)
             room = buf.size; /* all that was left here did not do: ask for more than that */
     }
-    struct block *b = block_new(u, mode, &hc, &buf, chunk, query);
-    cache_add(b);
-    table_insert(e, b);
+    struct block *b;
+    if (u->pc != pc) {
+        b = disk_move(e, cpu, u, &hc, &buf, query->reading->bytes, pc, mode);
+    } else {
+        b = block_enter(e, &(struct block_parts){.pc = pc, .guest_size = u->size ? u->size : 1, .mode = mode, .code = &hc,
+                                                 .buf = &buf, .chunk = chunk, .looks = query->looks,
+                                                 .look_count = query->look_count});
+        if (place->object)
+            disk_keep(e, b, &hc, query->reading->bytes, u->insn_count, place);
+    }
+    if (!b)
+        return NULL;
     cpu->stat[ENGINE_STAT_UNITS]++;
     cpu->stat[ENGINE_STAT_GUEST_INSNS] += u->insn_count;
     cpu->stat[ENGINE_STAT_HOST_BYTES] += hc.size;
     show(e, ENGINE_STAGE_COMPILED, u, b->code, b->size);
+    return b;
+}
+
+/* Where --relocate makes the units for pc: far away, but where addresses have as many bits. */
+static uint64_t elsewhere(uint64_t pc)
+{
+    if (pc >> 32)
+        return pc ^ 1ull << 40;
+    return pc < 0x40000000 ? pc + 0x20000000 : pc < 0x80000000 ? pc - 0x20000000 : pc;
+}
+
+/* From disk, or NULL with *place set. */
+static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place)
+{
+    engine_lock(e, cpu);
+    struct block *b = table_find(e, pc, mode); /* another thread may have been faster */
+    if (!b)
+        b = disk_take(e, cpu, pc, mode, place);
+    engine_unlock(e, cpu);
+    return b;
+}
+
+static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode)
+{
+    bool steps = mode & ENGINE_MODE_STEP;
+    struct unit_bytes bytes;
+    struct reading reading = {.config = &e->config, .pc = e->config.relocate && !steps ? elsewhere(pc) : pc};
+    struct ir_unit u;
+    struct flags_query query;
+    struct block *b = NULL;
+    while (!b) {
+        struct disk_place place = {0};
+        /* An invalidation between the reading of the guest's code and the entering into the indexes would
+         * miss this translation. */
+        uint64_t generation = atomic_load(&e->invalidations);
+        if (e->disk && !steps && (b = take(e, cpu, pc, mode, &place)))
+            break;
+        reading.shift = reading.pc - pc;
+        reading.bytes = place.object || reading.shift ? &bytes : NULL;
+        reading.looking = false;
+        bytes.size = bytes.look_count = 0;
+        unsigned max = e->config.max_insns ? e->config.max_insns : DEFAULT_INSNS;
+        struct guest_request rq = {.pc = reading.pc, .mode = mode & ~ENGINE_MODE_STEP, .max_insns = steps ? 1 : max,
+                                   .fetch = read_code, .fetch_ctx = &reading};
+        if (!lift(e, cpu, &rq, &reading, &u, &query))
+            return NULL;
+        engine_lock(e, cpu);
+        b = table_find(e, pc, mode);
+        if (!b && generation == atomic_load(&e->invalidations) && !(b = compile(e, cpu, &u, pc, mode, &query, &place)))
+            reading.pc = pc; /* it can only be made for where it is */
+        engine_unlock(e, cpu);
+    }
     return b;
 }
 
@@ -134,25 +240,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         return b;
     }
     uint64_t start = e->config.timed ? now_ns() : 0;
-    unsigned max = e->config.max_insns ? e->config.max_insns : DEFAULT_INSNS;
-    struct guest_request rq = {.pc = pc, .mode = mode & ~ENGINE_MODE_STEP,
-                               .max_insns = mode & ENGINE_MODE_STEP ? 1 : max,
-                               .fetch = e->config.fetch, .fetch_ctx = e->config.fetch_ctx};
-    struct ir_unit u;
-    struct flags_query query;
-    uint64_t generation;
-    do {
-        /* An invalidation between the reading of the guest's code and the entering into the indexes would
-         * miss this translation. */
-        generation = atomic_load(&e->invalidations);
-        if (!lift(e, cpu, &rq, &u, &query))
-            return NULL;
-        engine_lock(e, cpu);
-        b = table_find(e, pc, mode);
-        if (!b && generation == atomic_load(&e->invalidations))
-            b = compile(e, cpu, &u, mode, &query);
-        engine_unlock(e, cpu);
-    } while (!b);
+    b = make(e, cpu, pc, mode);
     if (e->config.timed)
         cpu->stat[ENGINE_STAT_TRANSLATE_NS] += now_ns() - start;
     return b;

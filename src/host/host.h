@@ -71,6 +71,8 @@ struct host {
     void (*forget_returns)(struct cpu *cpu);
     /* Host code as text for dumps, one instruction; its length. NULL if dumps use the Capstone tool. */
     unsigned (*disassemble)(const uint8_t *code, size_t n, uint64_t pc, char *out, size_t size);
+    /* A number that is another where units would be compiled to other code (features of the processor). NULL: 0. */
+    uint64_t (*variant)(void);
     /* For --stats: what this host counted, into the log. NULL: nothing. */
     void (*report)(void);
 };

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/engine.h"
 #include "support/fd.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
@@ -33,7 +34,7 @@
 
 #define EXEC_OPTION  "--exec-internal"
 #define EXEC_VERSION DEMOTIC_VERSION
-#define EXEC_STRINGS 8 /* of process_config, and one of flags and numbers */
+#define EXEC_STRINGS 9 /* of process_config, and one of flags and numbers */
 #define EXEC_FIXED   (3 + EXEC_STRINGS + 3)
 #define ARGS_MAX     (1u << 22)
 
@@ -268,13 +269,13 @@ static char *or_empty(const char *s)
 }
 
 /* The fixed arguments for a new Demotic. flags: room for the numbers. */
-static unsigned put_options(char **out, const struct process_config *c, char flags[160])
+static unsigned put_options(char **out, const struct process_config *c, char flags[200])
 {
     unsigned n = 0;
 
-    snprintf(flags, 160, "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", c->strace, c->stats, c->no_link,
-             c->no_opt, c->chaos, c->random_signals, c->report_pid, c->max_insns,
-             (unsigned long long)c->chaos_seed, c->cache_bytes);
+    snprintf(flags, 200, "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu", c->strace, c->stats, c->no_link,
+             c->no_opt, c->chaos, c->random_signals, c->relocate, c->report_pid, c->max_insns,
+             (unsigned long long)c->chaos_seed, c->cache_bytes, (unsigned long long)c->disk_limit);
     out[n++] = or_empty("demotic");
     out[n++] = or_empty(EXEC_OPTION);
     out[n++] = or_empty(EXEC_VERSION);
@@ -285,6 +286,7 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
     out[n++] = or_empty(c->log_path);
     out[n++] = or_empty(c->dump);
     out[n++] = or_empty(c->trace);
+    out[n++] = or_empty(c->disk_cache);
     out[n++] = flags;
     assert(n == 3 + EXEC_STRINGS);
     return n;
@@ -292,7 +294,7 @@ static unsigned put_options(char **out, const struct process_config *c, char fla
 
 /* The whole argument vector, the prefix's strings behind it; freed through t->exec_buffer. */
 static char **build_args(struct thread *t, const struct exec_plan *plan, const char *execfn,
-                         char *file, char flags[160], uint64_t argv, int64_t count)
+                         char *file, char flags[200], uint64_t argv, int64_t count)
 {
     size_t room = (size_t)count + EXEC_FIXED + plan->prefix_count + 2, strings = 0;
     unsigned n = 0;
@@ -350,7 +352,7 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
                        uint64_t envp)
 {
     int64_t count = count_args(argv), ret;
-    char flags[160], fd_name[24];
+    char flags[200], fd_name[24];
     int fd = -1;
 
     if (count < 0)
@@ -366,6 +368,8 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
     if (!args)
         return -EFAULT;
     release_prefix(plan); /* in a vfork child nothing after a success could */
+    if (!t->vfork_child) /* which shares its parent's translations */
+        engine_save(t->process->engine, t->cpu);
     /* A signal that comes up to the last moment is delivered first: the new program would not know
      * of it. */
     int from = plan->native ? plan->fd : own_fd;
@@ -427,8 +431,8 @@ static const char *or_null(const char *s)
 bool process_exec_parse(int argc, char **argv, struct process_config *config,
                         struct process_start *start)
 {
-    int strace, stats, no_link, no_opt, chaos, random_signals;
-    unsigned long long seed;
+    int strace, stats, no_link, no_opt, chaos, random_signals, relocate;
+    unsigned long long seed, disk_limit;
 
     if (argc < EXEC_FIXED || strcmp(argv[1], EXEC_OPTION))
         return false;
@@ -443,8 +447,10 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->log_path = or_null(argv[7]);
     config->dump = or_null(argv[8]);
     config->trace = or_null(argv[9]);
-    if (sscanf(argv[10], "%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu", &strace, &stats, &no_link, &no_opt, &chaos,
-               &random_signals, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes) != 10)
+    config->disk_cache = or_null(argv[10]);
+    if (sscanf(argv[11], "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu", &strace, &stats, &no_link, &no_opt, &chaos,
+               &random_signals, &relocate, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes,
+               &disk_limit) != 12)
         return false;
     config->strace = strace;
     config->stats = stats;
@@ -453,10 +459,12 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->chaos = chaos;
     config->random_signals = random_signals;
     config->chaos_seed = seed;
+    config->relocate = relocate;
+    config->disk_limit = disk_limit;
     start->config = config;
-    start->path = argv[11];
-    start->exec_guest = argv[12];
-    start->exec_host = argv[13];
+    start->path = argv[12];
+    start->exec_guest = argv[13];
+    start->exec_host = argv[14];
     start->exec_fd = -1;
     if (!strncmp(start->exec_host, "fd:", 3))
         start->exec_fd = atoi(start->exec_host + 3);

@@ -202,6 +202,7 @@ static void note_map(uint64_t start, uint64_t size, int prot, int flags, int fd,
         area.offset = offset;
         area.dev = st.st_dev;
         area.inode = st.st_ino;
+        area.version = memory_file_version(&st);
         area.name = name_of(fd);
     }
     memory_note_map(&area);

@@ -36,6 +36,7 @@ struct process_config {
     const char *cpu_name;    /* or NULL */
     const char *log_path;    /* or NULL: stderr */
     const char *dump;        /* what debug/dump.h prints, or NULL */
+    const char *disk_cache;  /* directory where translations are kept, or NULL */
     const char *trace;       /* file of the instruction trace, "-" the log, or NULL */
     bool strace;             /* print system calls */
     bool stats, no_link, no_opt, chaos;
@@ -44,6 +45,8 @@ struct process_config {
     unsigned max_insns;
     uint64_t chaos_seed;
     size_t cache_bytes;
+    uint64_t disk_limit; /* bytes in disk_cache, 0: the default */
+    bool relocate;       /* for tests: translations are made for elsewhere and moved */
 };
 
 /* What belongs to a signal-handler table: all threads of a process have one; fork and vfork copy

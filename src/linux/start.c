@@ -116,6 +116,10 @@ static struct engine *create_engine(const struct process_start *start)
         .on_unit = start->on_unit,
         .on_unit_ctx = start->on_unit_ctx,
         .fetch = memory_fetch,
+        .disk_dir = c->disk_cache,
+        .disk_limit = c->disk_limit,
+        .guest_model = c->cpu_name,
+        .relocate = c->relocate,
     };
 
     if (!config.host)

@@ -84,6 +84,7 @@ void thread_destroy(struct thread *t)
 
 void process_exit(struct process *p, int status)
 {
+    engine_save(p->engine, NULL);
     if (p->on_exit)
         p->on_exit(p->engine);
     for (;;)

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "support/hash.h"
 #include "support/log.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -82,7 +84,7 @@ static void split_at(uint64_t addr)
 static bool may_merge(const struct memory_area *a, const struct memory_area *b)
 {
     if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->name != b->name ||
-        a->dev != b->dev || a->inode != b->inode)
+        a->dev != b->dev || a->inode != b->inode || a->version != b->version)
         return false;
     if (!has_offset(a))
         return true;
@@ -230,6 +232,11 @@ static void names_grow(void)
         if (old[i])
             names[name_slot(old[i])] = old[i];
     free(old);
+}
+
+uint64_t memory_file_version(const struct stat *st)
+{
+    return hash_pair((uint64_t)st->st_size, hash_pair((uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec));
 }
 
 const char *memory_intern(const char *name)

@@ -14,6 +14,7 @@ struct memory_area {
     int flags;           /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN */
     uint64_t offset;     /* in the file */
     uint64_t dev, inode;
+    uint64_t version;    /* of the file, see memory_file_version; 0: none */
     const char *name; /* path as the guest knows it, "[heap]", … or NULL; interned, never freed */
 };
 
@@ -32,6 +33,9 @@ bool memory_allows(uint64_t start, uint64_t end, int prot);
 /* True if any page of [start, end) is mapped executable. */
 bool memory_any_exec(uint64_t start, uint64_t end);
 const char *memory_intern(const char *name);
+struct stat;
+/* A number that is another when the file has been written to (as far as its size and time tell). */
+uint64_t memory_file_version(const struct stat *st);
 /* Around fork. */
 void memory_fork_prepare(void);
 void memory_fork_done(bool child);

@@ -189,6 +189,7 @@ static void note(const struct object *o, const Elf64_Phdr *ph, uint64_t start, u
         area.offset = align_down(ph->p_offset, MEMORY_PAGE);
         area.dev = o->st.st_dev;
         area.inode = o->st.st_ino;
+        area.version = memory_file_version(&o->st);
         area.name = memory_intern(o->name);
     }
     memory_note_map(&area);

@@ -496,6 +496,11 @@ static void x64_link(const void *site, ptrdiff_t rw_delta, const void *target)
     site_link(site, rw_delta, target);
 }
 
+static uint64_t x64_variant(void)
+{
+    return x64_features;
+}
+
 const struct host host_x64 = {
     .name = "x64",
     .init = x64_init,
@@ -506,5 +511,6 @@ const struct host host_x64 = {
     .link = x64_link,
     .recover = x64_recover,
     .forget_returns = x64_stack_reset,
+    .variant = x64_variant,
     .report = evals_report,
 };
