@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ ENGINES = {  # the matrix that must agree
     'jit, no optimiser': ['--no-opt'],
     'jit, not linked': ['--no-link'],
     'jit, one instruction a unit': ['--max-insns', '1'],
+    'jit, moved': ['--relocate'],
     'jit, chaos and 1 MiB of code': ['--chaos', '--cache-size', '1'],
 }
 
@@ -103,7 +105,7 @@ class Check:
         for group, oracle, cases, sequences in (
                 (('jit', 'interp'), newest, 48, 3000),
                 (('jit', 'interp'), n1, 24, 2000),
-                (('jit, no optimiser', 'jit, not linked', 'jit, one instruction a unit'), newest, 12, 1000)):
+                (('jit, no optimiser', 'jit, not linked', 'jit, one instruction a unit', 'jit, moved'), newest, 12, 1000)):
             subjects = []
             for e in group:
                 subjects += ['--subject', ' '.join([self.demotic] + ENGINES[e])]
@@ -116,9 +118,15 @@ class Check:
 
     def linux(self):
         """the Linux layer: small C programs that assert what a kernel does"""
-        for e in ('jit', 'interp', 'jit, chaos and 1 MiB of code'):
-            self.run('linux, ' + e, ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic] +
+        shutil.rmtree(os.environ['DEMOTIC_DISK_CACHE'], ignore_errors=True)
+        for name, e in (('jit', 'jit'), ('jit, warm', 'jit'), ('jit, moved', 'jit, moved'), ('interp', 'interp'),
+                        ('interp, warm', 'interp'), ('chaos', 'jit, chaos and 1 MiB of code')):
+            self.run('linux, ' + name, ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic] +
                      ['--option=' + x for x in ENGINES[e]])
+
+    def disk(self):
+        """translations kept on disk: changed programs, damage, many at once"""
+        self.run('translations on disk', ['tests/disk.py', self.build])
 
     def cli(self):
         """the command line: wrong input, what options do"""
@@ -138,7 +146,7 @@ class Check:
         """every row of the x86 tables: this processor, jit and interpreter"""
         self.run('x86 rows', [os.path.join(self.build, 'tests/x86/x86diff')], timeout=600)
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'cli', 'programs', 'windows']
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'programs', 'windows']
 
 
 def main():
@@ -148,6 +156,7 @@ def main():
     p.add_argument('--list', action='store_true')
     o = p.parse_args()
     check = Check(os.path.abspath(o.build))
+    os.environ['DEMOTIC_DISK_CACHE'] = os.path.join(check.build, 'disk-cache') # not the user's
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     for s in Check.STAGES:
         stage = getattr(check, s)

@@ -123,6 +123,13 @@ void disk_destroy(struct engine *e)
     e->disk = NULL;
 }
 
+bool disk_is_file(uint64_t pc)
+{
+    struct memory_area area;
+
+    return memory_area_at(pc, &area) && area.start <= pc && area.inode;
+}
+
 /* The object whose code is at pc, and where in it; NULL if what is there is not to be kept. */
 static struct disk_object *object_at(struct disk *d, uint64_t pc, uint64_t *offset)
 {

@@ -6,6 +6,8 @@
  *
  * Whoever may write here could make us run what he likes: directory and files must be ours, and writable by nobody else.
  *
+ * The directory is named by its path: a guest that changes its root keeps and finds nothing more.
+ *
  * A file's time of change is when it was last used, to the hour; the oldest go first when room is needed. */
 #include "engine/disk_store.h"
 #include "support/fd.h"
@@ -47,19 +49,22 @@ static int make_parents(const char *dir)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int disk_store_prepare(const char *dir)
+static int check(const char *dir)
 {
     struct stat st;
 
-    if (stat(dir, &st) < 0) {
-        int error = errno == ENOENT ? make_parents(dir) : -errno;
-
-        if (error)
-            return error;
-        if (stat(dir, &st) < 0)
-            return -errno;
-    }
+    if (stat(dir, &st) < 0)
+        return -errno;
     return !S_ISDIR(st.st_mode) ? -ENOTDIR : ours(&st) ? 0 : -EPERM;
+}
+
+int disk_store_prepare(const char *dir)
+{
+    int error = check(dir);
+
+    if (error == -ENOENT && !(error = make_parents(dir)))
+        error = check(dir);
+    return error;
 }
 
 static bool name_of(const char *dir, const struct disk_key *key, char path[PATH_MAX])
@@ -261,7 +266,7 @@ void disk_store_merge(const char *dir, const struct disk_key *key, const void *r
     struct stat was, is;
     bool done = false;
 
-    if (disk_store_prepare(dir) || !name_of(dir, key, path) ||
+    if (check(dir) || !name_of(dir, key, path) ||
         snprintf(new_path, sizeof(new_path), "%s/.new-%d-%016llx" SUFFIX, dir, (int)getpid(),
                  (unsigned long long)key->object) >= (int)sizeof(new_path))
         return;

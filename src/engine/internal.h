@@ -182,5 +182,7 @@ void disk_keep(struct engine *e, struct block *b, const struct host_code *hc, co
 /* Lock held: b's parts made for another address, as a unit from disk would come here. */
 struct block *disk_move(struct engine *e, struct cpu *cpu, const struct ir_unit *u, const struct host_code *hc,
                         const struct host_buffer *buf, const struct unit_bytes *bytes, uint64_t pc, uint32_t mode);
+/* The code at pc comes from a file. */
+bool disk_is_file(uint64_t pc);
 bool disk_wants_saving(const struct engine *e);
 void disk_save(struct engine *e, struct cpu *cpu);

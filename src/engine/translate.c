@@ -176,9 +176,12 @@ static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_
     return b;
 }
 
-/* Where --relocate makes the units for pc: far away, but where addresses have as many bits. */
+/* Where --relocate makes the units for pc: far away, but where addresses have as many bits.  Only code of files moves: the
+ * vdso's means what it means for its address. */
 static uint64_t elsewhere(uint64_t pc)
 {
+    if (!disk_is_file(pc))
+        return pc;
     if (pc >> 32)
         return pc ^ 1ull << 40;
     return pc < 0x40000000 ? pc + 0x20000000 : pc < 0x80000000 ? pc - 0x20000000 : pc;

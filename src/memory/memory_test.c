@@ -91,7 +91,7 @@ static void test_random(void **state)
         case 0:
         case 1: {
             unsigned kind = (unsigned)rand() % 4;
-            struct memory_area area = {start, end, rand() % 8, MAP_PRIVATE, 0, 0, 0, NULL};
+            struct memory_area area = {start, end, rand() % 8, MAP_PRIVATE, 0, 0, 0, 0, NULL};
 
             if (kind) {
                 area.inode = kind;
@@ -188,7 +188,7 @@ static void test_fetch(void **state)
 {
     char *p = mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t a = (uint64_t)p;
-    struct memory_area area = {a, a + MEMORY_PAGE, PROT_READ, MAP_PRIVATE, 0, 0, 0, NULL};
+    struct memory_area area = {a, a + MEMORY_PAGE, PROT_READ, MAP_PRIVATE, 0, 0, 0, 0, NULL};
     uint32_t insn;
 
     assert_false(memory_fetch(NULL, a, &insn, 4));
