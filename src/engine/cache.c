@@ -26,6 +26,8 @@
 #define DEFAULT_SIZE (256u << 20)
 #define CHUNK_MAX (4u << 20)
 #define CANDIDATES 4u
+#define POPULATE_LEAST (32u << 10)
+#define POPULATE_MOST (256u << 10)
 #define MIN_BLOCK 32u /* bytes of code in the smallest translation */
 #define FORK_COPY_MAX (16u << 20)
 
@@ -206,6 +208,21 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
     e->order[e->chunk_count - 1] = victim;
 }
 
+/* Makes the pages that the next translations go to present, some at a time: faults cost more than what they bring. */
+static void populate(const struct engine *e, struct chunk *c)
+{
+    size_t step = c->used < POPULATE_LEAST ? POPULATE_LEAST : c->used < POPULATE_MOST ? c->used : POPULATE_MOST;
+    uint32_t from = (uint32_t)align_down(c->used, 4096), to = (uint32_t)align_up(from + step, 4096);
+
+    if (to > e->chunk_size)
+        to = (uint32_t)e->chunk_size;
+    c->present = to;
+#ifdef MADV_POPULATE_WRITE
+    madvise(c->rw + from, to - from, MADV_POPULATE_WRITE);
+    madvise(c->rw + engine_exec_delta(e) + from, to - from, MADV_POPULATE_READ);
+#endif
+}
+
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk)
 {
     struct chunk *c = &e->chunks[e->order[e->used_chunks - 1]];
@@ -222,6 +239,8 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
             start_probation(e, candidates);
         c = &e->chunks[e->order[e->used_chunks - 1]];
     }
+    if (c->used + size > c->present && c->present < e->chunk_size)
+        populate(e, c);
     buf->rw = c->rw + c->used;
     buf->exec_delta = engine_exec_delta(e);
     buf->size = e->chunk_size - c->used;

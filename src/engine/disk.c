@@ -18,11 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #define OBJECT_BUCKETS 64u
 #define PC_LIMIT       MEMORY_END
 #define PC32_LIMIT     0x80000000ull
 #define SAVE_OFTEN     4096u /* units made since the last time */
+#define SAVE_MS        100u  /* no file is begun later: whoever waits for the process is not to wait for this */
 #define SAVED          ~0u
 
 struct disk_object {
@@ -41,6 +44,7 @@ struct disk {
     uint32_t fresh;      /* of all objects */
     uint32_t generation; /* of processes: what a child did not make it does not write */
     bool saving;
+    pid_t pid;
 };
 
 /* -- which files ---------------------------------------------------------------------------------- */
@@ -97,6 +101,7 @@ void disk_create(struct engine *e)
     if (!config || !(e->disk = calloc(1, sizeof(*e->disk))))
         return;
     e->disk->dir = c->disk_dir;
+    e->disk->pid = getpid();
     e->disk->config = config;
     e->disk->limit = c->disk_limit ? c->disk_limit : DISK_STORE_DEFAULT;
 }
@@ -420,13 +425,24 @@ static struct records write_object(struct engine *e, struct disk_object *o)
     return r;
 }
 
+/* The one with most to write. */
 static struct disk_object *next_worth_writing(struct disk *d)
 {
+    struct disk_object *best = NULL;
+
     for (unsigned i = 0; i < OBJECT_BUCKETS; i++)
         for (struct disk_object *o = d->objects[i]; o; o = o->next)
-            if (worth_writing(o))
-                return o;
-    return NULL;
+            if (worth_writing(o) && (!best || o->fresh > best->fresh))
+                best = o;
+    return best;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 bool disk_wants_saving(const struct engine *e) { return e->disk && e->disk->fresh >= SAVE_OFTEN; }
@@ -435,19 +451,22 @@ void disk_save(struct engine *e, struct cpu *cpu)
 {
     struct disk *d = e->disk;
 
-    if (!d || d->fresh < 4)
+    if (!d || d->fresh < 4 || getpid() != d->pid) /* a child that shares its parent's memory */
         return;
     engine_lock(e, cpu);
-    bool busy = d->saving;
+    bool busy = d->saving, trim = false;
+    uint64_t start = now_ms();
 
     d->saving = true;
-    for (struct disk_object *o; !busy && (o = next_worth_writing(d));) {
+    for (struct disk_object *o; !busy && now_ms() - start < SAVE_MS && (o = next_worth_writing(d));) {
         struct disk_key key = o->key;
         struct records r = write_object(e, o);
 
         engine_unlock(e, cpu);
-        if (r.size)
-            disk_store_merge(d->dir, &key, r.p, r.size, d->limit);
+        enum disk_merged merged = r.size ? disk_store_merge(d->dir, &key, r.p, r.size) : DISK_MERGED_NOT;
+
+        /* Looking at the whole directory is not for every process that adds a few units. */
+        trim |= merged == DISK_MERGED_NEW || (merged == DISK_MERGED && key.object % 16 == 0);
         free(r.p);
         engine_lock(e, cpu);
         o->looked = false;
@@ -458,6 +477,8 @@ void disk_save(struct engine *e, struct cpu *cpu)
             d->fresh = 0;
     }
     engine_unlock(e, cpu);
+    if (trim)
+        disk_store_trim(d->dir, d->limit);
 }
 
 void disk_after_fork(struct engine *e)
@@ -467,6 +488,7 @@ void disk_after_fork(struct engine *e)
     if (!d)
         return;
     d->generation++;
+    d->pid = getpid();
     d->fresh = 0;
     d->saving = false;
     for (unsigned i = 0; i < OBJECT_BUCKETS; i++)

@@ -216,8 +216,8 @@ static int older_first(const void *a, const void *b)
     return x->used < y->used ? -1 : x->used > y->used;
 }
 
-/* Removes the files used longest ago until seven eighths of the limit are left, and what nobody finished writing. */
-static void make_room(const char *dir, uint64_t limit)
+/* Until seven eighths of the limit are left. */
+void disk_store_trim(const char *dir, uint64_t limit)
 {
     struct list l = {0};
     char path[PATH_MAX];
@@ -260,7 +260,7 @@ int disk_store_each(const char *dir, void (*fn)(void *ctx, int dirfd, const char
 
 /* -- replacing ----------------------------------------------------------------------------------- */
 
-void disk_store_merge(const char *dir, const struct disk_key *key, const void *records, size_t records_size, uint64_t limit)
+enum disk_merged disk_store_merge(const char *dir, const struct disk_key *key, const void *records, size_t records_size)
 {
     char path[PATH_MAX], new_path[PATH_MAX];
     struct stat was, is;
@@ -269,7 +269,7 @@ void disk_store_merge(const char *dir, const struct disk_key *key, const void *r
     if (check(dir) || !name_of(dir, key, path) ||
         snprintf(new_path, sizeof(new_path), "%s/.new-%d-%016llx" SUFFIX, dir, (int)getpid(),
                  (unsigned long long)key->object) >= (int)sizeof(new_path))
-        return;
+        return DISK_MERGED_NOT;
     for (unsigned i = 0; i < TRIES && !done; i++) {
         size_t old_size, size;
         void *old = read_whole(path, &was, &old_size);
@@ -279,14 +279,12 @@ void disk_store_merge(const char *dir, const struct disk_key *key, const void *r
         free(old);
         free(image);
         if (!written)
-            return;
+            return DISK_MERGED_NOT;
         if (lstat(path, &is) < 0)
             is.st_ino = 0;
         done = is.st_ino == was.st_ino && rename(new_path, path) == 0;
         if (!done)
             unlink(new_path);
     }
-    /* Looking at the whole directory is not for every process that adds a few units. */
-    if (done && (!was.st_ino || getpid() % 16 == 0))
-        make_room(dir, limit);
+    return !done ? DISK_MERGED_NOT : was.st_ino ? DISK_MERGED : DISK_MERGED_NEW;
 }

@@ -13,8 +13,12 @@ int disk_store_prepare(const char *dir);
 const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *size);
 
 /* Merges `records` (see disk_file_build) with what the key's file has by now, and puts the result in its place.  Any
- * failure leaves what was.  Makes room if the directory holds more than `limit` bytes. */
-void disk_store_merge(const char *dir, const struct disk_key *key, const void *records, size_t size, uint64_t limit);
+ * failure leaves what was. */
+enum disk_merged { DISK_MERGED_NOT, DISK_MERGED, DISK_MERGED_NEW /* there was no file before */ };
+enum disk_merged disk_store_merge(const char *dir, const struct disk_key *key, const void *records, size_t size);
+
+/* Removes the files used longest ago if the directory holds more than `limit` bytes, and what nobody finished writing. */
+void disk_store_trim(const char *dir, uint64_t limit);
 
 /* Calls fn for each file of translations; size in bytes, used: seconds since 1970.  -errno if the directory cannot be read. */
 int disk_store_each(const char *dir, void (*fn)(void *ctx, int dirfd, const char *name, uint64_t size, int64_t used), void *ctx);

@@ -258,7 +258,8 @@ static void merge(uint64_t object, uint64_t first, unsigned count, uint64_t limi
         disk_unit_pack(&u, &k, records + n);
         n += disk_unit_size(&u);
     }
-    disk_store_merge(dir, &k, records, n, limit);
+    disk_store_merge(dir, &k, records, n);
+    disk_store_trim(dir, limit);
     free(records);
 }
 

@@ -59,7 +59,7 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
 
 /* Writes what was translated to disk, if that is wanted and worth it: before the process ends or executes another program.
- * cpu: the calling thread's, or NULL.  Not for a process that shares another's memory. */
+ * cpu: the calling thread's, or NULL.  Does nothing in a process that shares another's memory. */
 void engine_save(struct engine *e, struct cpu *cpu);
 
 /* The way it runs translations. */

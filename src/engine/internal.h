@@ -47,7 +47,7 @@ struct block {
 /* A part of the code cache: filled front to back, evicted whole. */
 struct chunk {
     uint8_t *rw;
-    uint32_t used;
+    uint32_t used, present; /* bytes; whose pages are there, as far as is known */
     _Atomic uint32_t count;
     /* By address; reserved address space, read by signal handlers. */
     struct block **blocks;

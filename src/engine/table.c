@@ -3,14 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A page of guest code has its entries side by side, a page too: a small program touches few of the table's pages. */
-#define IN_PAGE_BITS 9u
+/* A page of guest code has its entries side by side, and so have neighbouring pages: a small program touches few of the
+ * table's pages. */
+#define IN_PAGE_BITS 6u
 
 static unsigned hash_key(uint64_t pc, uint32_t mode)
 {
-    uint64_t h = ((pc >> 12) ^ (uint64_t)mode << 40) * 0x9e3779b97f4a7c15ull;
-    unsigned page = (unsigned)(h >> (64 - (ENGINE_HASH_BITS - IN_PAGE_BITS)));
-    return page << IN_PAGE_BITS | ((pc >> (12 - IN_PAGE_BITS)) & ((1u << IN_PAGE_BITS) - 1));
+    const unsigned page_bits = ENGINE_HASH_BITS - IN_PAGE_BITS;
+    uint64_t far = ((pc >> (12 + page_bits)) ^ (uint64_t)mode << 32) * 0x9e3779b97f4a7c15ull;
+    unsigned page = ((unsigned)(pc >> 12) + (unsigned)(far >> 32)) & ((1u << page_bits) - 1);
+    /* Units begin at any instruction: all of the offset counts. */
+    unsigned in_page = (unsigned)(((pc & 4095) * 0x9e3779b1u) >> (32 - IN_PAGE_BITS)) & ((1u << IN_PAGE_BITS) - 1);
+    return page << IN_PAGE_BITS | in_page;
 }
 
 struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode)

@@ -244,6 +244,12 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
     }
     uint64_t start = e->config.timed ? now_ns() : 0;
     b = make(e, cpu, pc, mode);
+    if (UNLIKELY(disk_wants_saving(e))) {
+        disk_save(e, cpu);
+        b = table_find(e, pc, mode); /* it may be gone by now */
+        if (!b)
+            b = make(e, cpu, pc, mode);
+    }
     if (e->config.timed)
         cpu->stat[ENGINE_STAT_TRANSLATE_NS] += now_ns() - start;
     return b;

@@ -368,8 +368,7 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
     if (!args)
         return -EFAULT;
     release_prefix(plan); /* in a vfork child nothing after a success could */
-    if (!t->vfork_child) /* which shares its parent's translations */
-        engine_save(t->process->engine, t->cpu);
+    engine_save(t->process->engine, t->cpu);
     /* A signal that comes up to the last moment is delivered first: the new program would not know
      * of it. */
     int from = plan->native ? plan->fd : own_fd;

@@ -160,7 +160,7 @@ static void test_copy(void **state)
     mprotect(p + 2 * MEMORY_PAGE, MEMORY_PAGE, PROT_NONE);
     mprotect(p, MEMORY_PAGE, PROT_READ);
     memset(p + MEMORY_PAGE, 'a', MEMORY_PAGE);
-    for (size_t n = 0; n < 40; n++) {
+    for (size_t n = 0; n < 600; n++) {
         assert_true(memory_read(buf, a + 2 * MEMORY_PAGE - n, n));
         assert_int_equal(memcmp(buf, p + MEMORY_PAGE, n), 0);
         assert_false(memory_read(buf, a + 2 * MEMORY_PAGE - n, n + 1));

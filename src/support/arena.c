@@ -2,14 +2,18 @@
  *
  * A chunk is a malloc block: its header, then the memory handed out.  `next` and `end` bound what
  * is left of the newest chunk.  Memory is zeroed when it is handed out, not when it is taken back,
- * so that reset costs nothing.  An allocation that is the last one grows in place. */
+ * so that reset costs nothing.  An allocation that is the last one grows in place.
+ *
+ * Large chunks are made present piece by piece: page faults cost more than what they bring. */
 #include "support/arena.h"
 
 #include "support/log.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ARENA_CHUNK_SIZE ((size_t)64 << 10)
+#define ARENA_STEP       ((size_t)128 << 10) /* of a large chunk, made present at once */
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -21,6 +25,24 @@ struct arena_chunk {
 static char *chunk_memory(struct arena_chunk *c)
 {
     return (char *)c + ARENA_HEADER_SIZE;
+}
+
+/* Moves `end` forward: to the end of a small chunk, else so that there is room for `size` and some more. */
+static void arena_extend(struct arena *a, size_t size)
+{
+    size_t step = size < ARENA_STEP ? ARENA_STEP : size;
+    uintptr_t from = (uintptr_t)a->end & ~(uintptr_t)4095;
+
+    if ((size_t)(a->limit - a->next) <= ARENA_CHUNK_SIZE || (size_t)(a->limit - a->next) <= step) {
+        step = (size_t)(a->limit - a->next);
+    }
+    a->end = a->next + step;
+#ifdef MADV_POPULATE_WRITE /* where it fails the pages come one by one */
+    if (step > ARENA_CHUNK_SIZE)
+        madvise((void *)from, (uintptr_t)a->end - from, MADV_POPULATE_WRITE);
+#else
+    (void)from;
+#endif
 }
 
 static void arena_add_chunk(struct arena *a, size_t at_least)
@@ -39,15 +61,17 @@ static void arena_add_chunk(struct arena *a, size_t at_least)
     c->older = a->chunks;
     c->size = size;
     a->chunks = c;
-    a->next = chunk_memory(c);
-    a->end = a->next + size;
+    a->next = a->end = chunk_memory(c);
+    a->limit = a->next + size;
 }
 
 void *arena_take_more(struct arena *a, size_t size)
 {
     char *p;
 
-    arena_add_chunk(a, size);
+    if ((size_t)(a->limit - a->next) < size)
+        arena_add_chunk(a, size);
+    arena_extend(a, size);
     p = a->next;
     a->next += size;
     return p;
@@ -83,7 +107,7 @@ void arena_reset(struct arena *a)
         free(gone);
     }
     a->next = chunk_memory(c);
-    a->end = a->next + c->size;
+    a->end = a->limit = a->next + c->size;
 }
 
 void arena_free(struct arena *a)

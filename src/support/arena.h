@@ -8,9 +8,10 @@ struct arena_chunk;
 struct arena {
     struct arena_chunk *chunks; /* newest first */
     char *next, *end;
+    char *limit; /* of the newest chunk; memory from `end` to there was not touched yet */
 };
 
-/* For arena_take: `size` bytes where the newest chunk has no room. */
+/* For arena_take: `size` bytes where there is no room before `end`. */
 void *arena_take_more(struct arena *a, size_t size);
 
 /* Memory with anything in it, 16-byte aligned, valid until arena_reset/arena_free.  Never NULL (aborts
