@@ -114,20 +114,6 @@ static void object_unmap(struct disk_object *o)
     o->looked = false;
 }
 
-void disk_destroy(struct engine *e)
-{
-    struct disk *d = e->disk;
-
-    for (unsigned i = 0; d && i < OBJECT_BUCKETS; i++)
-        for (struct disk_object *o = d->objects[i], *next; o; o = next) {
-            next = o->next;
-            object_unmap(o);
-            free(o);
-        }
-    free(d);
-    e->disk = NULL;
-}
-
 bool disk_is_file(uint64_t pc)
 {
     struct memory_area area;

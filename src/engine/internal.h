@@ -172,7 +172,6 @@ struct disk_source {
     uint8_t guest[]; /* as many as the block's guest_size */
 };
 void disk_create(struct engine *e);
-void disk_destroy(struct engine *e);
 void disk_after_fork(struct engine *e);
 /* Lock held: the translation from disk, or NULL; *place is for disk_keep. */
 struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place);
