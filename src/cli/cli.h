@@ -23,6 +23,9 @@ bool root_exists(const char *name, char out[4096]);
 /* Makes root `name` from Debian's packages for Arm64 and those of `include` (comma-separated, or NULL), unless another process has
  * made it meanwhile; false with a message if that fails. */
 bool root_make(const char *name, const char *include);
+/* Corrects known defects of the programs in root directory `root` (see mend.c); *count: how many files were changed.  False with a
+ * message if one could not be. */
+bool root_mend(const char *root, unsigned *count);
 /* mkdir -p; false with a message. */
 bool make_dirs(char *path);
 /* Copies a directory tree to `to`, which must not exist.  0 or -errno, with `to` partly there. */

@@ -215,13 +215,14 @@ static bool make(const struct create *c)
     int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
         ;
+    unsigned mended;
     bool ok = own_root(c->name, final);
     if (!ok) {
         snprintf(part, sizeof part, "%s/.%s.part", dir, c->name); /* renamed when whole */
         char *rm[] = {"rm", "-rf", "--", part, NULL};
         succeeded(spawn(rm, -1, -1, -1));
         fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c->name, c->suite, c->arch, final);
-        ok = make_dirs(part) && unpack(c, part);
+        ok = make_dirs(part) && unpack(c, part) && root_mend(part, &mended);
         if (!ok)
             log_warn("root '%s' was not made; what was fetched is gone again. The messages above say why", c->name);
         else if (rename(part, final) < 0) {
@@ -293,6 +294,16 @@ static int root_remove(const char *name)
     return succeeded(spawn(rm, -1, -1, -1)) ? 0 : 1;
 }
 
+static int root_mend_named(const char *name)
+{
+    char path[4096];
+    unsigned count;
+    if (!root_find(name, path) || !root_mend(path, &count))
+        return 1;
+    printf(count ? "%u mended\n" : "nothing to mend\n", count);
+    return 0;
+}
+
 int cli_root(struct options *o)
 {
     const char *what = o->arg_count > 1 ? o->args[1] : "";
@@ -310,12 +321,14 @@ int cli_root(struct options *o)
     }
     if (strcmp(what, "remove") == 0 && name && o->arg_count == 3)
         return root_remove(name);
+    if (strcmp(what, "mend") == 0 && name && o->arg_count == 3)
+        return root_mend_named(name);
     if (strcmp(what, "run") == 0 && name && o->arg_count > 3) {
         o->root_name = name;
         o->args += 3;
         o->arg_count -= 3;
         return cli_run(o);
     }
-    log_warn("demotic root wants: create NAME --arch ARCH | list | path NAME | remove NAME | run NAME PROGRAM [ARG...]");
+    log_warn("demotic root wants: create NAME --arch ARCH | list | path NAME | mend NAME | remove NAME | run NAME PROGRAM [ARG...]");
     return 64;
 }
