@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,6 +183,29 @@ static int reap(pid_t pid, int options)
 static int wait_for(pid_t pid)
 {
     return reap(pid, 0);
+}
+
+/* Waits for the program's end.  One that computes does not notice that the server has gone (killed), and cannot do anything without
+ * it: it is ended.  Orphans are buried meanwhile. */
+static int wait_program(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0), status; /* -1 before Linux 5.3 */
+    struct pollfd events[2] = {{fd, POLLIN, 0}, {pin.fd[0], POLLRDHUP, 0}};
+    while (fd >= 0 && (status = reap(pid, WNOHANG)) < 0) {
+        poll(events, 2, 1000);
+        if (!events[1].revents)
+            continue;
+        if (poll(events, 1, 2000) == 0) { /* in time for what the server itself has ended */
+            log_warn("Wine's server has ended before its time");
+            kill(pid, SIGKILL);
+        }
+        server_unpin(&pin);
+        events[1] = (struct pollfd){-1, 0, 0};
+    }
+    if (fd < 0)
+        return wait_for(pid);
+    close(fd);
+    return status;
 }
 
 /* Wine's processes are orphans.  Its server takes a second longer over one that stays a zombie, as they do where process 1 is
@@ -480,7 +505,7 @@ static int run(struct options *o, const struct wine *w, const char *path, char *
         return 126;
     }
     child = pid;
-    int status = wait_for(pid);
+    int status = wait_program(pid);
     child = 0;
     bool interrupted = interrupt_count && status == (0xC000013A & 0xff); /* STATUS_CONTROL_C_EXIT */
     leave_prefix(o, w);

@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""The command, as a user has it: from nothing, at a terminal, interrupted, killed, as an ordinary user, and nothing stays behind.
+
+    tests/windows/launcher.py BUILD [NAME...]
+
+The root is DEMOTIC_TEST_WINE_ROOT or BUILD/roots/windows-arm64; a copy of it is mended. The last line counts.
+"""
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fetch import Store  # noqa: E402
+
+build = os.path.abspath(sys.argv[1])
+place = tempfile.mkdtemp(prefix='demotic launcher ä ')  # a space and a letter that is not ASCII in every path
+home = place + '/home'
+store = Store(build)
+tests = []
+
+
+def test(function):
+    tests.append(function)
+
+
+def surroundings(**more):
+    kept = ('PATH', 'LANG')
+    return {k: v for k, v in os.environ.items() if k in kept} | {'HOME': home, 'TMPDIR': place + '/tmp'} | more
+
+
+def wine(*args, program='wine-arm64', before=()):
+    return [*before, f'{build}/{program}', '--root', place + '/root', *args]
+
+
+def run(*args, timeout=120, program='wine-arm64', env=None, **more):
+    return subprocess.run(wine(*args, program=program), env=env or surroundings(), cwd=place, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **more)
+
+
+def text(data):
+    return data.decode(errors='replace').replace('\r', '')
+
+
+def left():
+    """Processes of Demotic whose environment names our directory"""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            if place.encode() in open(f'/proc/{pid}/environ', 'rb').read() and int(pid) != os.getpid():
+                found.append((int(pid), text(open(f'/proc/{pid}/cmdline', 'rb').read().replace(b'\0', b' ')).strip()))
+        except OSError:
+            pass
+    return found
+
+
+def want(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def want_nothing_left():
+    for _ in range(40):  # a zombie's last moment
+        if not left():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f'left behind: {left()}')
+
+
+class Terminal:
+    """A program at a terminal of its own."""
+
+    def __init__(self, *args, program='wine-arm64'):
+        self.out = b''
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(place)
+            os.execvpe(wine()[0], wine(*args, program=program), surroundings())
+
+    def wait(self, what, timeout=90):
+        """Reads until `what` has come (since the last wait)."""
+        end = time.monotonic() + timeout
+        while what not in self.out:
+            if not self.read(end - time.monotonic()):
+                raise AssertionError(f'{what!r} did not come: {self.out[-500:]!r}')
+        self.out = self.out[self.out.index(what) + len(what):]
+
+    def read(self, timeout):
+        if timeout <= 0 or not select.select([self.fd], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 4096)
+        except OSError:  # EIO: the other side is closed
+            return False
+        self.out = re.sub(rb'\x1b\[\?25[lh]', b'', self.out + data)  # the cursor, hidden and shown
+        return bool(data)
+
+    def type(self, data):
+        os.write(self.fd, data)
+
+    def end(self, timeout=60):
+        """The exit status, negative for a signal"""
+        limit = time.monotonic() + timeout
+        while time.monotonic() < limit:
+            self.read(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                os.close(self.fd)
+                return os.waitstatus_to_exitcode(status)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        raise AssertionError(f'does not end: {self.out[-500:]!r}; {left()}')
+
+
+LOOP = ('cmd.exe', '/c', 'echo ready& for /l %i in (0,0,1) do @rem')
+
+
+@test
+def from_nothing():
+    """The first run makes the drive and says so; TMPDIR, which Debian's Wine does not survive, is set"""
+    r = run('cmd.exe', '/c', 'echo Hello %USERNAME%')
+    want(r.returncode == 0 and text(r.stdout).startswith('Hello '), r)
+    want("preparing Windows' C: drive" in text(r.stderr), text(r.stderr))
+    want(not os.path.exists(home + '/.local/share/applications'), 'menus were written')
+    r = run('cmd.exe', '/c', 'echo again')
+    want((r.returncode, text(r.stdout), r.stderr) == (0, 'again\n', b''), r)
+
+
+@test
+def second_drive():
+    """A second prefix is a copy"""
+    began = time.monotonic()
+    r = run('cmd.exe', '/c', 'echo two', env=surroundings(WINEPREFIX=place + '/second drive'))
+    want((r.returncode, text(r.stdout), r.stderr) == (0, 'two\n', b''), r)
+    print(f'       {time.monotonic() - began:.1f} s')
+
+
+@test
+def older_drive():
+    """A prefix with older settings gets the new ones, once"""
+    marker = home + '/.local/share/demotic/prefixes/root/.demotic-settings'
+    now = open(marker).read()
+    os.unlink(marker)
+    run('reg', 'add', r'HKLM\System\CurrentControlSet\Services\winebth', '/v', 'Start', '/t', 'REG_DWORD', '/d', '3', '/f')
+    want(open(marker).read() == now, 'the number was not written')
+    open(marker, 'w').write('1\n')
+    r = run('reg', 'query', r'HKLM\System\CurrentControlSet\Services\winebth', '/v', 'Start')
+    want('0x4' in text(r.stdout) and open(marker).read() == now, r)
+
+
+@test
+def foreign_drive():
+    """A prefix that the user made is left as it is"""
+    theirs = place + '/theirs'
+    shutil.copytree(home + '/.local/share/demotic/prefixes/root', theirs, symlinks=True)
+    os.unlink(theirs + '/.demotic-settings')
+    r = run('cmd.exe', '/c', 'echo theirs', env=surroundings(WINEPREFIX=theirs))
+    want(text(r.stdout) == 'theirs\n' and not os.path.exists(theirs + '/.demotic-settings'), r)
+
+
+@test
+def status():
+    for given, wanted, said in ((0, 0, ''), (3, 3, ''), (255, 255, ''), (300, 44, '0x12c'), (-1073741819, 5, '0xc0000005')):
+        r = run('cmd.exe', '/c', f'exit {given}')
+        want(r.returncode == wanted and said in text(r.stderr) and bool(said) == bool(r.stderr), r)
+    want(run('cmd.exe', '/c', 'exit 256').returncode == 1, 'a status whose low bits are 0')
+
+
+@test
+def refused():
+    """What cannot be run is named"""
+    clock = open(store.program('clock', 'arm64'), 'rb').read()
+    at = struct.unpack_from('<I', clock, 60)[0] + 4
+    for machine, name in ((0x8664, 'x86-64'), (0x14c, 'i386'), (0x1c0, '')):
+        with open(place + '/other.exe', 'wb') as f:
+            f.write(clock[:at] + struct.pack('<H', machine) + clock[at + 2:])
+        r = run('./other.exe', program='demotic')
+        want(r.returncode == 126 and name in text(r.stderr) and 'other.exe' in text(r.stderr), r)
+    with open(place + '/missing.exe', 'wb') as f:
+        f.write(clock.replace(b'ucrtbase.dll', b'nosuch12.dll'))
+    r = run('./missing.exe', program='demotic')
+    want(r.returncode == 0x35 and 'nosuch12.dll' in text(r.stderr), r)
+
+
+@test
+def ends_while_computing():
+    r = run(store.program('exit', 'arm64'), program='demotic')
+    want(r.returncode == 0, text(r.stdout))
+
+
+@test
+def waits_for_children():
+    """A program that a program leaves behind is waited for"""
+    with open(place + '/late.bat', 'w') as f:
+        f.write('@ping -n 3 127.0.0.1 >nul\r\n@echo late\r\n')
+    r = run('cmd.exe', '/c', 'start /b cmd.exe /c late.bat')
+    want(r.returncode == 0 and text(r.stdout).strip() == 'late', r)
+
+
+@test
+def terminal():
+    """cmd.exe interactive: a line is edited, variables live on, the status arrives"""
+    t = Terminal('cmd.exe')
+    t.wait(b'>')
+    t.type(b'echo hello wor\x7fdly\r')
+    t.wait(b'hello wodly\r\n')
+    t.wait(b'>')
+    t.type(b'set X=5\r')
+    t.wait(b'>')
+    t.type(b'echo value%X%\r')
+    t.wait(b'value5')
+    t.wait(b'>')
+    t.type(b'exit 3\r')
+    want(t.end() == 3, 'status')
+
+
+@test
+def interrupt():
+    """Ctrl-C ends the program, and the launcher by the same signal, so that a shell's loop ends, too"""
+    for _ in range(3):
+        t = Terminal(*LOOP)
+        t.wait(b'ready')
+        t.type(b'\x03')
+        want(t.end() == -signal.SIGINT, 'status')
+        want_nothing_left()
+
+
+@test
+def interrupt_twice():
+    """A program that takes the first Ctrl-C for itself does not survive the second"""
+    t = Terminal(store.program('interrupted', 'arm64'), program='demotic')
+    t.wait(b'ready')
+    t.type(b'\x03')
+    t.wait(b'event 0')
+    time.sleep(0.3)
+    t.type(b'\x03')
+    want(t.end(20) != 0, 'status')
+
+
+@test
+def signals():
+    """SIGTERM and SIGHUP end the program and all with it"""
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        p = subprocess.Popen(wine(*LOOP), env=surroundings(), cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+        want(p.stdout.readline().startswith(b'ready'), 'it does not start')
+        p.send_signal(sig)
+        want(p.wait(60) in (128 + sig, -sig), p.returncode)
+        p.stdout.close()
+        want_nothing_left()
+
+
+@test
+def killed():
+    """kill -9 of the launcher: its program ends; of the server: everything; afterwards all is well"""
+    for which in ('launcher', 'server'):
+        p = subprocess.Popen(wine(*LOOP), env=surroundings(), cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+        want(p.stdout.readline().startswith(b'ready'), 'it does not start')
+        os.kill(p.pid if which == 'launcher' else next(pid for pid, name in left() if 'wineserver' in name), signal.SIGKILL)
+        want(p.wait(60) != 0, f'{which}: status 0')
+        p.stdout.close()
+        r = run('cmd.exe', '/c', 'echo well')
+        want((r.returncode, text(r.stdout), r.stderr) == (0, 'well\n', b''), r)
+        want_nothing_left()
+
+
+@test
+def ordinary_user():
+    """Someone else than root, with an own home"""
+    if os.getuid() != 0:
+        return
+    theirs = place + "/user's home"
+    os.mkdir(theirs)
+    os.chown(theirs, 12345, 12345)
+    env = surroundings(HOME=theirs)
+    del env['TMPDIR']
+    r = run('cmd.exe', '/c', 'echo of a user', env=env, user=12345, group=12345, extra_groups=[])
+    want(r.returncode == 0 and text(r.stdout) == 'of a user\n', r)
+    want(os.stat(theirs + '/.local/share/demotic/prefixes/root').st_uid == 12345, 'whose drive is it?')
+
+
+def main():
+    os.chmod(place, 0o755)
+    os.mkdir(home)
+    os.mkdir(place + '/tmp')
+    source = os.environ.get('DEMOTIC_TEST_WINE_ROOT') or build + '/roots/windows-arm64'
+    for how in ('-al', '-a'):
+        if subprocess.run(['cp', how, source, place + '/root'], stderr=subprocess.DEVNULL).returncode == 0:
+            break
+        subprocess.run(['rm', '-rf', place + '/root'])
+    subprocess.run([build + '/demotic', 'root', 'mend', place + '/root'], check=True, stdout=subprocess.DEVNULL)
+    passed = failed = 0
+    chosen = [t for t in tests if len(sys.argv) < 3 or t.__name__ in sys.argv[2:] or t is tests[0]]
+    for t in chosen:
+        began = time.monotonic()
+        try:
+            t()
+            want_nothing_left()
+            passed += 1
+            print(f'ok     {t.__name__} ({time.monotonic() - began:.1f} s)', flush=True)
+        except (AssertionError, OSError, subprocess.TimeoutExpired, StopIteration) as e:
+            failed += 1
+            print(f'not ok {t.__name__} ({time.monotonic() - began:.1f} s)\n       {e!r}'[:3000], flush=True)
+            for pid, _ in left():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+    print(f'{passed} passed, {failed} failed')
+    return failed != 0
+
+
+try:
+    result = main()
+finally:
+    subprocess.run(['rm', '-rf', place])
+sys.exit(result)
