@@ -139,6 +139,7 @@ class Check:
     def windows(self):
         """Windows programs for Arm64: cmd.exe, the project's own, real ones"""
         self.run('windows', ['tests/windows.sh', self.build])
+        self.run('windows launcher', ['tests/windows/launcher.py', self.build])
         self.run('windows programs', ['tests/windows/run.py', '--build', self.build])
         self.run('the example project and its pipelines', ['tests/examples.py', self.build])
 

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -101,6 +102,14 @@ class Terminal:
             return False
         self.out = re.sub(rb'\x1b\[\?25[lh]', b'', self.out + data)  # the cursor, hidden and shown
         return bool(data)
+
+    def wait_raw(self):
+        """Wine takes the terminal over at the first read, after the first prompt."""
+        for _ in range(600):
+            if not termios.tcgetattr(self.fd)[3] & termios.ICANON:
+                return
+            time.sleep(0.1)
+        raise AssertionError('the terminal is not taken over')
 
     def type(self, data):
         os.write(self.fd, data)
@@ -209,8 +218,9 @@ def terminal():
     """cmd.exe interactive: a line is edited, variables live on, the status arrives"""
     t = Terminal('cmd.exe')
     t.wait(b'>')
+    t.wait_raw()
     t.type(b'echo hello wor\x7fdly\r')
-    t.wait(b'hello wodly\r\n')
+    t.wait(b'\nhello wodly\r')
     t.wait(b'>')
     t.type(b'set X=5\r')
     t.wait(b'>')
