@@ -717,7 +717,6 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
             lock_reg(c, cls, c->locs[loc].reg);
         detach(c, slot);
     }
-    struct loc *l = &c->locs[loc];
     c->slot_loc[slot] = 0;
     if (home < 0) {
         int32_t imm;
@@ -733,7 +732,7 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
         else
             move_to_gpr(c, home, r);
     }
-    l = &c->locs[loc];
+    struct loc *l = &c->locs[loc];
     if (l->slot >= 0 || (l->is_const && home < 0)) {
         /* It is something else already.  It may have been computed in this home all the same, which is now the
          * slot's alone: the next SET would overwrite it. */

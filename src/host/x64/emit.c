@@ -77,7 +77,7 @@ void emit_finish(struct emit *e)
     while (emit_pos(e) % 16)
         emit_u8(e, 0xcc);
     uint32_t base = emit_pos(e);
-    if (e->overflow || e->end - e->p < (ptrdiff_t)(16 * e->pool_count)) {
+    if (e->overflow || e->end - e->p < 16 * (ptrdiff_t)e->pool_count) {
         e->overflow = true;
         return;
     }
