@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Times the same programs natively, under QEMU's user mode and under Demotic.
 
-The three are run in turn, round after round; what counts is the ratio of CPU times (user + system, children
+Demotic runs twice: cold, with nothing kept on disk and keeping what it makes, and warm, with what was kept before.
+All are run in turn, round after round; what counts is the ratio of CPU times (user + system, children
 included) within a round, and the median of those ratios: absolute times of a shared machine mean nothing.
 Every run's output must equal the native one's.
 
@@ -78,6 +79,9 @@ def programs(work):
                   ' for (values %h) { $n++ while /1[0-9]*a/g } print "$n\\n"'], None),
         ('sha256', ['/usr/bin/openssl', 'dgst', '-sha256', sample], None),
         ('start: true', ['/usr/bin/true'], None),
+        ('start: busybox', ['/usr/bin/busybox', 'true'], None),
+        ('start: perl', ['/usr/bin/perl', '-e', '1'], None),
+        ('start: sqlite', ['/usr/bin/sqlite3', ':memory:', '.quit'], None),
         ('start: bash', ['/usr/bin/bash', '-c', 'echo hello'], None),
         ('start: python', ['/usr/bin/python3', '-c', 'print(1)'], None),
         ('fork+exec', ['/usr/bin/bash', '-c', 'for i in {1..40}; do /usr/bin/true; done; echo done'], None),
@@ -121,7 +125,8 @@ def collect(o):
         tests.append(('C: ' + k, None, {
             'native': ([kernels['x86_64'], k, str(o.scale)], {}),
             'qemu': ([o.qemu, kernels['arm64'], k, str(o.scale)], {}),
-            'demotic': ([o.demotic, kernels['arm64'], k, str(o.scale)], {})}))
+            'cold': ([o.demotic, kernels['arm64'], k, str(o.scale)], {}),
+            'warm': ([o.demotic, kernels['arm64'], k, str(o.scale)], {})}))
     if o.kernels_only:
         return tests
     guest, native = os.path.join(o.roots, 'bench-arm64'), os.path.join(o.roots, 'bench-amd64')
@@ -136,7 +141,8 @@ def collect(o):
         tests.append((name, stdin, {
             'native': (native_in(native, nargs), nhome),
             'qemu': ([o.qemu, '-L', guest, guest + qargs[0]] + qargs[1:], {'PYTHONHOME': guest + '/usr'} if home else {}),
-            'demotic': ([o.demotic, '--root', guest] + args, home)}))
+            'cold': ([o.demotic, '--root', guest] + args, home),
+            'warm': ([o.demotic, '--root', guest] + args, home)}))
     return tests
 
 
@@ -145,13 +151,17 @@ def measure(o, tests):
     for name, stdin, commands in tests:
         if o.only and not re.search(o.only, name):
             continue
-        ratios = {'qemu': [], 'demotic': []}
+        ratios = {'qemu': [], 'cold': [], 'warm': []}
         bad = None
         native_times = []
         for r in range(o.rounds + 1):  # the first round warms up
             times, want = {}, None
-            for who in ('native', 'qemu', 'demotic'):
+            for who in ('native', 'qemu', 'cold', 'warm'):
                 command, env = commands[who]
+                kept = os.path.join(o.work, 'kept-' + who)
+                if who == 'cold':
+                    shutil.rmtree(kept, ignore_errors=True)
+                env = {**env, 'DEMOTIC_DISK_CACHE': kept}
                 t, status, out, err = run(command, stdin, env)
                 times[who] = t
                 if who == 'native':
@@ -160,9 +170,7 @@ def measure(o, tests):
                         bad = f'native: status {status} {err[-200:]}'
                 elif (status, out) != want:
                     bad = f'{who}: status {status}, output differs; {err[-200:].decode(errors="replace")}'
-                    if who == 'demotic':
-                        break
-            if bad and 'demotic' in bad:
+            if bad and not bad.startswith('qemu'):
                 break
             if r:
                 native_times.append(times['native'])
@@ -170,22 +178,23 @@ def measure(o, tests):
                     ratios[who].append(times[who] / max(times['native'], 1e-4))
         row = (name, statistics.median(native_times) if native_times else None,
                statistics.median(ratios['qemu']) if ratios['qemu'] else None,
-               statistics.median(ratios['demotic']) if ratios['demotic'] else None, bad)
+               statistics.median(ratios['cold']) if ratios['cold'] else None,
+               statistics.median(ratios['warm']) if ratios['warm'] else None, bad)
         rows.append(row)
         show = lambda v: '   -  ' if v is None else f'{v:6.2f}'
-        print(f'{name:16} native {show(row[1])} s   qemu {show(row[2])} x   demotic {show(row[3])} x   {bad or ""}', flush=True)
+        print(f'{name:16} native {show(row[1])} s   qemu {show(row[2])} x   demotic cold {show(row[3])} x   warm {show(row[4])} x   {bad or ""}', flush=True)
     return rows
 
 
 def summary(rows):
-    good = [r for r in rows if r[2] and r[3]]
+    good = [r for r in rows if r[2] and r[3] and r[4]]
     lines = []
     for title, pick in (('C kernels', lambda n: n.startswith('C:')), ('programs', lambda n: not n.startswith('C:') and ':' not in n and n != 'fork+exec'),
                         ('start-up and fork+exec', lambda n: n.startswith('start') or n == 'fork+exec'), ('all', lambda n: True)):
         part = [r for r in good if pick(r[0])]
         if part:
-            q, d = geomean([r[2] for r in part]), geomean([r[3] for r in part])
-            lines.append((title, len(part), q, d, q / d))
+            q, c, w = (geomean([r[i] for r in part]) for i in (2, 3, 4))
+            lines.append((title, len(part), q, c, w, q / w))
     return lines
 
 
@@ -212,9 +221,9 @@ def main():
     os.environ['QEMU_CPU'] = 'neoverse-n1'
     rows = measure(o, collect(o))
     lines = summary(rows)
-    for title, n, q, d, f in lines:
-        print(f'{title} ({n}): qemu {q:.2f}, demotic {d:.2f}; demotic is {f:.2f} times as fast')
-    slower = [r[0] for r in rows if r[2] and r[3] and r[3] > 1.1 * r[2]]
+    for title, n, q, c, w, f in lines:
+        print(f'{title} ({n}): qemu {q:.2f}, demotic cold {c:.2f}, warm {w:.2f}; warm is {f:.2f} times as fast as qemu')
+    slower = [r[0] for r in rows if r[2] and r[3] and r[3] > 1.1 * r[2]] # cold
     print('slower than qemu by more than a tenth: ' + (', '.join(slower) or 'none'))
     if o.write:
         write(o, rows, lines, slower)
@@ -231,19 +240,21 @@ def write(o, rows, lines, slower):
         f.write(f'''# Performance
 
 CPU time as a ratio to the native build of the same program (1 is native speed), medians of {o.rounds} rounds in which native,
-QEMU and Demotic run in turn. Made by `make bench` on {datetime.date.today()}, {cpu_model()}, Linux {platform.release()},
+QEMU and Demotic run in turn. Cold: nothing was kept on disk, and what is translated is written there; warm: translations
+come from there, as in every run but a program's first. Made by `make bench` on {datetime.date.today()}, {cpu_model()}, Linux {platform.release()},
 {version} with QEMU_CPU=neoverse-n1.
 
-| program | native, s | QEMU | Demotic | QEMU / Demotic |
-| --- | --- | --- | --- | --- |
+| program | native, s | QEMU | Demotic cold | Demotic warm | QEMU / warm |
+| --- | --- | --- | --- | --- | --- |
 ''')
-        for name, t, q, d, bad in rows:
+        for name, t, q, c, w, bad in rows:
             cell = lambda v: '–' if v is None else f'{v:.2f}'
-            f.write(f'| {name} | {cell(t)} | {cell(q)} | {cell(d)} | {cell(q / d) if q and d else bad} |\n')
-        f.write('\n| geometric mean | programs | QEMU | Demotic | QEMU / Demotic |\n| --- | --- | --- | --- | --- |\n')
-        for title, n, q, d, r in lines:
-            f.write(f'| {title} | {n} | {q:.2f} | {d:.2f} | {r:.2f} |\n')
-        f.write(f'\nSlower than QEMU by more than a tenth: {", ".join(slower) or "none"}.\n')
+            f.write(f'| {name} | {cell(t)} | {cell(q)} | {cell(c)} | {cell(w)} | {cell(q / w) if q and w else bad} |\n')
+        f.write('\n| geometric mean | programs | QEMU | Demotic cold | Demotic warm | QEMU / warm |\n'
+                '| --- | --- | --- | --- | --- | --- |\n')
+        for title, n, q, c, w, r in lines:
+            f.write(f'| {title} | {n} | {q:.2f} | {c:.2f} | {w:.2f} | {r:.2f} |\n')
+        f.write(f'\nSlower than QEMU by more than a tenth, cold: {", ".join(slower) or "none"}.\n')
 
 
 if __name__ == '__main__':

@@ -369,6 +369,43 @@ def test_exec():
     check('exec: files of both', len(files(d)) == 2, files(d))
 
 
+CHILDREN = r'''
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    int total = 0;
+    for (int i = 0; i < 10; i++) {
+        pid_t pid = fork();
+        if (!pid) {
+            char text[200]; /* code that only children run */
+            snprintf(text, sizeof text, "%a %.3e %s %lo", 1.5 * i, 2.25, strerror(i), 511l);
+            _exit(strlen(text));
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        total += WEXITSTATUS(status);
+    }
+    printf("%d\n", total);
+}
+'''
+
+
+def test_children():
+    """What one child of fork made the next takes, and does not write again."""
+    d = fresh('children')
+    program = compile('children', CHILDREN)
+    plain = run('--no-disk-cache', '--stats', program)
+    cold = run('--stats', '--disk-cache', d, program)
+    check('children, cold', cold.out == plain.out and cold.taken > 200 and cold.made < plain.made, (cold, plain.made))
+    warm = run('--stats', '--disk-cache', d, program)
+    check('children, warm', warm.out == plain.out and warm.made < 100, warm)
+
+
 def test_command():
     d = fresh('command')
     r = run('--disk-cache', d, 'cache', 'warm', hello)

@@ -27,7 +27,7 @@
 #define CHUNK_MAX (4u << 20)
 #define CANDIDATES 4u
 #define POPULATE_LEAST (32u << 10)
-#define POPULATE_MOST (256u << 10)
+#define POPULATE_MOST (128u << 10)
 #define MIN_BLOCK 32u /* bytes of code in the smallest translation */
 #define FORK_COPY_MAX (16u << 20)
 

@@ -32,7 +32,9 @@ struct disk_object {
     struct disk_key key;
     struct disk_file file;
     const void *base; /* of the mapping, or NULL */
+    uint64_t number;  /* of the mapped file, 0: none */
     bool looked;      /* for the file */
+    bool look_again;  /* another process may have written a newer one */
     uint32_t fresh;   /* units that are not in it yet */
     struct disk_object *next;
 };
@@ -42,6 +44,7 @@ struct disk {
     uint64_t config, limit;
     struct disk_object *objects[OBJECT_BUCKETS];
     uint32_t fresh;      /* of all objects */
+    uint32_t enough;     /* so many are written before the process ends */
     uint32_t generation; /* of processes: what a child did not make it does not write */
     bool saving;
     pid_t pid;
@@ -101,6 +104,7 @@ void disk_create(struct engine *e)
     if (!config || !(e->disk = calloc(1, sizeof(*e->disk))))
         return;
     e->disk->dir = c->disk_dir;
+    e->disk->enough = SAVE_OFTEN;
     e->disk->pid = getpid();
     e->disk->config = config;
     e->disk->limit = c->disk_limit ? c->disk_limit : DISK_STORE_DEFAULT;
@@ -111,6 +115,7 @@ static void object_unmap(struct disk_object *o)
     if (o->base)
         munmap((void *)(uintptr_t)o->base, o->file.size);
     o->base = NULL;
+    o->number = 0;
     o->looked = false;
 }
 
@@ -147,7 +152,7 @@ static bool object_open(struct disk *d, struct disk_object *o)
     o->looked = true;
     size_t size;
 
-    o->base = disk_store_map(d->dir, &o->key, &size);
+    o->base = disk_store_map(d->dir, &o->key, &size, &o->number);
     if (o->base && !disk_file_open(&o->file, o->base, size, &o->key)) {
         munmap((void *)(uintptr_t)o->base, size);
         o->base = NULL;
@@ -213,14 +218,13 @@ static struct block *install(struct engine *e, struct cpu *cpu, const struct dis
                                                 .buf = &buf, .chunk = chunk, .looks = looks, .look_count = u->look_count});
 }
 
-struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place)
+/* From the object's file as it is mapped. */
+static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, const struct disk_place *place)
 {
-    struct disk *d = e->disk;
     uint32_t probe = 0, size;
     uint64_t at;
 
-    place->object = object_at(d, pc, &place->offset);
-    if (!place->object || !object_open(d, place->object))
+    if (!object_open(e->disk, place->object))
         return NULL;
     while (disk_file_next(&place->object->file, place->offset, mode, &probe, &at, &size)) {
         struct disk_unit u;
@@ -228,6 +232,9 @@ struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         arena_reset(cpu->arena);
         void *record = arena_take(cpu->arena, size);
 
+        /* The order in a file is that in which units were made, and so mostly that in which they are taken. */
+        for (unsigned ahead = 0; ahead < 384; ahead += 64)
+            __builtin_prefetch((const void *)(uintptr_t)(at + size + ahead));
         if (!memory_read(record, at, size) || !disk_unit_unpack(record, size, &place->object->key, &u)) {
             cpu->stat[ENGINE_STAT_DAMAGED]++;
             continue;
@@ -243,6 +250,23 @@ struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         cpu->stat[ENGINE_STAT_REJECTED]++;
     }
     return NULL;
+}
+
+struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place)
+{
+    struct disk *d = e->disk;
+    struct disk_object *o = place->object = object_at(d, pc, &place->offset);
+    struct block *b = o ? take(e, cpu, pc, mode, place) : NULL;
+
+    if (b || !o || !o->look_again)
+        return b;
+    o->look_again = false;
+    uint64_t number = disk_store_number(d->dir, &o->key);
+
+    if (!number || number == o->number)
+        return NULL;
+    object_unmap(o);
+    return take(e, cpu, pc, mode, place);
 }
 
 /* -- keeping --------------------------------------------------------------------------------------- */
@@ -364,12 +388,13 @@ static uint8_t *records_more(struct records *r, size_t n)
 }
 
 /* b's record behind r's. Its code as it was made: without links. */
-static bool write_unit(struct engine *e, const struct block *b, struct records *r)
+static bool write_unit(struct engine *e, struct arena *a, const struct block *b, struct records *r)
 {
     const struct disk_source *s = b->source;
-    struct arena a = {0};
-    uint8_t *code = arena_take(&a, b->size);
-    struct disk_site *sites = arena_take(&a, b->site_count * sizeof(*sites));
+
+    arena_reset(a);
+    uint8_t *code = arena_take(a, b->size);
+    struct disk_site *sites = arena_take(a, b->site_count * sizeof(*sites));
 
     memcpy(code, b->code, b->size);
     for (uint32_t i = 0; i < b->site_count; i++) {
@@ -385,7 +410,6 @@ static bool write_unit(struct engine *e, const struct block *b, struct records *
 
     if (out)
         disk_unit_pack(&u, &s->object->key, out);
-    arena_free(&a);
     return out;
 }
 
@@ -393,6 +417,7 @@ static bool write_unit(struct engine *e, const struct block *b, struct records *
 static struct records write_object(struct engine *e, struct disk_object *o)
 {
     struct records r = {0};
+    struct arena a = {0};
     bool ok = true;
 
     for (unsigned i = 0; i < e->used_chunks; i++)
@@ -402,12 +427,13 @@ static struct records write_object(struct engine *e, struct disk_object *o)
 
             if (!s || s->object != o || s->generation != e->disk->generation || b->dead)
                 continue;
-            ok = write_unit(e, b, &r);
+            ok = write_unit(e, &a, b, &r);
             s->generation = SAVED;
         }
     e->disk->fresh -= o->fresh;
     o->fresh = 0;
     object_unmap(o); /* there will be a newer one */
+    arena_free(&a);
     return r;
 }
 
@@ -431,7 +457,7 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-bool disk_wants_saving(const struct engine *e) { return e->disk && e->disk->fresh >= SAVE_OFTEN; }
+bool disk_wants_saving(const struct engine *e) { return e->disk && e->disk->fresh >= e->disk->enough; }
 
 void disk_save(struct engine *e, struct cpu *cpu)
 {
@@ -459,8 +485,7 @@ void disk_save(struct engine *e, struct cpu *cpu)
     }
     if (!busy) {
         d->saving = false;
-        if (d->fresh >= SAVE_OFTEN) /* spread over many files: not again at once */
-            d->fresh = 0;
+        d->enough *= 2; /* files grow, and each time they are written anew */
     }
     engine_unlock(e, cpu);
     if (trim)
@@ -474,10 +499,13 @@ void disk_after_fork(struct engine *e)
     if (!d)
         return;
     d->generation++;
+    d->enough = SAVE_OFTEN;
     d->pid = getpid();
     d->fresh = 0;
     d->saving = false;
     for (unsigned i = 0; i < OBJECT_BUCKETS; i++)
-        for (struct disk_object *o = d->objects[i]; o; o = o->next)
+        for (struct disk_object *o = d->objects[i]; o; o = o->next) {
             o->fresh = 0;
+            o->look_again = true; /* the parent's other children may have written what this one needs */
+        }
 }

@@ -98,7 +98,8 @@ static bool in_bounds(const struct disk_unit *u)
     return true;
 }
 
-bool disk_unit_unpack(const void *record, size_t size, const struct disk_key *key, struct disk_unit *u)
+/* A record's parts, if its sizes fit. */
+static bool parse(const void *record, size_t size, struct disk_unit *u)
 {
     const uint8_t *in = record;
     struct head h;
@@ -108,7 +109,7 @@ bool disk_unit_unpack(const void *record, size_t size, const struct disk_key *ke
     memcpy(&h, in, sizeof(h));
     struct layout l = layout_of(h.size, h.guest_size, h.map_size, h.site_count, h.reloc_count, h.look_count);
 
-    if (h.record_size != size || l.end != size || h.sum != hash_bytes(seed_of(key), in + sizeof(h.sum), size - sizeof(h.sum)))
+    if (h.record_size != size || l.end != size)
         return false;
     *u = (struct disk_unit){.offset = h.offset, .pc = h.pc, .mode = h.mode, .size = h.size, .entry = h.entry,
                             .guest_size = h.guest_size, .map_size = h.map_size, .insns = h.insns,
@@ -116,7 +117,14 @@ bool disk_unit_unpack(const void *record, size_t size, const struct disk_key *ke
                             .code = in + sizeof(h), .sites = (const void *)(in + l.sites),
                             .relocs = (const void *)(in + l.relocs), .looks = (const void *)(in + l.looks),
                             .guest = in + l.guest, .map = in + l.map};
-    return in_bounds(u);
+    return true;
+}
+
+bool disk_unit_unpack(const void *record, size_t size, const struct disk_key *key, struct disk_unit *u)
+{
+    const struct head *h = record;
+
+    return parse(record, size, u) && h->sum == hash_bytes(seed_of(key), &h->offset, size - sizeof(h->sum)) && in_bounds(u);
 }
 
 /* -- reading ------------------------------------------------------------------------------------- */
@@ -222,7 +230,7 @@ static void add(struct build *b, const void *record, uint32_t size, const struct
 
         if (s->hash != hash)
             continue;
-        if (!disk_unit_unpack(b->out + (uint64_t)s->at * 16, s->size * 16, &b->key, &other) || ++variants == DISK_VARIANTS)
+        if (!parse(b->out + (uint64_t)s->at * 16, s->size * 16, &other) || ++variants == DISK_VARIANTS)
             return;
         if (other.guest_size == u->guest_size && other.look_count == u->look_count &&
             !memcmp(other.guest, u->guest, u->guest_size) && !memcmp(other.looks, u->looks, u->look_count * sizeof(*u->looks)))
@@ -236,15 +244,15 @@ static void add(struct build *b, const void *record, uint32_t size, const struct
     b->units++;
 }
 
-static size_t count_old(const void *old, size_t old_size, const struct disk_key *key)
+/* At most so many records are in an old file. */
+static size_t count_old(const void *old, size_t old_size)
 {
-    uint64_t at = 0;
-    size_t n = 0;
-    struct disk_unit u;
+    struct header h;
 
-    while (old && disk_file_walk(old, old_size, key, &at, &u))
-        n++;
-    return n;
+    if (!old || old_size < sizeof(h))
+        return 0;
+    memcpy(&h, old, sizeof(h));
+    return h.units < old_size / sizeof(struct head) ? h.units : old_size / sizeof(struct head);
 }
 
 void *disk_file_build(const struct disk_key *key, const void *records, size_t records_size, const void *old, size_t old_size,
@@ -253,7 +261,7 @@ void *disk_file_build(const struct disk_key *key, const void *records, size_t re
     const uint8_t *in = records;
     struct build b = {.key = *key, .slots = 16};
     struct disk_unit u;
-    size_t units = count_old(old, old_size, key);
+    size_t units = count_old(old, old_size);
 
     for (size_t at = 0; at < records_size; at += ((const struct head *)(const void *)(in + at))->record_size)
         units++;
@@ -268,7 +276,7 @@ void *disk_file_build(const struct disk_key *key, const void *records, size_t re
     for (size_t at = 0; at < records_size;) {
         const struct head *h = (const void *)(in + at);
 
-        if (disk_unit_unpack(h, h->record_size, key, &u))
+        if (parse(h, h->record_size, &u)) /* packed by this process: no need to add it up */
             add(&b, h, h->record_size, &u);
         at += h->record_size;
     }

@@ -27,6 +27,7 @@
 #define SUFFIX      ".translations"
 #define TRIES       3
 #define USED_GRAIN  3600 /* seconds */
+#define PRESENT_MOST (4 << 20) /* bytes of a file whose pages are mapped at once */
 #define STALE       600  /* seconds after which an unfinished file was given up */
 
 static bool ours(const struct stat *st)
@@ -92,7 +93,15 @@ static int open_ours(const char *path, struct stat *st)
     return -1;
 }
 
-const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *size)
+uint64_t disk_store_number(const char *dir, const struct disk_key *key)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    return name_of(dir, key, path) && lstat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *size, uint64_t *number)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -100,12 +109,13 @@ const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *
 
     if (fd < 0)
         return NULL;
-    const void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    const void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | (st.st_size <= PRESENT_MOST ? MAP_POPULATE : 0), fd, 0);
 
     if (base != MAP_FAILED && time(NULL) - st.st_mtime > USED_GRAIN)
         futimens(fd, NULL);
     close(fd);
     *size = (size_t)st.st_size;
+    *number = st.st_ino;
     return base == MAP_FAILED ? NULL : base;
 }
 

@@ -9,8 +9,10 @@
  * write there; else -errno. */
 int disk_store_prepare(const char *dir);
 
-/* The key's file mapped read-only; NULL if there is none that is ours.  Notes that it was used. */
-const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *size);
+/* The key's file mapped read-only; NULL if there is none that is ours.  Notes that it was used. *number: the file's. */
+const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *size, uint64_t *number);
+/* The number of the file that is there now; 0: none. */
+uint64_t disk_store_number(const char *dir, const struct disk_key *key);
 
 /* Merges `records` (see disk_file_build) with what the key's file has by now, and puts the result in its place.  Any
  * failure leaves what was. */

@@ -263,15 +263,19 @@ static void merge(uint64_t object, uint64_t first, unsigned count, uint64_t limi
     free(records);
 }
 
+static uint64_t last_number; /* of the file units_in found */
+
 /* Units in an object's file, -1: there is none. */
 static int units_in(uint64_t object)
 {
     struct disk_key k = {key.config, object};
     struct disk_file f;
     size_t size;
-    const void *p = disk_store_map(dir, &k, &size);
+    uint64_t number = 0;
+    const void *p = disk_store_map(dir, &k, &size, &number);
     int n = p && disk_file_open(&f, p, size, &k) ? (int)f.units : -1;
 
+    last_number = number;
     if (p)
         munmap((void *)(uintptr_t)p, size);
     return n;
@@ -300,8 +304,10 @@ static void test_store(void **state)
     assert_int_equal(units_in(1), -1);
     merge(1, 0, 10, DISK_STORE_DEFAULT);
     assert_int_equal(units_in(1), 10);
+    assert_true(last_number && last_number == disk_store_number(dir, &(struct disk_key){key.config, 1}));
     merge(1, 40, 10, DISK_STORE_DEFAULT); /* half of them known */
     assert_int_equal(units_in(1), 15);
+    assert_int_equal(disk_store_number(dir, &(struct disk_key){key.config, 2}), 0);
     assert_int_equal(units_in(2), -1);
     assert_int_equal(files(), 1);
 }

@@ -67,7 +67,7 @@ struct page {
     struct page *next;
 };
 
-#define ENGINE_HASH_BITS 16
+#define ENGINE_HASH_BITS 17
 #define ENGINE_PAGE_BITS 12
 
 struct engine {
@@ -76,6 +76,7 @@ struct engine {
     struct cpu *cpus;
     _Atomic uint64_t epoch; /* of quiescence, from 1 */
     _Atomic uint64_t invalidations; /* how often guest code was declared changed */
+    _Atomic uint64_t inserted; /* translations entered into the indexes */
     _Atomic uint64_t purge; /* how often code memory was given up */
 
     uint8_t *fork_memory; /* the copy for a child about to be forked */

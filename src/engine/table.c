@@ -5,7 +5,7 @@
 
 /* A page of guest code has its entries side by side, and so have neighbouring pages: a small program touches few of the
  * table's pages. */
-#define IN_PAGE_BITS 6u
+#define IN_PAGE_BITS 7u
 
 static unsigned hash_key(uint64_t pc, uint32_t mode)
 {
@@ -49,6 +49,7 @@ void table_insert(struct engine *e, struct block *b)
         b->page_next->page_prev = &b->page_next;
     (*p)->blocks = b;
 
+    atomic_fetch_add_explicit(&e->inserted, 1, memory_order_relaxed); /* under the lock, which orders it */
     _Atomic(struct block *) *head = &e->hash[hash_key(b->pc, b->mode)];
     atomic_store(&b->hash_next, atomic_load(head));
     atomic_store_explicit(head, b, memory_order_release);

@@ -187,18 +187,21 @@ static uint64_t elsewhere(uint64_t pc)
     return pc < 0x40000000 ? pc + 0x20000000 : pc < 0x80000000 ? pc - 0x20000000 : pc;
 }
 
-/* From disk, or NULL with *place set. */
-static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place)
+/* From disk, or NULL with *place set.  inserted: as it was before the indexes were looked at. */
+static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t inserted,
+                          struct disk_place *place)
 {
+    struct block *b = NULL;
     engine_lock(e, cpu);
-    struct block *b = table_find(e, pc, mode); /* another thread may have been faster */
+    if (atomic_load(&e->inserted) != inserted) /* another thread may have been faster */
+        b = table_find(e, pc, mode);
     if (!b)
         b = disk_take(e, cpu, pc, mode, place);
     engine_unlock(e, cpu);
     return b;
 }
 
-static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode)
+static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t inserted)
 {
     bool steps = mode & ENGINE_MODE_STEP;
     struct unit_bytes bytes;
@@ -211,7 +214,7 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
         /* An invalidation between the reading of the guest's code and the entering into the indexes would
          * miss this translation. */
         uint64_t generation = atomic_load(&e->invalidations);
-        if (e->disk && !steps && (b = take(e, cpu, pc, mode, &place)))
+        if (e->disk && !steps && (b = take(e, cpu, pc, mode, inserted, &place)))
             break;
         reading.shift = reading.pc - pc;
         reading.bytes = place.object || reading.shift ? &bytes : NULL;
@@ -233,6 +236,7 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
 
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode)
 {
+    uint64_t inserted = atomic_load_explicit(&e->inserted, memory_order_acquire);
     struct block *b = table_find(e, pc, mode);
     cpu->stat[ENGINE_STAT_LOOKUPS]++;
     if (b) {
@@ -243,12 +247,12 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         return b;
     }
     uint64_t start = e->config.timed ? now_ns() : 0;
-    b = make(e, cpu, pc, mode);
+    b = make(e, cpu, pc, mode, inserted);
     if (UNLIKELY(disk_wants_saving(e))) {
         disk_save(e, cpu);
         b = table_find(e, pc, mode); /* it may be gone by now */
         if (!b)
-            b = make(e, cpu, pc, mode);
+            b = make(e, cpu, pc, mode, ~0ull);
     }
     if (e->config.timed)
         cpu->stat[ENGINE_STAT_TRANSLATE_NS] += now_ns() - start;

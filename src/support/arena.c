@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #define ARENA_CHUNK_SIZE ((size_t)64 << 10)
-#define ARENA_STEP       ((size_t)128 << 10) /* of a large chunk, made present at once */
+#define ARENA_STEP       ((size_t)64 << 10) /* of a large chunk, made present at once */
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -33,12 +33,11 @@ static void arena_extend(struct arena *a, size_t size)
     size_t step = size < ARENA_STEP ? ARENA_STEP : size;
     uintptr_t from = (uintptr_t)a->end & ~(uintptr_t)4095;
 
-    if ((size_t)(a->limit - a->next) <= ARENA_CHUNK_SIZE || (size_t)(a->limit - a->next) <= step) {
+    if ((size_t)(a->limit - a->next) <= step || a->chunks->size <= ARENA_CHUNK_SIZE)
         step = (size_t)(a->limit - a->next);
-    }
     a->end = a->next + step;
 #ifdef MADV_POPULATE_WRITE /* where it fails the pages come one by one */
-    if (step > ARENA_CHUNK_SIZE)
+    if (a->chunks->size > ARENA_CHUNK_SIZE)
         madvise((void *)from, (uintptr_t)a->end - from, MADV_POPULATE_WRITE);
 #else
     (void)from;
