@@ -158,8 +158,12 @@ static unary_fn *unary_function(enum ir_op op, const struct functions *f)
 static uint64_t compare_lane(const struct operation *o, const struct functions *f, uint64_t a,
                              uint64_t b)
 {
-    enum fp_order r = f->compare(a, b, o->attr != IR_CC_E, o->fp);
-    bool holds = (r == FP_EQUAL && o->attr != IR_CC_A) || (r == FP_GREATER && o->attr != IR_CC_E);
+    unsigned cc = o->attr & 0xf;
+    bool signalling = (cc == IR_CC_A || cc == IR_CC_AE) != ((o->attr & IR_FCMP_FLIP) != 0);
+    enum fp_order r = f->compare(a, b, signalling, o->fp);
+    if (cc == IR_CC_P)
+        return r == FP_UNORDERED ? ~0ull : 0;
+    bool holds = (r == FP_EQUAL && cc != IR_CC_A) || (r == FP_GREATER && cc != IR_CC_E);
     return holds ? ~0ull : 0;
 }
 
@@ -234,6 +238,18 @@ static void eval_reduce(const struct operation *o, union ir_value *out)
     put(out, size, 0, reduce(o->a, size, 0, size_of(o->arg_type) / size, fn, o->fp));
 }
 
+static uint64_t to_integer(const struct operation *o, uint64_t a, unsigned from, unsigned to)
+{
+    uint32_t before = o->fp->flags;
+    o->fp->flags = 0;
+    uint64_t r = functions_of(from)->to_int(a, (enum fp_round)(o->attr & 7), 8 * to, o->attr & IR_FTOI_SIGNED,
+                                            (unsigned)o->imm, o->fp);
+    if ((o->attr & IR_FTOI_INDEFINITE) && (o->fp->flags & FP_INVALID))
+        r = sign_of(to);
+    o->fp->flags |= before;
+    return r;
+}
+
 /* FCVT, FTOI, ITOF, BFCVT: lane sizes may differ between argument and result. */
 static void eval_convert(const struct operation *o, union ir_value *out)
 {
@@ -255,8 +271,7 @@ static void eval_convert(const struct operation *o, union ir_value *out)
         } else if (o->op == IR_FCVT) {
             r = fp_convert(format_of(to), format_of(from), a, round, o->fp);
         } else if (o->op == IR_FTOI) {
-            r = functions_of(from)->to_int(a, round, 8 * to, o->attr & IR_FTOI_SIGNED,
-                                           (unsigned)o->imm, o->fp);
+            r = to_integer(o, a, from, to);
         } else {
             if (o->attr & 1)
                 a = (uint64_t)sign_extend(a, 8 * from);

@@ -30,7 +30,7 @@ ATTR(attr_int_cc) = {
     ENUM(0x0f, "", "", "b", "ae", "e", "ne", "be", "a", "", "", "", "", "l", "ge", "le", "g")};
 ATTR(attr_vector_cc) = {
     ENUM(0x0f, "", "", "", "ae", "e", "", "", "a", "", "", "", "", "", "ge", "", "g")};
-ATTR(attr_float_cc) = {ENUM(0x0f, "", "", "", "ae", "e", "", "", "a")};
+ATTR(attr_float_cc) = {ENUM(0x0f, "", "", "", "ae", "e", "", "", "a", "", "", "p"), .bits = {[4] = "flip"}};
 ATTR(attr_signed) = {.bits = {"s"}};
 ATTR(attr_crc) = {.bits = {"c"}};
 ATTR(attr_signals) = {.bits = {"sig"}};
@@ -51,7 +51,7 @@ ATTR(attr_sha2) = {ENUM(0x03, "h", "h2", "su0", "su1")};
 #define ROUNDS ENUM(0x07, "nearest", "up", "down", "zero", "away", "odd", "current")
 ATTR(attr_round) = {ROUNDS};
 ATTR(attr_frint) = {ROUNDS, .bits = {[7] = "exact"}};
-ATTR(attr_ftoi) = {ROUNDS, .bits = {[7] = "s"}};
+ATTR(attr_ftoi) = {ROUNDS, .bits = {[6] = "x86", "s"}};
 ATTR(attr_float_max) = {ENUM(0x03, "max", "min", "maxnm", "minnm")};
 ATTR(attr_exit) = {ENUM(0xff, "none", "syscall", "breakpoint", "undefined", "align", "fetch",
                         "icache", "mode", "yield", "step", "trap")};

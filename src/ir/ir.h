@@ -85,6 +85,8 @@ enum ir_sha1 { IR_SHA1_C, IR_SHA1_P, IR_SHA1_M, IR_SHA1_H, IR_SHA1_SU0, IR_SHA1_
 enum ir_sha2 { IR_SHA2_H, IR_SHA2_H2, IR_SHA2_SU0, IR_SHA2_SU1 };
 #define IR_FRINT_EXACT 0x80 /* raise inexact */
 #define IR_FTOI_SIGNED 0x80
+#define IR_FTOI_INDEFINITE 0x40 /* x86: out of range and NaNs give the most negative number */
+#define IR_FCMP_FLIP 0x10 /* FCMP signals on quiet NaNs where its condition would not, and the other way round */
 
 /* Why a unit goes back to the engine (EXIT.attr).  imm is the guest PC to go on at. */
 enum ir_exit {

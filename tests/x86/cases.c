@@ -43,7 +43,9 @@ bool case_possible(const struct x86_row *row)
 {
     static const char *const other = "SYSCALL SYSENTER INT CPUID RDTSC RDTSCP XGETBV RDRAND RDSEED RDPID SMSW SGDT SIDT SLDT STR "
                                      "MONITOR MWAIT CLAC STAC XSETBV RDPMC IRET IRETD IRETQ XRSTORS XRSTORS64 XSAVES XSAVES64 "
-                                     "RDFSBASE RDGSBASE WRFSBASE WRGSBASE LES LDS LSS LFS LGS RDSSPD RDSSPQ RSM INT1";
+                                     "FSTPNCE RDFSBASE RDGSBASE WRFSBASE WRGSBASE LES LDS LSS LFS LGS RDSSPD RDSSPQ RSM INT1";
+    if (row->vex && row->modes == 1 && row->w == 2)
+        return false; /* VEX.W in 32-bit mode: ignored as Intel says, undefined on AMD's processors */
     if (row->map == 1 && row->opcode == 0x0d && row->mod == 2)
         return false; /* AMD's processors take 0F 0D with a register as undefined */
     if (!row->lift || is(row, other) || row->lift == x86_lift_far || row->lift == x86_lift_pop_seg ||
@@ -322,10 +324,11 @@ static void mend_state(struct x86_case *c, uint64_t at)
     } else if ((row->lift == x86_lift_jmp || row->lift == x86_lift_call) && in->op[0].kind != X86_OPERAND_REL) {
         if (in->op[0].kind == X86_OPERAND_MEM)
             poke(c, at, code);
-        else
+        else if (in->op[0].reg != X86_RSP) /* CALL RSP would write over its target */
             m->r[in->op[0].reg] = code;
     } else if (row->lift == x86_lift_popf) {
         uint64_t flags = (case_random() & 0xcd5) | (one_in(2) ? 0x200000 : 0);
+        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64); /* AC or TF would trap in the test itself */
         poke(c, m->r[X86_RSP], flags);
     } else if (row->lift == x86_lift_xlat) {
         m->r[X86_RBX] = data_address(256) - (in->segment == X86_GS ? m->gs_base : 0);
@@ -346,6 +349,15 @@ static void mend_state(struct x86_case *c, uint64_t at)
         m->r[X86_RDX] = one_in(2) ? 0 : (uint64_t)((int64_t)m->r[X86_RAX] >> 63);
         if (one_in(2))
             m->r[X86_RAX] >>= below(64);
+    } else if (row->lift == x86_lift_mxcsr && row->arg == 0) {
+        poke(c, at, (case_random() & 0xffff) | (one_in(6) ? 0x80000000u : 0));
+    } else if (row->lift == x86_lift_xsave || row->lift == x86_lift_fxsave) { /* the components that there are */
+        m->r[X86_RAX] = below(8);
+        m->r[X86_RDX] = 0;
+        poke(c, at + 24, (case_random() & 0xffbf) | (one_in(6) ? 0x80000000u : 0));
+        poke(c, at + 512, below(8));
+        for (unsigned i = 520; i < 576; i += 8)
+            poke(c, at + i, 0);
     } else if (row->lift == x86_lift_popa) { /* where it faults the processor has written some registers; we none */
         m->r[X86_RSP] = DATA_BASE + 0x400 + below(64);
     } else if (row->lift == x86_lift_shiftd && in->opsize == 2) { /* more than 16: the result is undefined */
@@ -380,7 +392,7 @@ void case_state(struct x86_case *c)
     if (fp && one_in(2))
         m->mxcsr |= (uint32_t)case_random() & 0xe07f;
     if (fp && (c->row->attrs & X86_ATTR_x87) && one_in(2))
-        m->fcw = (uint16_t)(0x3f | (case_random() & 0xc00) | (below(4) == 1 ? 3u : below(4)) << 8);
+        m->fcw = (uint16_t)(0x7f | (case_random() & 0xc00) | (below(4) == 1 ? 3u : below(4)) << 8);
     if (c->row->attrs & (X86_ATTR_mmx | X86_ATTR_x87)) {
         m->fsw = (uint16_t)(below(8) << 11);
         m->ftw = one_in(4) ? (uint8_t)case_random() : one_in(3) ? 0x0f : 0xff;
@@ -389,6 +401,8 @@ void case_state(struct x86_case *c)
     }
     m->r[X86_RSP] = data_address(16) & ~(one_in(4) ? 0ull : 7ull);
     uint64_t at = data_address(memory_size(in));
+    if (c->row->lift == x86_lift_xsave || c->row->lift == x86_lift_fxsave)
+        at = DATA_BASE + 0x400 + (one_in(8) ? below(64) : 64 * below(16));
     bool string = false, memory = false;
     for (unsigned i = 0; i < 4; i++) {
         string |= in->op[i].kind == X86_OPERAND_STRING;

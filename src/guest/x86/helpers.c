@@ -192,5 +192,8 @@ guest_helper_fn *const x86_helpers[] = {
     [X86_HELPER_RDRAND] = rdrand,
     [X86_HELPER_SEGMENT] = load_segment,
     [X86_HELPER_BCD] = bcd,
+    [X86_HELPER_SHA] = x86_helper_sha,
+    [X86_HELPER_PCMPSTR] = x86_helper_pcmpstr,
+    [X86_HELPER_X87] = x86_helper_x87,
 };
 static_assert(ARRAY_LEN(x86_helpers) == X86_HELPER_COUNT, "a helper for each number");

@@ -3,6 +3,7 @@
 #include "guest/guest.h"
 
 extern guest_helper_fn *const x86_helpers[];
+guest_helper_fn x86_helper_sha, x86_helper_pcmpstr, x86_helper_x87;
 /* Models: "max" alone today: everything that is lifted. */
 extern const char *const x86_models[];
 bool x86_set_model(const char *name);

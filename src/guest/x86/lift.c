@@ -277,3 +277,9 @@ void x86_jump(struct x86_lift *l, const struct x86_insn *in, uint64_t target)
     ir_jump(l->u, target);
     l->ended = true;
 }
+
+void x86_mmx_used(struct x86_lift *l)
+{
+    ir_set(l->u, X86_TAGS, ir_const(l->u, IR_I32, 0xff));
+    ir_set(l->u, X86_TOP, ir_const(l->u, IR_I32, 0));
+}

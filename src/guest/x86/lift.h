@@ -26,6 +26,7 @@ enum x86_x87 { X86_FADD, X86_FMUL, X86_FCOM, X86_FCOMP, X86_FSUB, X86_FSUBR, X86
 #define X86_X87_POP   0x200
 #define X86_X87_TRUNC 0x400
 #define X86_X87_BCD   0x800
+#define X86_X87_RAW   0x1000 /* an empty register is no error */
 /* A vector operation of the IR. */
 #define X86_V(op, lane, attr, imm) ((unsigned)(op) | (unsigned)(lane) << 8 | (unsigned)(attr) << 16 | (unsigned)(imm) << 24)
 #define X86_V_SWAP     0x80000000u /* arguments the other way round */
@@ -74,6 +75,9 @@ enum x86_helper {
     X86_HELPER_RDRAND, /* RAX-sized random number into register arg */
     X86_HELPER_SEGMENT, /* loads segment register arg >> 16 with selector arg & 0xffff; or status */
     X86_HELPER_BCD,       /* arg: which << 8 | immediate */
+    X86_HELPER_SHA,       /* arg: which << 8 | immediate; on the scratch slots */
+    X86_HELPER_PCMPSTR,   /* arg: likewise, W << 16; RCX or XMM0, flags */
+    X86_HELPER_X87,       /* arg: X87_ARG of x87.h */
     X86_HELPER_COUNT
 };
 
@@ -173,5 +177,10 @@ static inline ir_ref x86_cond(struct x86_lift *l, unsigned cc)
 {
     return ir_cond(l->u, (enum ir_cc)cc, x86_flags(l));
 }
+/* MXCSR with its flags, as i32; and set from an i32 (the unit must end then). */
+ir_ref x86_mxcsr_value(struct x86_lift *l);
+void x86_mxcsr_load(struct x86_lift *l, ir_ref v);
 /* The unit ends after this instruction because the key may have changed. */
 void x86_mode_changed(struct x86_lift *l);
+/* After every MMX instruction: all registers are in use, TOP is 0. */
+void x86_mmx_used(struct x86_lift *l);

@@ -24,6 +24,7 @@ struct x86_state {
     _Alignas(16) uint64_t st[8][2]; /* by physical number: 80 bits; MMX is the low 64 */
     _Alignas(16) uint64_t xmm[16][2];
     _Alignas(16) uint64_t ymmh[16][2]; /* the upper halves */
+    _Alignas(16) uint64_t scratch[10][2]; /* helpers' operands; images of x87 state */
 };
 
 enum x86_slot {
@@ -43,7 +44,8 @@ enum x86_slot {
     X86_ST0_SLOT, /* .. + 7 */
     X86_XMM0_SLOT = X86_ST0_SLOT + 8, /* .. + 15 */
     X86_YMMH0 = X86_XMM0_SLOT + 16,
-    X86_SLOT_COUNT = X86_YMMH0 + 16
+    X86_SCRATCH0 = X86_YMMH0 + 16, /* .. + 9 */
+    X86_SLOT_COUNT = X86_SCRATCH0 + 10
 };
 
 enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI };
@@ -77,10 +79,6 @@ void x86_mxcsr_set(struct cpu *cpu, uint32_t mxcsr);
 #define X86_MODE_FZ       0x8u
 #define X86_MODE_DAZ      0x10u
 #define X86_MODE_SEGMENTS 0x20u /* 32-bit: ES, CS, SS or DS has a base */
-#define X86_MODE_TOP      0x1c0u
-#define X86_MODE_TOP_SHIFT 6
-#define X86_MODE_X87_RC   0x600u
-#define X86_MODE_X87_PC   0x1800u
 
 /* Exceptions (IR_EXIT_TRAP's detail). */
 enum x86_vector {

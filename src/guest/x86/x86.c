@@ -16,6 +16,7 @@
 #define SEG(n, name)                                                                                                       \
     SLOT(X86_BASE0 + n, name "_base", base[n], IR_I64, n == X86_FS ? 2 : 0), SLOT(X86_SELECTOR0 + n, name, selector[n], IR_I32, 0)
 #define ST(n)     SLOT(X86_ST0_SLOT + n, "st" #n, st[n], IR_V128, 0)
+#define SCRATCH(n) SLOT(X86_SCRATCH0 + n, "scratch" #n, scratch[n], IR_V128, 0)
 #define XMM(n, h) SLOT(X86_XMM0_SLOT + n, "xmm" #n, xmm[n], IR_V128, h), SLOT(X86_YMMH0 + n, "ymmh" #n, ymmh[n], IR_V128, 0)
 
 /* Heat: compilers' order of preference: the arguments' and the temporary registers, then those kept over calls.
@@ -56,6 +57,7 @@ static const struct ir_slot slots[X86_SLOT_COUNT] = {
     ST(0), ST(1), ST(2), ST(3), ST(4), ST(5), ST(6), ST(7),
     XMM(0, 100), XMM(1, 95), XMM(2, 80), XMM(3, 60), XMM(4, 50), XMM(5, 45), XMM(6, 40), XMM(7, 35),
     XMM(8, 20), XMM(9, 15), XMM(10, 14), XMM(11, 13), XMM(12, 12), XMM(13, 11), XMM(14, 10), XMM(15, 9),
+    SCRATCH(0), SCRATCH(1), SCRATCH(2), SCRATCH(3), SCRATCH(4), SCRATCH(5), SCRATCH(6), SCRATCH(7), SCRATCH(8), SCRATCH(9),
 };
 
 static void reset_common(struct x86_state *s)
@@ -90,7 +92,7 @@ static uint32_t mode_of(const struct cpu *cpu)
     mode |= (s->mxcsr >> 13 & 3) << 1 | (s->mxcsr & 0x8000 ? X86_MODE_FZ : 0) | (s->mxcsr & 0x40 ? X86_MODE_DAZ : 0);
     if (!s->mode64 && (s->base[X86_ES] | s->base[X86_CS] | s->base[X86_SS] | s->base[X86_DS]))
         mode |= X86_MODE_SEGMENTS;
-    return mode | s->top << X86_MODE_TOP_SHIFT | (s->fcw >> 10 & 3) << 9 | (s->fcw >> 8 & 3) << 11;
+    return mode;
 }
 
 static void fp_env_of(uint32_t mode, struct fp_env *env)
@@ -166,10 +168,14 @@ static void end_traps(struct x86_lift *l)
 static void lift_one(struct x86_lift *l, const struct x86_insn *in)
 {
     l->has_address = false;
-    if (in->row->lift)
-        in->row->lift(l, in);
-    else
+    if (!in->row->lift) {
         x86_undefined(l);
+        return;
+    }
+    in->row->lift(l, in);
+    bool is_load = in->op[0].kind == X86_OPERAND_XMM && in->op[1].kind == X86_OPERAND_MEM;
+    if ((in->row->attrs & X86_ATTR_mmx) && !is_load) /* CVTPI2PS and CVTPI2PD from memory: AMD's processors do not */
+        x86_mmx_used(l);
 }
 
 static void translate(struct ir_unit *u, const struct guest_request *rq)

@@ -621,10 +621,13 @@ void alloc_get(struct ctx *c, ir_ref r, unsigned slot)
     unsigned sz = type_bytes(type);
     if (cls == LOC_XMM && class_of(type) == LOC_GPR) { /* an integer part of a vector */
         int d = def_gpr(c, r, -1, 0);
-        if (c->t->home[slot] >= 0)
-            emit_movd_rx(&c->e, 8, d, c->t->home[slot]);
-        else
+        if (c->t->home[slot] >= 0) {
+            emit_movd_rx(&c->e, sz == 8 ? 8 : 4, d, c->t->home[slot]);
+            if (sz < 4)
+                emit_zext(&c->e, sz, d, d);
+        } else {
             emit_load(&c->e, sz, d, m);
+        }
     } else if (class_of(type) == LOC_GPR) {
         emit_load(&c->e, sz, def_gpr(c, r, -1, 0), m);
         loc_at(c, r)->zw = type_bits(type);

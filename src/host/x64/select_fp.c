@@ -533,7 +533,7 @@ static bool to_integer(struct ctx *c, const struct ir_inst *in)
     enum ir_type from = (enum ir_type)inst_of(c, in->a)->type;
     unsigned mode = in->attr & 0x7f;
     bool is_signed = in->attr & IR_FTOI_SIGNED;
-    if (in->imm)
+    if (in->imm || (in->attr & IR_FTOI_INDEFINITE))
         return false;
     if ((from == IR_F32 || from == IR_F64) && (in->type == IR_I32 || in->type == IR_I64)) {
         if (is_signed)
@@ -672,7 +672,7 @@ bool select_fp(struct ctx *c, const struct ir_inst *in)
         min_max(c, in, kind);
         return true;
     case IR_FCMP:
-        return compare(c, in, kind);
+        return !(in->attr & IR_FCMP_FLIP) && in->attr != IR_CC_P && compare(c, in, kind);
     case IR_FRINT:
         return round_integral(c, in, kind);
     case IR_FPADD:
