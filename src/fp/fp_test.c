@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "fp/fp.h"
+#include "fp/extended.h"
 
 static union ir_value crypto(enum ir_op op, unsigned attr, union ir_value a, union ir_value b,
                              union ir_value c)
@@ -231,6 +231,56 @@ static void test_bfloat(void **state)
     assert_int_equal(fp_bfloat_dot(0xff800001, 0, 0, 0, 0), 0x7fc00000);
 }
 
+/* FTOI's and FCMP's forms for x86. */
+static uint64_t eval1(enum ir_op op, enum ir_type type, unsigned attr, uint64_t a, uint64_t b, struct fp_status *s)
+{
+    union ir_value va = {.u64 = {a}}, vb = {.u64 = {b}}, out;
+    ir_eval_fp(op, type, IR_VOID, attr, IR_F64, 0, &va, &vb, NULL, &out, s);
+    return out.u64[0];
+}
+
+static void test_x86_forms(void **state)
+{
+    struct fp_status s = {.env = {.nan_rule = FP_NAN_X86}};
+    const uint64_t nan = 0x7ff8000000000000, one = 0x3ff0000000000000, big = 0x41e0000000000000;
+    unsigned to_int = FP_ROUND_ZERO | IR_FTOI_SIGNED | IR_FTOI_INDEFINITE;
+    EXPECT(eval1(IR_FTOI, IR_I32, to_int, big, 0, &s), 0x80000000u, FP_INVALID);
+    EXPECT(eval1(IR_FTOI, IR_I32, to_int, nan, 0, &s), 0x80000000u, FP_INVALID);
+    EXPECT(eval1(IR_FTOI, IR_I32, to_int, one, 0, &s), 1, 0);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_P, nan, one, &s), ~0ull, 0);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_P | IR_FCMP_FLIP, nan, one, &s), ~0ull, FP_INVALID);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_P, one, one, &s), 0, 0);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_A, nan, one, &s), 0, FP_INVALID);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_A | IR_FCMP_FLIP, nan, one, &s), 0, 0);
+    EXPECT(eval1(IR_FCMP, IR_F64, IR_CC_E | IR_FCMP_FLIP, nan, one, &s), 0, FP_INVALID);
+}
+
+static void expect80(struct fp80 v, uint16_t se, uint64_t sig, struct fp80_status *s, uint32_t flags)
+{
+    assert_int_equal(v.se, se);
+    assert_int_equal(v.sig, sig);
+    assert_int_equal(s->flags, flags);
+    s->flags = 0;
+}
+
+static void test_extended(void **state)
+{
+    struct fp80_status s = {.round = FP_ROUND_NEAREST, .precision = 64};
+    const struct fp80 one = {1ull << 63, 0x3fff}, three = {3ull << 62, 0x4000}, tiny = {1, 0}, unnormal = {1, 0x3fff};
+    expect80(fp80_div(one, three, &s), 0x3ffd, 0xaaaaaaaaaaaaaaabull, &s, FP80_PE | FP80_C1);
+    s.precision = 24;
+    expect80(fp80_div(one, three, &s), 0x3ffd, 0xaaaaab0000000000ull, &s, FP80_PE | FP80_C1);
+    s.precision = 64;
+    expect80(fp80_mul(tiny, one, &s), 0, 1, &s, FP80_DE);
+    expect80(fp80_mul(tiny, tiny, &s), 0, 0, &s, FP80_DE | FP80_UE | FP80_PE);
+    expect80(fp80_add(unnormal, one, &s), 0xffff, 0xc000000000000000ull, &s, FP80_IE);
+    expect80(fp80_sqrt(three, &s), 0x3fff, 0xddb3d742c265539eull, &s, FP80_PE | FP80_C1);
+    expect80(fp80_from_int(-3), 0xc000, 3ull << 62, &s, 0);
+    assert_int_equal(fp80_to_int(three, FP_ROUND_ZERO, 16, &s), 3);
+    assert_int_equal(fp80_to_int((struct fp80){1ull << 63, 0x400e}, FP_ROUND_ZERO, 16, &s), -32768);
+    assert_int_equal(s.flags, FP80_IE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_sha256),    cmocka_unit_test(test_nans),
         cmocka_unit_test(test_flushing),  cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_estimates), cmocka_unit_test(test_bfloat),
+        cmocka_unit_test(test_x86_forms), cmocka_unit_test(test_extended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

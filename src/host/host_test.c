@@ -90,6 +90,29 @@ static void assert_end(uint32_t reason, uint64_t pc)
 #define EXIT_AT(pc, slot, value) \
     "insn " pc ", 4\nv2 = const.i64 " value "\nset " slot ", v2\nexit.breakpoint " pc "\n"
 
+/* An integer read from the low part of a vector slot is that and nothing above. */
+static void test_part_of_vector(void **unused)
+{
+    struct test_code c = compile(0x1000, "insn 0x1000, 4\n"
+                                         "v2 = get.i32 v0\n"
+                                         "v3 = zext.i64 v2\n"
+                                         "set r0, v3\n"
+                                         "v5 = get.i8 v0\n"
+                                         "v6 = zext.i64 v5\n"
+                                         "set r1, v6\n"
+                                         "v8 = get.i16 v1\n"
+                                         "v9 = zext.i64 v8\n"
+                                         "set r2, v9\n"
+                                         "exit.breakpoint 0x2000\n");
+    struct test_state *s = harness_state(h);
+    s->v[0][0] = s->v[1][0] = 0x123456789abcdef0ull;
+    harness_run(h, c.entry);
+    assert_end(IR_EXIT_BREAKPOINT, 0x2000);
+    assert_int_equal(s->r[0], 0x9abcdef0u);
+    assert_int_equal(s->r[1], 0xf0);
+    assert_int_equal(s->r[2], 0xdef0);
+}
+
 static void test_straight(void **unused)
 {
     struct test_code c = compile(0x1000, "insn 0x1000, 4\n"
@@ -606,6 +629,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_straight, setup),  cmocka_unit_test_setup(test_two_slots, setup),
+        cmocka_unit_test_setup(test_part_of_vector, setup),
         cmocka_unit_test_setup(test_exits, setup),
         cmocka_unit_test_setup(test_link, setup),      cmocka_unit_test_setup(test_pending, setup),
         cmocka_unit_test_setup(test_indirect, setup),  cmocka_unit_test_setup(test_call, setup),
