@@ -55,7 +55,8 @@ class Result:
     def __init__(self, p, seconds):
         self.status, self.seconds = p.returncode, seconds
         self.out = p.stdout.replace('\r\n', '\n').rstrip()
-        self.err = p.stderr.rstrip()
+        # Wine's own, when a busy machine makes its services late; programs run all the same.
+        self.err = '\n'.join(x for x in p.stderr.rstrip().split('\n') if 'start_rpcss Failed to start' not in x)
 
     def __str__(self):
         return f'status {self.status}, {self.seconds:.1f} s\n{self.out}\n-- standard error:\n{self.err}'
@@ -87,7 +88,7 @@ class Podman:
         if read_only:
             options += ['--read-only', '--read-only-tmpfs=false', '--tmpfs=/tmp']
         if mount:
-            options += [f'--volume={mount}:/src', '--workdir=/src']
+            options += [f'--volume={mount}:/work']
         for k, v in (env or {}).items():
             options += [f'--env={k}={v}']
         return execute(self.base + ['run'] + options + [self.image] + command, **more)
@@ -166,14 +167,14 @@ def use(runner, place):
     def run(*args, **more):
         return runner.run(list(args), **more)
 
-    def case(what, want_status, want, *command, silent=True, **more):
+    def case(what, want_status, want, *command, quiet=False, **more):
         r = run(*command, **more)
-        out = '\n'.join(x.rstrip() for x in r.out.split('\n'))
-        check(f'{runner.name}: {what}', r.status == want_status and out == want and not (silent and r.err), r)
+        out = '' if quiet else '\n'.join(x.rstrip() for x in r.out.split('\n'))
+        check(f'{runner.name}: {what}', r.status == want_status and out == want and not r.err, r)
         return r
 
     hello = ['wine-arm64', 'cmd.exe', '/c', 'echo Hello World']
-    cold = case('wine-arm64 cmd.exe', 0, 'Hello World', *hello)
+    whole = case('wine-arm64 cmd.exe', 0, 'Hello World', *hello)
     case('exit status', 42, '', 'wine-arm64', 'cmd', '/c', 'exit 42')
     case('environment', 0, 'a value', 'wine-arm64', 'cmd', '/c', 'echo %FROM_HOST%', env={'FROM_HOST': 'a value'})
     case('a pipe', 0, 'two', 'wine-arm64', 'findstr', 'two', input='one\ntwo\nthree\n')
@@ -188,6 +189,11 @@ def use(runner, place):
     check(f'{runner.name}: what was written there', (host / 'out.txt').exists() and (host / 'out.txt').read_text() == 'from Windows\n', '')
     (host / 'out.txt').unlink(missing_ok=True)
 
+    kept = {'WINEPREFIX': '/work/prefix'}
+    case('a prefix in a volume', 0, '', 'wine-arm64', 'reg', 'add', 'HKCU\\Software\\Test', '/v', 'x', '/d', 'kept', '/f', mount=host, env=kept, quiet=True)
+    r = run('wine-arm64', 'reg', 'query', 'HKCU\\Software\\Test', '/v', 'x', mount=host, env=kept)
+    check(f'{runner.name}: is there in the next container', r.status == 0 and 'kept' in r.out and not r.err, r)
+
     case('an ordinary user', 0, 'Hello World', *hello, user=USER)
     case('an ordinary user, exit status', 42, '', 'wine-arm64', 'cmd', '/c', 'exit 42', user=USER)
     case('an ordinary user, a directory of the host', 3, 'from the host', 'wine-arm64', 'cmd', '/c', 'run.bat', user=USER, mount=host)
@@ -200,8 +206,8 @@ def use(runner, place):
             'c=$(date +%s%N); wine-arm64 cmd /c exit; echo $(((b-a)/1000000)) $(((c-b)/1000000))')
     times = r.out.split()
     if check(f'{runner.name}: times', r.status == 0 and len(times) == 2, r):
-        print(f'-- {runner.name}: a container, its first Windows program, and its end {cold.seconds:.1f} s; of this the program {int(times[0]) / 1000:.2f} s; '
-              f'the next one {int(times[1]) / 1000:.2f} s')
+        print(f'-- {runner.name}: the first Windows program of a container {int(times[0]) / 1000:.2f} s, the next one {int(times[1]) / 1000:.2f} s; '
+              f'a container from start to end {whole.seconds:.1f} s')
 
 
 def main():

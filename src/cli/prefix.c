@@ -275,43 +275,11 @@ static bool find_template(const struct wine *w, const char *data, char template[
     return false;
 }
 
-/* Debian's Wine has its server's socket in /run/user/UID or, where there is none, in a directory /tmp/wine-XXXXXX, whose name the
- * prefix' file "wineserver" keeps.  Programs that start at once in a new prefix would each make one; and if the directory has gone (/tmp
- * was emptied, a container has a new one) Wine only mends that and asks to be started again.  So both are made here, before. */
-static void place_server(const char *prefix)
-{
-    char file[PATH_MAX + 32], part[PATH_MAX + 64], dir[32], name[16] = "";
-    snprintf(dir, sizeof dir, "/run/user/%u", geteuid());
-    if (access(dir, F_OK) == 0)
-        return;
-    snprintf(file, sizeof file, "%s/wineserver", prefix);
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0) {
-        ssize_t n = read(fd, name, sizeof name - 1);
-        close(fd);
-        if (n == 11 && strncmp(name, "wine-", 5) == 0 && !strchr(name, '/')) {
-            snprintf(dir, sizeof dir, "/tmp/%s", name);
-            mkdir(dir, 0700);
-        }
-        return;
-    }
-    strcpy(dir, "/tmp/wine-XXXXXX");
-    if (errno != ENOENT || !mkdtemp(dir))
-        return;
-    snprintf(part, sizeof part, "%s/.wineserver.%d", prefix, getpid());
-    fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
-    bool ok = fd >= 0 && write(fd, dir + 5, 11) == 11 && link(part, file) == 0;
-    if (fd >= 0) {
-        close(fd);
-        unlink(part);
-    }
-    if (!ok) /* another was first */
-        rmdir(dir);
-}
-
-static bool make_prefix(struct options *o, const struct wine *w)
+bool prefix_prepare(struct options *o, const struct wine *w)
 {
     char data[4096], template[PATH_MAX], parent[PATH_MAX];
+    if (is_prefix(w->prefix) && settings_version(w->prefix) >= SETTINGS_VERSION)
+        return true;
     snprintf(parent, sizeof parent, "%s", w->prefix);
     *strrchr(parent, '/') = 0;
     if (!prefixes_dir(data) || !make_dirs(parent))
@@ -329,12 +297,4 @@ static bool make_prefix(struct options *o, const struct wine *w)
     if (lock >= 0)
         close(lock);
     return ok;
-}
-
-bool prefix_prepare(struct options *o, const struct wine *w)
-{
-    if (!(is_prefix(w->prefix) && settings_version(w->prefix) >= SETTINGS_VERSION) && !make_prefix(o, w))
-        return false;
-    place_server(w->prefix);
-    return true;
 }

@@ -35,6 +35,7 @@
 
 static int prefix_lock = -1;
 static struct server_pin pin = SERVER_PIN_NONE;
+static bool debugging;                        /* the user wants to hear from Wine */
 static volatile pid_t child;                  /* the program; signals go on to it */
 static volatile sig_atomic_t interrupt_count; /* Ctrl-C */
 static volatile sig_atomic_t end_all;         /* the user wants everything to end: a second Ctrl-C, SIGTERM, SIGHUP */
@@ -219,7 +220,7 @@ int windows_quietly(struct options *o, const struct wine *w, const char *prefix,
 {
     static char loader[] = LOADER;
     char *argv[16] = {loader};
-    bool quiet = !getenv("WINEDEBUG") && !o->config.strace;
+    bool quiet = !debugging && !o->config.strace;
     for (size_t i = 0; args[i] && i < ARRAY_LEN(argv) - 2; i++)
         argv[i + 1] = args[i];
     adopt_orphans();
@@ -242,7 +243,7 @@ static void start_server(struct options *o, const struct wine *w, const char *pr
     char *argv[] = {(char *)server_path(w), "-p0", NULL};
     pid_t pid = fork();
     if (pid == 0) {
-        bool quiet = !getenv("WINEDEBUG") && !o->config.strace;
+        bool quiet = !debugging && !o->config.strace;
         struct wine here = *w;
         snprintf(here.prefix, sizeof here.prefix, "%s", prefix);
         set_environment(&here);
@@ -257,19 +258,22 @@ static void nap(void)
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
-void windows_hold_server(struct options *o, const struct wine *w, const char *prefix)
+bool windows_hold_server(struct options *o, const struct wine *w, const char *prefix)
 {
     adopt_orphans();
+    bool started = false;
     if (pin.fd[0] >= 0)
-        return;
+        return false;
     for (int i = 0; i < 12000 && !end_all && !server_pin(&pin, prefix); i++) {
         if (server_pid(prefix))
             nap(); /* it begins or ends */
-        else if (i < 20)
+        else if (i < 20) {
             start_server(o, w, prefix);
-        else
-            return; /* Wine will say what is wrong */
+            started = true;
+        } else
+            return false; /* Wine will say what is wrong */
     }
+    return started;
 }
 
 bool windows_wait_server(const char *prefix, unsigned seconds, bool (*go_on)(void))
@@ -489,6 +493,18 @@ static void catch_signals(void)
     }
 }
 
+/* Starts Wine's services.  The first program would do it, and they would have its output: who reads that from a pipe would wait for
+ * their end. */
+static void start_services(struct options *o)
+{
+    static char loader[] = LOADER, wineboot[] = "C:\\windows\\system32\\wineboot.exe", init[] = "--init";
+    pid_t pid = spawn(o, LOADER, (char *[]){loader, wineboot, init, NULL}, !debugging && !o->config.strace);
+    child = pid > 0 ? pid : 0;
+    if (pid > 0)
+        wait_for(pid);
+    child = 0;
+}
+
 /* Runs what argv says and cleans up behind it. hold: it needs the server. */
 static int run(struct options *o, const struct wine *w, const char *path, char **argv, bool hold)
 {
@@ -497,8 +513,8 @@ static int run(struct options *o, const struct wine *w, const char *path, char *
         ;
     catch_signals();
     adopt_orphans();
-    if (hold)
-        windows_hold_server(o, w, w->prefix);
+    if (hold && windows_hold_server(o, w, w->prefix) && !end_all)
+        start_services(o);
     pid_t pid = spawn(o, path, argv, false);
     if (pid < 0) {
         log_warn("cannot start a process: %s", strerror(errno));
@@ -523,6 +539,7 @@ int cli_windows(struct options *o, const struct program_info *info)
     const char *name = o->args[0];
     if (info && !can_run(name, info))
         return 126;
+    debugging = getenv("WINEDEBUG") != NULL;
     if (!find_root(o, &w) || !find_prefix(&w) || !prefix_prepare(o, &w))
         return 126;
     set_environment(&w);

@@ -17,8 +17,8 @@ bool prefix_prepare(struct options *o, const struct wine *w);
 
 /* Runs a Windows program (at most 14 words) in `prefix`, without a display or a word; its exit status. */
 int windows_quietly(struct options *o, const struct wine *w, const char *prefix, char **args);
-/* Starts the server of `prefix` if need be and holds it until windows_wait_server. */
-void windows_hold_server(struct options *o, const struct wine *w, const char *prefix);
+/* Starts the server of `prefix` if need be and holds it until windows_wait_server; true if it was started. */
+bool windows_hold_server(struct options *o, const struct wine *w, const char *prefix);
 /* Waits until no wineserver serves `prefix`: all programs have ended and the registry is written.  False after `seconds`, or
  * when go_on (may be NULL; asked many times a second) says no. */
 bool windows_wait_server(const char *prefix, unsigned seconds, bool (*go_on)(void));
