@@ -76,10 +76,14 @@ def main():
         other = subprocess.Popen(['wine-arm64', 'findstr', 'x'], cwd=place, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL)
         for command, wanted in commands((HERE.parent / 'docs/windows.md').read_text()):
-            p = subprocess.run(['bash', '-c', command], cwd=place, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors='replace', timeout=120)
+            with open(place.parent / f'{place.name}.out', 'w+', errors='replace') as file:
+                # No pipe: a desktop that Wine starts for a program has its output, and lives as long as the other program.
+                subprocess.run(['bash', '-c', command], cwd=place, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=120)
+                file.seek(0)
+                text = file.read()
+            os.unlink(file.name)
             # Wine's own, when a busy machine makes its services late.
-            out = ''.join(x + '\n' for x in p.stdout.splitlines() if 'start_rpcss' not in x and not x.startswith('demotic: preparing')
+            out = ''.join(x + '\n' for x in text.splitlines() if 'start_rpcss' not in x and not x.startswith('demotic: preparing')
                           and not x.startswith('demotic: done in'))
             good = re.fullmatch(pattern(wanted), out)
             passed, failed = passed + bool(good), failed + (not good)

@@ -142,6 +142,7 @@ class Check:
         self.run('windows launcher', ['tests/windows/launcher.py', self.build])
         self.run('windows programs', ['tests/windows/run.py', '--build', self.build])
         self.run('the example project and its pipelines', ['tests/examples.py', self.build])
+        self.run('the commands of docs/windows.md', ['tests/guide.py', self.build])
 
     def x86(self):
         """every row of the x86 tables: this processor, jit and interpreter"""

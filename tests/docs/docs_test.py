@@ -57,7 +57,7 @@ def check_man(demotic):
 
 def main():
     bad = []
-    files = [os.path.join(SOURCE, 'README.md')]
+    files = [os.path.join(SOURCE, 'README.md'), os.path.join(SOURCE, 'examples', 'README.md')]
     for folder, _, names in os.walk(os.path.join(SOURCE, 'docs')):
         files += [os.path.join(folder, n) for n in sorted(names) if n.endswith('.md')]
     for f in files:
