@@ -3,8 +3,8 @@
 # container image (deps.sh image), on Debian.
 # Does nothing, and asks for no privilege, when all is there.
 set -eu
-build="gcc libc6-dev meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
-check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev clang lld libclang-rt-14-dev llvm bubblewrap uidmap procps cmake python3-yaml xvfb xdotool"
+build="gcc libc6-dev clang lld llvm meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev libclang-rt-14-dev bubblewrap uidmap procps cmake python3-yaml xvfb xdotool"
 command -v npm >/dev/null || check="$check npm" # with Node, whose own packages may have brought it
 image="umoci bubblewrap uidmap"
 want="$build"

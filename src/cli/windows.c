@@ -450,6 +450,56 @@ static void name_program(const struct wine *w, const char *name, bool file, char
         snprintf(out, PATH_MAX, "%s", name);
 }
 
+/* ---- pipes ------------------------------------------------------------------------------------- */
+
+extern const unsigned char relay_exe[];
+extern const size_t relay_exe_size; /* 0: Demotic was built without it */
+
+/* Which standard streams are pipes, as src/relay/relay.c wants to be told; "" if none is. */
+static void find_pipes(char out[4])
+{
+    struct stat st[3];
+    size_t n = 0;
+    for (int i = 0; i < 3; i++) {
+        if (fstat(i, &st[i]) < 0 || !(S_ISFIFO(st[i].st_mode) || S_ISSOCK(st[i].st_mode)))
+            continue;
+        bool same = i == 2 && n && out[n - 1] == 'o' && st[1].st_ino == st[2].st_ino && st[1].st_dev == st[2].st_dev;
+        out[n++] = same ? 's' : "ioe"[i];
+    }
+    out[n] = 0;
+}
+
+/* True if the program calls on pipes what Wine has only for Windows' own: see relay.c. */
+static bool wants_own_pipes(const char *name)
+{
+    char host[PATH_MAX];
+    int fd = path_translate(NULL, AT_FDCWD, name, 0, host) < 0 ? -1 : open(host, O_RDONLY | O_CLOEXEC);
+    bool wants = fd >= 0 && program_imports(fd, "SetNamedPipeHandleState");
+    if (fd >= 0)
+        close(fd);
+    return wants;
+}
+
+/* Puts the relay into the prefix, whole; its path as Windows writes it, or NULL. */
+static const char *place_relay(const struct wine *w)
+{
+    char path[PATH_MAX + 64], new[PATH_MAX + 96];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/drive_c/windows/demotic-relay.exe", w->prefix);
+    if (stat(path, &st) < 0 || st.st_size != (off_t)relay_exe_size) {
+        snprintf(new, sizeof new, "%s.%d", path, getpid());
+        int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+        bool ok = fd >= 0 && write(fd, relay_exe, relay_exe_size) == (ssize_t)relay_exe_size;
+        if (fd >= 0)
+            close(fd);
+        if (!ok || rename(new, path) < 0) {
+            unlink(new);
+            return NULL;
+        }
+    }
+    return "C:\\windows\\demotic-relay.exe";
+}
+
 static bool can_run(const char *name, const struct program_info *info)
 {
     char what[512];
@@ -545,16 +595,25 @@ int cli_windows(struct options *o, const struct program_info *info)
     set_environment(&w);
     if (!info && strcmp(name, "wineserver") == 0)
         return run(o, &w, server_path(&w), o->args, false);
-    char **argv = calloc((size_t)o->arg_count + 2, sizeof *argv);
+    char **argv = calloc((size_t)o->arg_count + 4, sizeof *argv);
     if (!argv)
         return 126;
     name_program(&w, name, info != NULL, program);
-    argv[0] = loader;
-    argv[1] = program;
-    bool translate = !o->raw_args && has_drive_z(&w);
+    int n = 0;
+    argv[n++] = loader;
+    bool translate = has_drive_z(&w);
+    char *on_drive = translate && info ? windows_path(program) : NULL;
+    static char pipes[4];
+    find_pipes(pipes);
+    const char *relay = *pipes && relay_exe_size && on_drive && wants_own_pipes(name) ? place_relay(&w) : NULL;
+    if (relay) {
+        argv[n++] = (char *)relay;
+        argv[n++] = pipes;
+    }
+    argv[n++] = relay ? on_drive : program;
     for (int i = 1; i < o->arg_count; i++) {
-        char *path = translate ? windows_path(o->args[i]) : NULL;
-        argv[i + 1] = path ? path : o->args[i];
+        char *path = translate && !o->raw_args ? windows_path(o->args[i]) : NULL;
+        argv[n++] = path ? path : o->args[i];
     }
     return run(o, &w, LOADER, argv, true);
 }

@@ -52,6 +52,9 @@ const char *program_machine_name(unsigned machine, bool pe, char buf[32]);
 /* One sentence without a full stop: what the file is, or what is wrong with it. */
 void program_describe(const struct program_info *info, char *out, size_t size);
 
+/* True if the 64-bit PE file open at fd imports a function `name` when it is loaded. */
+bool program_imports(int fd, const char *name);
+
 /* Removes the debugging information from the PE file open for reading and writing at fd, if it is laid out as linkers do; any
  * other file is left as it is.  0 or -errno. */
 int program_strip_pe(int fd);

@@ -174,6 +174,44 @@ static void test_arm64ec(void **state)
     assert_false(recognise(b, sizeof(b)).arm64ec);
 }
 
+static bool imports(const unsigned char *b, size_t n, const char *name)
+{
+    int fd = file_of(b, n);
+    bool found = program_imports(fd, name);
+
+    close(fd);
+    return found;
+}
+
+static void test_imports(void **state)
+{
+    unsigned char b[0x500], c[0x500];
+
+    make_big_pe(b, PE_MACHINE_ARM64);
+    assert_false(imports(b, sizeof(b), "One"));
+    put(b + 0x80 + 24 + 112 + 8, 0x1010); /* the directory: one library, */
+    put(b + 0x210, 0x1040);               /* its functions: two names and a number between them */
+    put(b + 0x210 + 12, 0x1080);
+    put(b + 0x240, 0x1090);
+    put(b + 0x248, 7);
+    b[0x24f] = 0x80;
+    put(b + 0x250, 0x10a0);
+    memcpy(b + 0x292, "One", 4);
+    memcpy(b + 0x2a2, "Another", 8);
+    assert_true(imports(b, sizeof(b), "One"));
+    assert_true(imports(b, sizeof(b), "Another"));
+    assert_false(imports(b, sizeof(b), "An"));
+    assert_false(imports(b, sizeof(b), "Anothers"));
+    assert_false(imports(b, 0x2a4, "Another")); /* cut off */
+    srand(1);
+    for (unsigned i = 0; i < 3000; i++) {
+        memcpy(c, b, sizeof(c));
+        for (unsigned n = 0; n < 3; n++)
+            c[0x80 + rand() % 0x240] = (unsigned char)rand();
+        imports(c, sizeof(c) - (size_t)(rand() % 0x4ff), "Another");
+    }
+}
+
 static off_t strip(const unsigned char *b, size_t n)
 {
     int fd = file_of(b, n);
@@ -406,7 +444,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_script),   cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_pe), cmocka_unit_test(test_arm64ec), cmocka_unit_test(test_strip_pe),      cmocka_unit_test(test_load),
+        cmocka_unit_test(test_pe), cmocka_unit_test(test_arm64ec), cmocka_unit_test(test_strip_pe), cmocka_unit_test(test_imports),      cmocka_unit_test(test_load),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
     };
 

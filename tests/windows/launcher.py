@@ -214,6 +214,34 @@ def waits_for_children():
 
 
 @test
+def pipes():
+    """A program that asks for Windows' own pipes gets them: all bytes, in order, the end, and the status"""
+    data = bytes(range(256)) * 4000
+    r = subprocess.run(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place, input=data,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    want(r.returncode == 0x34 and len(r.stdout + r.stderr) > len(data), (r.returncode, len(r.stdout), len(r.stderr), r.stderr[-200:]))
+    want(b'0x1234' in r.stderr, r.stderr[-200:])
+    r = subprocess.run(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place, input=data,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    want(r.stdout.startswith(data), (len(r.stdout), r.stdout[:100]))
+
+
+@test
+def broken_pipe():
+    """Who reads goes away: the program is told and ends"""
+    p = subprocess.Popen(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place,
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    p.stdout.close()
+    try:
+        for _ in range(200):
+            p.stdin.write(bytes(10000))
+        p.stdin.close()
+    except BrokenPipeError:
+        pass
+    want(p.wait(60) in (1, 3), p.returncode)  # 1: standard error is no pipe
+
+
+@test
 def terminal():
     """cmd.exe interactive: a line is edited, variables live on, the status arrives"""
     t = Terminal('cmd.exe')

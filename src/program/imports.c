@@ -1,0 +1,80 @@
+/* Which functions a 64-bit PE file imports: its import directory, walked in the file.  Delay-loaded ones and those that the program
+ * looks up by itself are not seen. */
+#include "program/program.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+struct image {
+    const unsigned char *file;
+    size_t size;
+    const unsigned char *sections;
+    unsigned section_count;
+};
+
+static uint32_t get32(const unsigned char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+/* The bytes at address `rva` of the image, NULL if there are not `need` of them in the file. */
+static const unsigned char *at_rva(const struct image *im, uint64_t rva, size_t need)
+{
+    for (unsigned i = 0; i < im->section_count; i++) {
+        const unsigned char *s = im->sections + 40 * (size_t)i;
+        uint64_t start = get32(s + 12), size = get32(s + 16), raw = get32(s + 20);
+        if (rva >= start && rva - start + need <= size && raw + size <= im->size)
+            return im->file + raw + (rva - start);
+    }
+    return NULL;
+}
+
+/* True if the zero-terminated text at `rva` is `name`. */
+static bool is_name(const struct image *im, uint64_t rva, const char *name)
+{
+    size_t n = strlen(name) + 1;
+    const unsigned char *p = at_rva(im, rva, n);
+    return p && memcmp(p, name, n) == 0;
+}
+
+static bool find_import(const struct image *im, uint64_t directory, const char *name)
+{
+    const unsigned char *dll;
+    for (; (dll = at_rva(im, directory, 20)) && get32(dll + 12); directory += 20) {
+        uint64_t names = get32(dll) ? get32(dll) : get32(dll + 16); /* OriginalFirstThunk, else FirstThunk */
+        const unsigned char *thunk;
+        for (; (thunk = at_rva(im, names, 8)) && (get32(thunk) || get32(thunk + 4)); names += 8)
+            if (!(thunk[7] & 0x80) && is_name(im, (uint64_t)get32(thunk) + 2, name)) /* not by number; 2: the hint */
+                return true;
+    }
+    return false;
+}
+
+static bool search(const unsigned char *file, size_t size, const char *name)
+{
+    struct image im = {.file = file, .size = size};
+    uint64_t pe = size >= 64 && memcmp(file, "MZ", 2) == 0 ? get32(file + 60) : size;
+    if (pe > size || size - pe < 24 + 128 || memcmp(file + pe, "PE\0\0", 4) != 0 || (get32(file + pe + 24) & 0xffff) != 0x20b)
+        return false;
+    uint64_t table = pe + 24 + (get32(file + pe + 20) & 0xffff);
+    im.section_count = get32(file + pe + 6) & 0xffff;
+    if (table > size || (size - table) / 40 < im.section_count)
+        return false;
+    im.sections = file + table;
+    return find_import(&im, get32(file + pe + 24 + 112 + 8), name); /* the second directory */
+}
+
+bool program_imports(int fd, const char *name)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+        return false;
+    void *file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (file == MAP_FAILED)
+        return false;
+    bool found = search(file, (size_t)st.st_size, name);
+    munmap(file, (size_t)st.st_size);
+    return found;
+}
