@@ -102,8 +102,8 @@ static void encode(struct x86_case *c, const struct x86_row *row)
         word = true;
     if (pfx >= 4 && row->map && one_in(5) && (row->feature == X86_FEATURE_POPCNT || row->feature == X86_FEATURE_BMI1 || row->feature == X86_FEATURE_SSE42))
         word = true;
-    if (row->osz == 2 || row->osz == 4 || (c->mode64 && (row->attrs & X86_ATTR_f64)))
-        word = false; /* near branches: AMD's take 16 bits in 64-bit mode, Intel's (and we) do not */
+    if (row->osz == 2 || row->osz == 4 || (c->mode64 && (row->attrs & X86_ATTR_f64)) || row->lift == x86_lift_movsxd)
+        word = false; /* near branches: AMD's take 16 bits in 64-bit mode, Intel's (and we) do not; MOVSXD of 16 reads 32 there */
     if (c->mode64) {
         rex = one_in(2) ? 0x40 | below(16) : 0;
         if (row->osz == 4 || row->w == 2)
@@ -403,6 +403,8 @@ void case_state(struct x86_case *c)
     uint64_t at = data_address(memory_size(in));
     if (c->row->lift == x86_lift_xsave || c->row->lift == x86_lift_fxsave)
         at = DATA_BASE + 0x400 + (one_in(8) ? below(64) : 64 * below(16));
+    if (c->row->lift == x86_lift_mxcsr) /* its value is ours to choose: AMD's have a bit more */
+        at = DATA_BASE + 0x400 + below(64);
     bool string = false, memory = false;
     for (unsigned i = 0; i < 4; i++) {
         string |= in->op[i].kind == X86_OPERAND_STRING;
