@@ -145,8 +145,10 @@ class Check:
         self.run('the commands of docs/windows.md', ['tests/guide.py', self.build])
 
     def x86(self):
-        """every row of the x86 tables: this processor, jit and interpreter"""
+        """every row of the x86 tables, and whole static programs: this processor, jit and interpreter"""
         self.run('x86 rows', [os.path.join(self.build, 'tests/x86/x86diff')], timeout=600)
+        self.run('x86 programs', ['tests/x86/programs.py', '--x86run', os.path.join(self.build, 'tests/x86/x86run'), '--work',
+                                  os.path.join(self.build, 'x86-programs')])
 
     STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'programs', 'windows']
 

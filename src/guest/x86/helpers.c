@@ -1,8 +1,7 @@
 /* Helpers: division of 128 bits, BCD, CPUID, clocks, random numbers, segment registers, MXCSR.
  *
  * What may raise an exception says so in the status slot, where the lift looks.
- * Known limitations: the descriptor tables have the flat segments of Linux only, so that a segment register can be
- * loaded with those and null selectors. */
+ * Known limitations: the descriptor tables have Linux's flat segments and those for thread-local storage only. */
 #include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
 #include <sys/random.h>
@@ -147,13 +146,23 @@ static void load_segment(struct cpu *cpu, uint64_t arg)
     struct x86_state *s = x86_state(cpu);
     unsigned segment = (unsigned)(arg >> 16), selector = (unsigned)arg & 0xffff;
     bool null = selector < 4, flat = (selector | 3) == 0x2b;
+    unsigned entry = (selector >> 3) - X86_TLS_FIRST;
+    bool tls = (selector & 7) == 3 && entry < ARRAY_LEN(s->tls);
     s->status = 1;
-    if (!flat && !(null && segment != X86_SS))
+    if (!flat && !tls && !(null && segment != X86_SS))
         return;
     s->status = 0;
     s->selector[segment] = selector;
     if (!s->mode64 || segment >= X86_FS)
-        s->base[segment] = 0;
+        s->base[segment] = tls ? s->tls[entry] : 0;
+}
+
+bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base)
+{
+    if (entry - X86_TLS_FIRST >= ARRAY_LEN(s->tls))
+        return false;
+    s->tls[entry - X86_TLS_FIRST] = base;
+    return true;
 }
 
 uint32_t x86_mxcsr_get(const struct cpu *cpu)

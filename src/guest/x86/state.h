@@ -11,6 +11,7 @@ struct x86_state {
     uint64_t df;     /* 1 or -1: what string instructions go on by */
     uint64_t base[6]; /* of ES CS SS DS FS GS */
     uint32_t selector[6];
+    uint32_t tls[3]; /* bases of the descriptors that Linux's set_thread_area makes */
     uint32_t mode64;
     uint32_t mxcsr;  /* without the cumulative flags, which are in cpu.fp and the host FPU */
     uint32_t status; /* what a helper says: 0, or the vector of the exception to raise */
@@ -67,6 +68,11 @@ static inline struct x86_state *x86_state(struct cpu *cpu)
 /* EFLAGS as PUSHF has it, and set as POPF does. */
 uint32_t x86_eflags_get(const struct x86_state *s);
 void x86_eflags_set(struct x86_state *s, uint32_t eflags);
+
+/* Linux's descriptors for thread-local storage: entries of the global table. Sets one's base (a flat segment of 32 bits from
+ * there); false if it is none of them. */
+#define X86_TLS_FIRST 12u
+bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base);
 
 /* MXCSR with its cumulative bits gathered from everywhere (the cpu is not running), and set; call
  * engine_state_changed afterwards. */

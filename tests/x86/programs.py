@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Whole static x86 programs under x86run, both engines, with options, against their native runs: C programs built for several
+levels of the processor, and busybox if it is given. Prints "N passed, N failed".
+
+    programs.py --x86run PROGRAM --work DIRECTORY [--busybox PROGRAM]"""
+import argparse
+import os
+import subprocess
+import sys
+
+FLAGS = {
+    '64 -O0': ['-O0'],
+    '64 -O2': ['-O2'],
+    '64 -O3 v3': ['-O3', '-march=x86-64-v3', '-ffp-contract=fast'],
+    '32 -O2': ['-m32', '-O2'],
+    '32 -O2 i586': ['-m32', '-O2', '-march=i586'],
+    '32 -O3 sse2': ['-m32', '-O3', '-msse2', '-mfpmath=sse'],
+}
+ENGINES = [['--engine', 'x64'], ['--engine', 'interp'], ['--engine', 'x64', '--no-opt'], ['--engine', 'x64', '--max-insns', '1']]
+BUSYBOX = [['sha256sum', '/proc/version'], ['awk', '{s+=$1*1.5}END{print s,sqrt(s),sin(s),exp(1.5)}'], ['sort', '-rn'], ['gzip', '-cn'], ['bzip2', '-c'],
+           ['factor', '123456789012345678'], ['dc', '-e', '2 100 ^ p'], ['sed', 's/1/x/g'], ['md5sum'], ['base64'], ['wc'],
+           ['sh', '-c', 'i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $((i*i%7)); done | sort | uniq -c; (exit 3); echo $?']]
+
+
+def run(command, stdin):
+    p = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    return p.returncode, p.stdout, p.stderr
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--x86run', required=True)
+    p.add_argument('--work', required=True)
+    p.add_argument('--busybox')
+    o = p.parse_args()
+    os.makedirs(o.work, exist_ok=True)
+    sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'programs')
+    programs, passed, failed = [], 0, 0
+    for source in sorted(os.listdir(sources)):
+        for name, flags in FLAGS.items():
+            out = os.path.join(o.work, source[:-2] + '-' + name.replace(' ', ''))
+            built = subprocess.run(['gcc', '-static', '-w', '-o', out, os.path.join(sources, source), *flags, '-lm'],
+                                   stderr=subprocess.PIPE, text=True)
+            if built.returncode:  # no 32-bit C library here
+                print(f'not built: {source} {name}: {built.stderr.strip().splitlines()[-1]}')
+                continue
+            programs.append(([out], b''))
+    numbers = ''.join(f'{n * n % 10007}\n' for n in range(3000)).encode()
+    if o.busybox:
+        programs += [([o.busybox, *c], numbers) for c in BUSYBOX]
+    for command, stdin in programs:
+        want = run(command, stdin)
+        for engine in ENGINES:
+            got = run([o.x86run, *engine, *command], stdin)
+            if got[:2] == want[:2]:
+                passed += 1
+            else:
+                failed += 1
+                print(f'{" ".join(engine)} {" ".join(command)}: status {got[0]}, native {want[0]}; {got[2].decode(errors="replace")[-300:]}')
+    print(f'{passed} passed, {failed} failed')
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
