@@ -412,8 +412,10 @@ void case_state(struct x86_case *c)
     }
     if (string) {
         m->r[X86_RSI] = data_address(256) - (in->segment == X86_GS ? m->gs_base : 0);
-        m->r[X86_RDI] = one_in(3) ? m->r[X86_RSI] + below(32) - 16 : data_address(256);
-        m->r[X86_RCX] = below(12);
+        m->r[X86_RDI] = one_in(3) ? m->r[X86_RSI] + below(48) - 24 : data_address(256);
+        if (one_in(4)) /* over a page's end */
+            m->r[X86_RDI] = DATA_BASE + 0x1000 - below(64);
+        m->r[X86_RCX] = below(one_in(3) ? 100 : 12);
     }
     if (c->row->lift == x86_lift_leave || c->row->lift == x86_lift_enter)
         m->r[X86_RBP] = data_address(256);

@@ -183,6 +183,8 @@ static NORETURN void leave(int code)
                 (unsigned long long)s[ENGINE_STAT_UNITS], (unsigned long long)s[ENGINE_STAT_GUEST_INSNS],
                 (unsigned long long)s[ENGINE_STAT_HOST_BYTES], (unsigned long long)s[ENGINE_STAT_ENTERS],
                 (unsigned long long)s[ENGINE_STAT_SYSCALLS], (long)t.tv_sec, t.tv_nsec / 1000000);
+        if (engine_host(engine)->report)
+            engine_host(engine)->report();
     }
     _exit(code);
 }

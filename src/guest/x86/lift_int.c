@@ -187,8 +187,9 @@ static void divide128(struct x86_lift *l, ir_ref divisor, bool is_signed)
         ir_ref is_minus = ir_cmp(u, IR_CC_E, divisor, ir_const(u, IR_I64, ~0ull));
         x86_trap_if(l, ir_bin(u, IR_AND, is_min, is_minus), X86_VECTOR_DE);
     }
-    x86_set_gpr(l, X86_RAX, ir_bin(u, is_signed ? IR_SDIV : IR_UDIV, low, divisor));
-    x86_set_gpr(l, X86_RDX, ir_bin(u, is_signed ? IR_SREM : IR_UREM, low, divisor));
+    ir_ref q = ir_bin(u, is_signed ? IR_SDIV : IR_UDIV, low, divisor);
+    x86_set_gpr(l, X86_RAX, q);
+    x86_set_gpr(l, X86_RDX, ir_bin(u, IR_SUB, low, ir_bin(u, IR_MUL, q, divisor)));
     ir_br(u, done);
     x86_label(l, hard);
     ir_helper(u, is_signed ? X86_HELPER_IDIV128 : X86_HELPER_DIV128, ir_lget(u, by), 0);
@@ -217,7 +218,7 @@ void x86_lift_div(struct x86_lift *l, const struct x86_insn *in)
             n = ir_field(u, IR_BFXS, n, IR_NONE, 0, 32);
     }
     ir_ref d = ir_conv(u, is_signed ? IR_SEXT : IR_ZEXT, IR_I64, divisor);
-    ir_ref q = ir_bin(u, is_signed ? IR_SDIV : IR_UDIV, n, d), r = ir_bin(u, is_signed ? IR_SREM : IR_UREM, n, d);
+    ir_ref q = ir_bin(u, is_signed ? IR_SDIV : IR_UDIV, n, d), r = ir_bin(u, IR_SUB, n, ir_bin(u, IR_MUL, q, d));
     ir_ref fits = ir_field(u, is_signed ? IR_BFXS : IR_BFX, q, IR_NONE, 0, bits);
     x86_trap_if(l, ir_cmp(u, IR_CC_E, d, ir_const(u, IR_I64, 0)), X86_VECTOR_DE);
     x86_trap_if(l, ir_cmp(u, IR_CC_NE, q, fits), X86_VECTOR_DE);

@@ -1,5 +1,7 @@
 /* String instructions.  With REP one turn is done, and the unit ends with a jump to the instruction itself: the state
- * is exact in every turn, as the processor has it when a fault or a signal comes in the middle.
+ * is exact in every turn, as the processor has it when a fault or a signal comes in the middle.  MOVS and STOS do 16 bytes
+ * in a turn where nobody can tell: upwards, not near a page's end (all of it faults or nothing), and source and
+ * destination not so close that what was just written is read.
  * Manual: SDM vol. 1, 7.3.9; vol. 2, REP. */
 #include "guest/x86/lift.h"
 
@@ -50,9 +52,55 @@ static void rep_end(struct x86_lift *l, const struct x86_insn *in, unsigned end,
     l->ended = true;
 }
 
+#define CHUNK 16u
+
+/* rCX, rSI or rDI goes on by a whole chunk. */
+static void advance_chunk(struct x86_lift *l, const struct x86_insn *in, unsigned reg, unsigned by)
+{
+    x86_set_gpr(l, reg, ir_bin_imm(l->u, reg == X86_RCX ? IR_SUB : IR_ADD, x86_gpr(l, reg, in->addrsize), by));
+}
+
+/* Goes to `slow` if a chunk at a's address would reach into the next page. */
+static void unless_in_page(struct x86_lift *l, struct x86_address a, unsigned slow)
+{
+    ir_ref offset = ir_bin_imm(l->u, IR_AND, x86_address_value(l, a), 4095);
+    ir_br_if(l->u, ir_cmp(l->u, IR_CC_A, offset, ir_const(l->u, IR_I64, 4096 - CHUNK)), slow);
+}
+
+/* A turn of 16 bytes, and back to the instruction; what cannot do so goes on behind this. */
+static void fast_turn(struct x86_lift *l, const struct x86_insn *in, unsigned size, bool moves)
+{
+    struct ir_unit *u = l->u;
+    unsigned slow = ir_label_new(u);
+    ir_ref count = x86_zext(l, IR_I64, x86_gpr(l, X86_RCX, in->addrsize));
+    ir_br_if(u, ir_cmp(u, IR_CC_B, count, ir_const(u, IR_I64, CHUNK / size)), slow);
+    ir_br_if(u, ir_cmp(u, IR_CC_NE, ir_get(u, IR_I64, X86_DF), ir_const(u, IR_I64, 1)), slow);
+    struct x86_address to = string_address(l, in, X86_RDI), from = to;
+    unless_in_page(l, to, slow);
+    ir_ref v;
+    if (moves) {
+        from = string_address(l, in, X86_RSI);
+        unless_in_page(l, from, slow);
+        ir_ref apart = ir_bin(u, IR_SUB, x86_address_value(l, to), x86_address_value(l, from));
+        ir_br_if(u, ir_cmp(u, IR_CC_B, apart, ir_const(u, IR_I64, CHUNK)), slow);
+        v = x86_load(l, IR_V128, from);
+    } else {
+        v = ir_vec(u, IR_VDUP, IR_V128, x86_int_type(size), 0, 0, x86_gpr(l, X86_RAX, size), IR_NONE, IR_NONE);
+    }
+    x86_store(l, to, v);
+    advance_chunk(l, in, X86_RDI, CHUNK);
+    if (moves)
+        advance_chunk(l, in, X86_RSI, CHUNK);
+    advance_chunk(l, in, X86_RCX, CHUNK / size);
+    ir_jump(u, l->pc);
+    x86_label(l, slow);
+}
+
 void x86_lift_movs(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned size = in->op[0].size, end = rep_begin(l, in);
+    if (in->rep && in->addrsize > 2)
+        fast_turn(l, in, size, true);
     ir_ref v = x86_load(l, x86_int_type(size), string_address(l, in, X86_RSI));
     x86_store(l, string_address(l, in, X86_RDI), v);
     advance(l, in, X86_RSI, size);
@@ -63,6 +111,8 @@ void x86_lift_movs(struct x86_lift *l, const struct x86_insn *in)
 void x86_lift_stos(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned size = in->op[0].size, end = rep_begin(l, in);
+    if (in->rep && in->addrsize > 2)
+        fast_turn(l, in, size, false);
     x86_store(l, string_address(l, in, X86_RDI), x86_gpr(l, X86_RAX, size));
     advance(l, in, X86_RDI, size);
     rep_end(l, in, end, IR_NONE);
