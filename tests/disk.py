@@ -369,6 +369,51 @@ def test_exec():
     check('exec: files of both', len(files(d)) == 2, files(d))
 
 
+SECTION = r'''
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#define SIZE 131072
+int main(int argc, char **argv)
+{
+    int fd = open(argv[1], O_RDONLY);
+    uint8_t *p = mmap((void *)0x150000000, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pread(fd, p, SIZE, 512) != SIZE || mprotect(p, SIZE, PROT_READ | PROT_EXEC))
+        return 1;
+    __builtin___clear_cache((char *)p, (char *)p + SIZE);
+    unsigned long sum = 0;
+    for (int i = 0; i < SIZE / 256; i++)
+        sum = sum * 4 + ((unsigned long (*)(unsigned long))(p + 256 * i))(sum);
+    printf("%lx\n", sum);
+}
+'''
+
+
+def test_section():
+    """Code that a program reads into fresh memory from a file, at an offset that is not page aligned."""
+    d = fresh('section')
+    program = compile('reader', SECTION)
+    section = here / 'section'
+    data = bytearray(512 + 131072)
+    for i in range(512):  # add x0, x0, #i; ret
+        data[512 + 256 * i:520 + 256 * i] = (0x91000000 | i << 10).to_bytes(4, 'little') + (0xd65f03c0).to_bytes(4, 'little')
+    section.write_bytes(data)
+    plain = run('--no-disk-cache', program, section)
+    cold = run('--stats', '--disk-cache', d, program, section)
+    warm = run('--stats', '--disk-cache', d, program, section)
+    check('section, cold', cold.status == 0 and cold.out == plain.out and cold.made > 512, cold)
+    check('section, warm', warm.out == plain.out and warm.made < 20 and warm.taken > 512, warm)
+    was = section.stat()
+    data[512 + 256 * 100:516 + 256 * 100] = (0x91000000 | 999 << 10).to_bytes(4, 'little')
+    section.write_bytes(data)
+    os.utime(section, ns=(was.st_atime_ns, was.st_mtime_ns))
+    changed = run('--stats', '--disk-cache', d, program, section)
+    check('section, changed', changed.out == run('--no-disk-cache', program, section).out != plain.out and changed.rejected == 1,
+          changed)
+
+
 CHILDREN = r'''
 #include <math.h>
 #include <stdio.h>

@@ -6,7 +6,8 @@
  * by which of the guest's files is mapped where: a unit is used if memory holds, now, the very bytes it was made from.
  * So a file changed on disk, text relocations or a debugger's breakpoints cost a translation, and nothing is ever stale.
  *
- * Kept are units of private, executable, unwritable mappings of files.  Memory that a guest's JIT writes is not.
+ * Kept are units of private, executable, unwritable mappings of files, and of memory that a file was read into as a whole
+ * (Wine does so with programs whose sections are not page aligned).  Memory that a guest's JIT writes is not.
  *
  * All but disk_save runs under the engine's lock. */
 #include "engine/internal.h"
@@ -123,7 +124,7 @@ bool disk_is_file(uint64_t pc)
 {
     struct memory_area area;
 
-    return memory_area_at(pc, &area) && area.start <= pc && area.inode;
+    return memory_area_at(pc, &area) && area.start <= pc && (area.inode || area.copied);
 }
 
 /* The object whose code is at pc, and where in it; NULL if what is there is not to be kept. */
@@ -131,11 +132,11 @@ static struct disk_object *object_at(struct disk *d, uint64_t pc, uint64_t *offs
 {
     struct memory_area area;
 
-    if (!memory_area_at(pc, &area) || area.start > pc || !area.inode || (area.flags & MAP_TYPE) != MAP_PRIVATE ||
+    if (!memory_area_at(pc, &area) || area.start > pc || (!area.inode && !area.copied) || (area.flags & MAP_TYPE) != MAP_PRIVATE ||
         (area.prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC)
         return NULL;
-    *offset = pc - area.start + area.offset;
-    uint64_t id = hash_pair(hash_pair(area.dev, area.inode), area.version);
+    *offset = area.inode ? pc - area.start + area.offset : pc + area.copied_at;
+    uint64_t id = area.inode ? memory_file_id(area.dev, area.inode, area.version) : area.copied;
     struct disk_object **p = &d->objects[id % OBJECT_BUCKETS];
 
     while (*p && (*p)->key.object != id)
@@ -177,11 +178,14 @@ static bool bytes_agree(struct engine *e, struct cpu *cpu, const struct disk_uni
     return true;
 }
 
-/* Moves code made for guest PC u->pc to pc; false if an address cannot be written in the room it has. */
+/* Moves code made for guest PC u->pc to pc; false if an address cannot be written in the room it has, or if the unit, which
+ * lies in one page, would not. */
 static bool relocate(const struct disk_unit *u, uint64_t pc, uint8_t *code)
 {
     uint64_t delta = pc - u->pc;
 
+    if (delta % MEMORY_PAGE)
+        return false;
     for (unsigned i = 0; delta && i < u->reloc_count; i++) {
         bool narrow = u->relocs[i] & DISK_RELOC_32;
         uint8_t *at = code + (u->relocs[i] >> 1);

@@ -232,7 +232,7 @@ static void add(struct build *b, const void *record, uint32_t size, const struct
             continue;
         if (!parse(b->out + (uint64_t)s->at * 16, s->size * 16, &other) || ++variants == DISK_VARIANTS)
             return;
-        if (other.guest_size == u->guest_size && other.look_count == u->look_count &&
+        if (other.pc % 4096 == u->pc % 4096 && other.guest_size == u->guest_size && other.look_count == u->look_count &&
             !memcmp(other.guest, u->guest, u->guest_size) && !memcmp(other.looks, u->looks, u->look_count * sizeof(*u->looks)))
             return;
     }

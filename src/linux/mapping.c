@@ -25,6 +25,7 @@
 #include "linux/hostcall.h"
 #include "linux/path.h"
 #include "linux/process.h"
+#include "linux/syscall.h"
 #include "linux/sysrow.h"
 #include "memory/memory.h"
 
@@ -262,6 +263,23 @@ int64_t sys_mmap(struct thread *t, const uint64_t a[6])
     int64_t ret = map(t, addr, size, prot, flags, fd, offset);
 
     pthread_mutex_unlock(&lock);
+    return ret;
+}
+
+/* Programs that are not page aligned in their files are read into fresh memory as a whole: what is translated of them
+ * can be found again.  Others read into buffers, in smaller pieces or into the middle. */
+#define WHOLE_SECTION 65536
+
+int64_t sys_pread64(struct thread *t, const uint64_t a[6])
+{
+    int64_t ret = sys_blocking(t, SYS_pread64, a[0], a[1], a[2], a[3], 0, 0);
+    struct memory_area area;
+    struct stat st;
+
+    if (ret >= WHOLE_SECTION && a[1] % MEMORY_PAGE == 0 && memory_area_at(a[1], &area) && area.start == a[1] && !area.inode &&
+        !fstat((int)a[0], &st) && S_ISREG(st.st_mode))
+        memory_note_copied(a[1], align_up(a[1] + (uint64_t)ret, MEMORY_PAGE),
+                           memory_file_id(st.st_dev, st.st_ino, memory_file_version(&st)), a[3]);
     return ret;
 }
 

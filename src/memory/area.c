@@ -84,7 +84,8 @@ static void split_at(uint64_t addr)
 static bool may_merge(const struct memory_area *a, const struct memory_area *b)
 {
     if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->name != b->name ||
-        a->dev != b->dev || a->inode != b->inode || a->version != b->version)
+        a->dev != b->dev || a->inode != b->inode || a->version != b->version ||
+        a->copied != b->copied || a->copied_at != b->copied_at)
         return false;
     if (!has_offset(a))
         return true;
@@ -165,6 +166,20 @@ void memory_note_name(uint64_t start, uint64_t end, const char *name)
     pthread_mutex_unlock(&lock);
 }
 
+void memory_note_copied(uint64_t start, uint64_t end, uint64_t file, uint64_t offset)
+{
+    pthread_mutex_lock(&lock);
+    split_at(start);
+    split_at(end);
+    for (size_t i = find(start); i < count && areas[i].end <= end; i++)
+        if (!areas[i].inode && !(areas[i].flags & MAP_SHARED)) {
+            areas[i].copied = file;
+            areas[i].copied_at = offset - start;
+        }
+    merge_around(start, end);
+    pthread_mutex_unlock(&lock);
+}
+
 bool memory_area_at(uint64_t addr, struct memory_area *out)
 {
     pthread_mutex_lock(&lock);
@@ -232,6 +247,11 @@ static void names_grow(void)
         if (old[i])
             names[name_slot(old[i])] = old[i];
     free(old);
+}
+
+uint64_t memory_file_id(uint64_t dev, uint64_t inode, uint64_t version)
+{
+    return hash_pair(hash_pair(dev, inode), version);
 }
 
 uint64_t memory_file_version(const struct stat *st)

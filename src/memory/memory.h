@@ -16,6 +16,8 @@ struct memory_area {
     uint64_t dev, inode;
     uint64_t version;    /* of the file, see memory_file_version; 0: none */
     const char *name; /* path as the guest knows it, "[heap]", … or NULL; interned, never freed */
+    uint64_t copied;     /* anonymous memory that a file was read into: memory_file_id of the file; 0: none */
+    uint64_t copied_at;  /* the offset in that file, less the address */
 };
 
 /* The record of areas.  Areas that touch and agree are merged as the kernel does; overlapped ones
@@ -25,6 +27,9 @@ void memory_note_unmap(uint64_t start, uint64_t end);
 void memory_note_protect(uint64_t start, uint64_t end, int prot);
 /* Names the anonymous areas in [start, end) (prctl PR_SET_VMA); name interned or NULL. */
 void memory_note_name(uint64_t start, uint64_t end, const char *name);
+/* Anonymous, private memory from `start` on got bytes of a file, from `offset` on (page aligned; a hint: the bytes may be
+ * others by now). */
+void memory_note_copied(uint64_t start, uint64_t end, uint64_t file, uint64_t offset);
 /* The first area that ends above addr; false if none. */
 bool memory_area_at(uint64_t addr, struct memory_area *out);
 /* True if every page of [start, end) is mapped with all of prot. Lock-free with respect to signals
@@ -34,6 +39,8 @@ bool memory_allows(uint64_t start, uint64_t end, int prot);
 bool memory_any_exec(uint64_t start, uint64_t end);
 const char *memory_intern(const char *name);
 struct stat;
+/* Which file, in which version. */
+uint64_t memory_file_id(uint64_t dev, uint64_t inode, uint64_t version);
 /* A number that is another when the file has been written to (as far as its size and time tell). */
 uint64_t memory_file_version(const struct stat *st);
 /* Around fork. */

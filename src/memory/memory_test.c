@@ -91,7 +91,7 @@ static void test_random(void **state)
         case 0:
         case 1: {
             unsigned kind = (unsigned)rand() % 4;
-            struct memory_area area = {start, end, rand() % 8, MAP_PRIVATE, 0, 0, 0, 0, NULL};
+            struct memory_area area = {.start = start, .end = end, .prot = rand() % 8, .flags = MAP_PRIVATE};
 
             if (kind) {
                 area.inode = kind;
@@ -141,6 +141,26 @@ static void test_random(void **state)
     memory_note_unmap(address(0), address(PAGES));
 }
 
+/* What is known of a copy from a file follows its pages, and goes when they are mapped anew. */
+static void test_copied(void **state)
+{
+    struct memory_area area = {.start = address(0), .end = address(8), .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE}, got;
+
+    memory_note_map(&area);
+    memory_note_copied(address(2), address(6), 77, 512);
+    memory_note_protect(address(3), address(5), PROT_READ | PROT_EXEC);
+    assert_true(memory_area_at(address(4), &got));
+    assert_true(got.start == address(3) && got.end == address(5) && got.copied == 77);
+    assert_int_equal(address(4) + got.copied_at, 512 + 2 * MEMORY_PAGE);
+    assert_true(memory_area_at(address(1), &got) && got.end == address(2) && !got.copied);
+    assert_true(memory_area_at(address(5), &got) && got.end == address(6) && got.copied == 77);
+    area.start = address(4);
+    area.end = address(5);
+    memory_note_map(&area);
+    assert_true(memory_area_at(address(4), &got) && got.start == address(4) && !got.copied);
+    memory_note_unmap(address(0), address(8));
+}
+
 static void handler(int sig, siginfo_t *info, void *context)
 {
     if (!memory_fault_fixup(context))
@@ -188,7 +208,7 @@ static void test_fetch(void **state)
 {
     char *p = mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t a = (uint64_t)p;
-    struct memory_area area = {a, a + MEMORY_PAGE, PROT_READ, MAP_PRIVATE, 0, 0, 0, 0, NULL};
+    struct memory_area area = {.start = a, .end = a + MEMORY_PAGE, .prot = PROT_READ, .flags = MAP_PRIVATE};
     uint32_t insn;
 
     assert_false(memory_fetch(NULL, a, &insn, 4));
@@ -220,7 +240,7 @@ static void test_intern(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random), cmocka_unit_test(test_copy), cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_copied), cmocka_unit_test(test_copy), cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_intern),
     };
 
