@@ -366,9 +366,9 @@ struct block *disk_move(struct engine *e, struct cpu *cpu, const struct ir_unit 
 /* New units that are worth a new file: reading and writing it costs more the more it holds. */
 static bool worth_writing(const struct disk_object *o)
 {
-    uint32_t held = o->base ? o->file.units : 0, need = held / 16;
+    uint32_t held = o->base ? o->file.units : 0;
 
-    return o->fresh >= (need < 4 ? 4 : need > 64 ? 64 : need);
+    return o->fresh >= 4 && o->fresh >= held / 64;
 }
 
 struct records {
