@@ -25,7 +25,7 @@
 #define OBJECT_BUCKETS 64u
 #define PC_LIMIT       MEMORY_END
 #define PC32_LIMIT     0x80000000ull
-#define SAVE_OFTEN     4096u /* units made since the last time */
+#define SAVE_OFTEN     16384u /* units made since the last time */
 #define SAVE_MS        100u  /* no file is begun later: whoever waits for the process is not to wait for this */
 #define SAVED          ~0u
 
@@ -485,7 +485,7 @@ void disk_save(struct engine *e, struct cpu *cpu)
         trim |= merged == DISK_MERGED_NEW || (merged == DISK_MERGED && key.object % 16 == 0);
         free(r.p);
         engine_lock(e, cpu);
-        o->looked = false;
+        object_unmap(o); /* another thread may have looked meanwhile */
     }
     if (!busy) {
         d->saving = false;

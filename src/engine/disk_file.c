@@ -271,8 +271,9 @@ void *disk_file_build(const struct disk_key *key, const void *records, size_t re
     b.room = b.at + records_size + old_size;
     if (b.room > DISK_FILE_MAX)
         b.room = DISK_FILE_MAX;
-    if (b.at > b.room || !(b.out = calloc(1, b.room)))
+    if (b.at > b.room || !(b.out = malloc(b.room)))
         return NULL;
+    memset(b.out, 0, b.at);
     for (size_t at = 0; at < records_size;) {
         const struct head *h = (const void *)(in + at);
 

@@ -119,14 +119,16 @@ const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *
     return base == MAP_FAILED ? NULL : base;
 }
 
-/* All of a file in malloced memory, or NULL; which one it was in st (st_ino 0: none). */
+/* All of a file in malloced memory, or NULL; which one it was in st (st_ino 0: none), also if it is not to be read and will
+ * be replaced. */
 static void *read_whole(const char *path, struct stat *st, size_t *size)
 {
     int fd = open_ours(path, st);
 
     *size = 0;
     if (fd < 0) {
-        st->st_ino = 0;
+        if (lstat(path, st) < 0)
+            st->st_ino = 0;
         return NULL;
     }
     uint8_t *p = malloc((size_t)st->st_size);

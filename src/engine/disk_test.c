@@ -336,6 +336,9 @@ static void test_whose_file(void **state)
     assert_int_equal(units_in(1), -1);
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(units_in(1), 4);
+    assert_int_equal(chmod(path, 0602), 0);
+    merge(1, 0, 7, DISK_STORE_DEFAULT); /* replaced, without what it held */
+    assert_int_equal(units_in(1), 7);
     /* Not through a link either. */
     char moved[300];
     snprintf(moved, sizeof(moved), "%s.moved", path);
