@@ -53,15 +53,16 @@ struct disk {
 
 /* -- which files ---------------------------------------------------------------------------------- */
 
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const uint8_t __ehdr_start[] __attribute__((visibility("hidden"))); /* the linker's: this program's first byte */
 
 /* The linker's hash of this build, or 0. */
 static uint64_t build_id(void)
 {
-    const uint8_t *image = (const uint8_t *)&__ehdr_start;
-    const ElfW(Phdr) *ph = (const void *)(image + __ehdr_start.e_phoff);
+    const uint8_t *image = __ehdr_start;
+    const ElfW(Ehdr) *eh = (const void *)image;
+    const ElfW(Phdr) *ph = (const void *)(image + eh->e_phoff);
 
-    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+    for (unsigned i = 0; i < eh->e_phnum; i++) {
         if (ph[i].p_type != PT_NOTE)
             continue;
         uint64_t base = ph[i].p_vaddr < (uintptr_t)image ? (uintptr_t)image : 0; /* position-independent */

@@ -109,7 +109,7 @@ static const char *compare(const struct host_code *a, const struct host_code *b,
     for (uint32_t i = 0; i < a->site_count; i++)
         if (a->sites[i].offset != b->sites[i].offset || a->sites[i].target + delta != b->sites[i].target)
             return "sites";
-    return memcmp(a->map, b->map, a->map_size) ? "side tables" : NULL;
+    return a->map_size && memcmp(a->map, b->map, a->map_size) ? "side tables" : NULL;
 }
 
 static bool try(const struct code *c, uint64_t from, uint64_t to, uint32_t mode, bool optimise)
