@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Windows programs again and again, several at a time: nothing may hang, print anything else, or stay behind.
 
-    tests/windows-soak.py BUILD ROOT [--runs 100] [--at-once 4] [--prefixes 1] [--kill] [-- PROGRAM ARG...]
+    tests/windows-soak.py BUILD ROOT [--runs 100] [--at-once 4] [--prefixes 1] [--pipe] [--kill] [-- PROGRAM ARG...]
 
-Without a program: cmd.exe echoes the run's number.  With one, every run must print what the first one prints.  --kill: at random
+Without a program: cmd.exe echoes the run's number.  With one, every run must print what the first one prints.  --pipe: what it
+prints goes into a pipe, not into a file.  --kill: at random
 moments one of the processes is killed (the launcher, Wine's server, any program); such a run may fail, but those after it may not.
 The last line counts.
 """
@@ -26,6 +27,7 @@ parser.add_argument('--runs', type=int, default=100)
 parser.add_argument('--at-once', type=int, default=4)
 parser.add_argument('--prefixes', type=int, default=1)
 parser.add_argument('--timeout', type=float, default=120)
+parser.add_argument('--pipe', action='store_true')
 parser.add_argument('--kill', action='store_true')
 parser.add_argument('--seed', type=int, default=1)
 own, program = sys.argv[1:], []
@@ -37,7 +39,6 @@ place = Path(tempfile.mkdtemp(prefix='demotic-soak.'))
 prefixes = [str(place / f'prefix {i}') for i in range(args.prefixes)]
 wine = str(args.build.resolve() / 'wine-arm64')
 lock = threading.Lock()
-launchers = set()
 numbers = iter(range(args.runs))
 failures = []
 killed = 0
@@ -74,19 +75,19 @@ def run(number, prefix, checked=True):
     command = [wine, '--root', args.root] + (program or ['cmd.exe', '/c', f'echo run {number}'])
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=place)
-        with lock:
-            launchers.add(p.pid)
+        cat = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=out) if args.pipe else None
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=cat.stdin if cat else out, stderr=err, env=env, cwd=place)
+        if cat:
+            cat.stdin.close()
         try:
             status = p.wait(args.timeout)
+            if cat:
+                cat.wait(args.timeout)
         except subprocess.TimeoutExpired:
             left = '; '.join(f'{pid} {name_of(pid)}' for pid, where in wine_processes() if where == prefix)
             p.kill()
             p.wait()
             return f'hangs after {args.timeout} s; there are: {left}'
-        finally:
-            with lock:
-                launchers.discard(p.pid)
         out.seek(0)
         err.seek(0)
         got = out.read().decode(errors='replace').replace('\r', '')
