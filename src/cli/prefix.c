@@ -42,7 +42,7 @@ static bool is_prefix(const char *path)
 
 /* A prefix made by Demotic has a file with the number of the settings it got last; counted up when they change. */
 #define SETTINGS_FILE    ".demotic-settings"
-#define SETTINGS_VERSION 2
+#define SETTINGS_VERSION 3
 
 static int settings_version(const char *prefix)
 {
@@ -105,7 +105,8 @@ static void strip(const char *prefix)
  * - At each first start it writes menus and file types into the user's desktop, which takes a process of its own, the desktop's and
  *   COM's, half of what such a start costs.
  * - Its drivers for game controllers, USB and Bluetooth take another process at each first start, and one of them crashes now and
- *   then when it ends (Wine 10's hidclass.sys leaves a request that points into the stack of a thread that has ended).
+ *   then when it ends (Wine 10's hidclass.sys leaves a request that points into the stack of a thread that has ended).  Wine
+ *   starts them whatever their services say, as long as their devices are there.
  * - The event log is started when something is written to it. */
 static const char settings[] =
     "REGEDIT4\r\n\r\n"
@@ -113,9 +114,9 @@ static const char settings[] =
     "[HKEY_CURRENT_USER\\Software\\Wine\\WineDbg]\r\n\"ShowCrashDialog\"=dword:00000000\r\n\r\n"
     "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug]\r\n\"Debugger\"=\"false\"\r\n\r\n"
     "[HKEY_LOCAL_MACHINE\\Software\\Microsoft\\Windows\\CurrentVersion\\RunServices]\r\n\"winemenubuilder\"=-\r\n\r\n"
-    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\winebus]\r\n\"Start\"=dword:00000004\r\n\r\n"
-    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\wineusb]\r\n\"Start\"=dword:00000004\r\n\r\n"
-    "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\winebth]\r\n\"Start\"=dword:00000004\r\n\r\n"
+    "[-HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Enum\\ROOT\\WINE\\WINEBUS]\r\n\r\n"
+    "[-HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Enum\\ROOT\\WINE\\WINEUSB]\r\n\r\n"
+    "[-HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Enum\\ROOT\\WINE\\WINEBTH]\r\n\r\n"
     "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\Eventlog]\r\n\"Start\"=dword:00000003\r\n";
 
 /* Gives the prefix the settings; 0 or the exit status of what failed. */

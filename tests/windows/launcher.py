@@ -154,14 +154,25 @@ def second_drive():
 @test
 def older_drive():
     """A prefix with older settings gets the new ones, once"""
-    marker = home + '/.local/share/demotic/prefixes/root/.demotic-settings'
+    drive = home + '/.local/share/demotic/prefixes/root'
+    marker = drive + '/.demotic-settings'
+    key, value = r'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug', 'Debugger'
     now = open(marker).read()
-    os.unlink(marker)
-    run('reg', 'add', r'HKLM\System\CurrentControlSet\Services\winebth', '/v', 'Start', '/t', 'REG_DWORD', '/d', '3', '/f')
-    want(open(marker).read() == now, 'the number was not written')
-    open(marker, 'w').write('1\n')
-    r = run('reg', 'query', r'HKLM\System\CurrentControlSet\Services\winebth', '/v', 'Start')
-    want('0x4' in text(r.stdout) and open(marker).read() == now, r)
+    run('reg', 'add', key, '/v', value, '/d', 'old', '/f')
+    want('old' in text(run('reg', 'query', key, '/v', value).stdout), 'it is not changed')
+    for before in ('1\n', None):  # None: from before there were numbers
+        open(marker, 'w').write(before) if before else os.unlink(marker)
+        r = run('reg', 'query', key, '/v', value)
+        want('false' in text(r.stdout) and open(marker).read() == now, r)
+
+
+@test
+def drivers():
+    """Wine's drivers for game controllers, USB and Bluetooth are not started"""
+    r = run('cmd.exe', '/c', 'echo', env=surroundings(WINEDEBUG='+loaddll'))
+    want(b'mountmgr.sys' in r.stderr, r.stderr[-500:])
+    for name in (b'winebus.sys', b'wineusb.sys', b'winebth.sys', b'hidclass.sys'):
+        want(name not in r.stderr, name)
 
 
 @test
