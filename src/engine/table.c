@@ -120,6 +120,7 @@ static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p
 void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end)
 {
     uint64_t first = start >> 12, last = (end - 1) >> 12;
+    first -= first != 0; /* its last instruction may reach into this page (x86) */
     if (last - first < e->page_count) {
         for (uint64_t n = first; n <= last; n++) {
             struct page *p = *page_slot(e, n);

@@ -409,6 +409,28 @@ static void run_sequence(const struct options *o)
     memset(code, 0xcc, length);
 }
 
+/* An instruction that crosses into the next page, of which only that page changes. */
+static void run_crossing(void)
+{
+    uint8_t *code = (uint8_t *)(CODE_BASE + 0xfff);
+    for (unsigned i = 0; i < subject_count; i++)
+        for (uint32_t value = 1; value < 4; value++) {
+            struct machine m = {.rip = CODE_BASE + 0xfff, .mxcsr = 0x1f80, .fcw = 0x37f};
+            struct outcome o;
+            code[0] = 0xb8; /* mov eax, value */
+            memcpy(code + 1, &value, 4);
+            engine_invalidate(subjects[i].engine, CODE_BASE + 0x1000, value == 1 ? 0x1000 : 4);
+            guest_run(&subjects[i], &m, true, &o);
+            if (o.m.r[X86_RAX] == value && o.vector == 3) {
+                passed++;
+            } else {
+                failed++;
+                printf("%s: an instruction across two pages: %#llx instead of %u\n", subjects[i].name, (unsigned long long)o.m.r[X86_RAX], value);
+            }
+        }
+    memset(code, 0xcc, 5);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.cases = 12, .states = 6, .shown = 2, .sequences = 3000, .length = 8};
@@ -464,6 +486,7 @@ int main(int argc, char **argv)
         compared += run_row(row, &o);
     }
     unsigned long rows_passed = passed;
+    run_crossing();
     for (unsigned i = 0; i < o.sequences && !o.only && failed < 20; i++)
         run_sequence(&o);
     printf("rows: %lu passed; %u sequences of %u instructions: %lu\n", rows_passed, o.sequences, o.length, passed - rows_passed);

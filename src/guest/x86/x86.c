@@ -207,7 +207,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
             x86_trap(&l, X86_VECTOR_GP, l.pc);
         else
             x86_undefined(&l);
-        u->size += length;
+        u->size += got == NEXT_OK ? length : INSN_MAX; /* what it depends on */
         l.pc = l.next;
         if (n == 0 && u->size > PAGE - rq->pc % PAGE)
             break;
