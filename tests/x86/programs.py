@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Whole static x86 programs under x86run, both engines, with options, against their native runs: C programs built for several
-levels of the processor, and busybox if it is given. Prints "N passed, N failed".
+"""Whole x86 programs under x86run, both engines, with options, against their native runs: C programs built statically for
+several levels of the processor, busybox if it is given, and what the host has of some of its own. Prints "N passed, N failed".
 
     programs.py --x86run PROGRAM --work DIRECTORY [--busybox PROGRAM]"""
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +21,23 @@ ENGINES = [['--engine', 'x64'], ['--engine', 'interp'], ['--engine', 'x64', '--n
 BUSYBOX = [['sha256sum', '/proc/version'], ['awk', '{s+=$1*1.5}END{print s,sqrt(s),sin(s),exp(1.5)}'], ['sort', '-rn'], ['gzip', '-cn'], ['bzip2', '-c'],
            ['factor', '123456789012345678'], ['dc', '-e', '2 100 ^ p'], ['sed', 's/1/x/g'], ['md5sum'], ['base64'], ['wc'],
            ['sh', '-c', 'i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $((i*i%7)); done | sort | uniq -c; (exit 3); echo $?']]
+
+PYTHON = '''
+import decimal, hashlib, json, math, random, re, sqlite3, struct, zlib
+random.seed(7)
+data = bytes(random.getrandbits(8) for _ in range(100000))
+print(hashlib.sha256(data).hexdigest(), hashlib.sha1(data).hexdigest(), hashlib.blake2b(data).hexdigest(), zlib.crc32(data))
+print([random.gauss(0, 1) for _ in range(5)], math.gamma(5.5), math.erf(.3), math.fsum([.1] * 10), pow(3, 200, 10 ** 18 + 9))
+print(decimal.Decimal(2).sqrt(), 10 ** 50 // 7 ** 13, struct.pack('<dfq', 1.5, 2.5, -3), len(zlib.compress(data[:999] * 20)))
+c = sqlite3.connect(':memory:')
+c.execute('create table t(a, b)')
+c.executemany('insert into t values(?, ?)', [(i, i * i % 97) for i in range(2000)])
+print(c.execute('select b, count(*), avg(a), sum(a * 1.0 / (b + 1)) from t group by b order by 3 desc limit 5').fetchall())
+print(len(re.findall(r'([0-9]+)a*', 'a1b22aa333' * 500)), json.dumps({str(i): i / 3 for i in range(20)}))
+'''
+HOST = [['python3', '-c', PYTHON], ['bash', '-c', 'for i in {1..500}; do ((x+=i*i)); done; echo $x ${x:2:3}'], ['sort', '-rn'], ['xz', '-c'],
+        ['perl', '-e', '$h{$_%97}+=$_*1.5 for 1..20000; print join(",",map{"$_=$h{$_}"}sort{$a<=>$b}keys%h), exp(1)**3.7, atan2(1,3)'],
+        ['openssl', 'enc', '-aes-128-ctr', '-K', '0' * 32, '-iv', '1' * 32], ['openssl', 'dgst', '-sha512'], ['awk', '{s+=sin($1)/($1+1)}END{print s}']]
 
 
 def run(command, stdin):
@@ -48,6 +66,7 @@ def main():
     numbers = ''.join(f'{n * n % 10007}\n' for n in range(3000)).encode()
     if o.busybox:
         programs += [([o.busybox, *c], numbers) for c in BUSYBOX]
+    programs += [([shutil.which(c[0]), *c[1:]], numbers) for c in HOST if shutil.which(c[0])]
     for command, stdin in programs:
         want = run(command, stdin)
         for engine in ENGINES:
@@ -56,7 +75,7 @@ def main():
                 passed += 1
             else:
                 failed += 1
-                print(f'{" ".join(engine)} {" ".join(command)}: status {got[0]}, native {want[0]}; {got[2].decode(errors="replace")[-300:]}')
+                print(f'{" ".join(engine)} {" ".join(command)[:100]}: status {got[0]}, native {want[0]}; {got[2].decode(errors="replace")[-300:]}')
     print(f'{passed} passed, {failed} failed')
     return failed != 0
 

@@ -1,10 +1,10 @@
-/* Runs a static x86 program, 64 or 32 bits, on an engine, on an x86-64 host: its system calls go to the kernel as they
+/* Runs an x86 program, 64 or 32 bits, on an engine, on an x86-64 host: its system calls go to the kernel as they
  * are, since guest and host agree on them.  A whole program exercises what single instructions cannot: blocks, links,
  * returns, the optimiser, code that compilers write.
  *
  *     x86run [--engine interp|x64] [--no-opt] [--max-insns N] [--stats] [--argv0 NAME] PROGRAM [ARGUMENT...]
  *
- * Known limitations: no threads, no signals are delivered (handlers are accepted and forgotten), no dynamic linking; what
+ * Known limitations: no threads, no signals are delivered (handlers are accepted and forgotten); what
  * the program writes over code it has run is not noticed but for mprotect and munmap. */
 #include "engine/engine.h"
 #include "guest/x86/decode.h"
@@ -35,6 +35,8 @@ static uint64_t break_start, break_now;
 static char **own_argv, *program_path;
 static int own_options; /* how many of own_argv come before the program */
 
+static char interpreter_path[256];
+static uint64_t first_pc, interpreter_base;
 static uint64_t program_entry, program_headers, header_size, header_count;
 
 static NORETURN void die(const char *what)
@@ -73,29 +75,34 @@ static void map_segment(int fd, uint64_t base, uint64_t vaddr, uint64_t offset, 
 }
 
 #define LOAD(bits)                                                                                                          \
-    static void load##bits(int fd, const uint8_t *head)                                                                     \
+    static void load##bits(int fd, const uint8_t *head, bool interpreter)                                                                     \
     {                                                                                                                       \
         const Elf##bits##_Ehdr *e = (const void *)head;                                                                     \
-        uint64_t base = e->e_type == ET_DYN ? 0x10000000 : 0;                                                               \
+        uint64_t base = e->e_type == ET_DYN ? interpreter ? 0x60000000 : 0x10000000 : 0;                                    \
         for (unsigned i = 0; i < e->e_phnum; i++) {                                                                         \
             Elf##bits##_Phdr p;                                                                                             \
             memcpy(&p, head + e->e_phoff + i * sizeof p, sizeof p);                                                         \
-            if (p.p_type == PT_INTERP)                                                                                      \
-                errno = ENOEXEC, die("a dynamic program");                                                                  \
+            if (p.p_type == PT_INTERP && p.p_filesz < sizeof interpreter_path)                                              \
+                memcpy(interpreter_path, head + p.p_offset, p.p_filesz);                                                    \
             if (p.p_type != PT_LOAD)                                                                                        \
                 continue;                                                                                                   \
             map_segment(fd, base, p.p_vaddr, p.p_offset, p.p_filesz, p.p_memsz, p.p_flags);                                 \
-            if (e->e_phoff >= p.p_offset && e->e_phoff < p.p_offset + p.p_filesz)                                           \
+            if (!interpreter && e->e_phoff >= p.p_offset && e->e_phoff < p.p_offset + p.p_filesz)                           \
                 program_headers = base + p.p_vaddr + e->e_phoff - p.p_offset;                                               \
         }                                                                                                                   \
-        program_entry = base + e->e_entry;                                                                                  \
+        first_pc = base + e->e_entry;                                                                                       \
+        if (interpreter) {                                                                                                  \
+            interpreter_base = base;                                                                                        \
+            return;                                                                                                         \
+        }                                                                                                                   \
+        program_entry = first_pc;                                                                                           \
         header_size = e->e_phentsize;                                                                                       \
         header_count = e->e_phnum;                                                                                          \
     }
 LOAD(64)
 LOAD(32)
 
-static void load(const char *path)
+static void load_file(const char *path, bool interpreter)
 {
     static _Alignas(16) uint8_t head[4096];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,14 +110,21 @@ static void load(const char *path)
         die(path);
     is64 = head[EI_CLASS] == ELFCLASS64;
     if (is64)
-        load64(fd, head);
+        load64(fd, head, interpreter);
     else
-        load32(fd, head);
+        load32(fd, head, interpreter);
     close(fd);
+}
+
+static void load(const char *path)
+{
+    load_file(path, false);
     break_now = break_start = (break_start + 0xffff) & ~0xffffull;
     if (mmap((void *)break_start, BREAK_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1,
              0) == MAP_FAILED)
         die("mmap of the heap");
+    if (*interpreter_path)
+        load_file(interpreter_path, true);
 }
 
 /* ---- the first stack ---------------------------------------------------------------------------------------------- */
@@ -147,7 +161,7 @@ static void make_stack(int argc, char **argv)
     x86_cpuid(1, 0, is64, id);
     uint64_t bytes = push_bytes(random, 16), platform = push_bytes(is64 ? "x86_64" : "i686", 7);
     const uint64_t aux[][2] = {{AT_PHDR, program_headers}, {AT_PHENT, header_size}, {AT_PHNUM, header_count}, {AT_PAGESZ, 4096},
-                               {AT_ENTRY, program_entry}, {AT_BASE, 0}, {AT_UID, getuid()}, {AT_EUID, geteuid()}, {AT_GID, getgid()},
+                               {AT_ENTRY, program_entry}, {AT_BASE, interpreter_base}, {AT_UID, getuid()}, {AT_EUID, geteuid()}, {AT_GID, getgid()},
                                {AT_EGID, getegid()}, {AT_SECURE, 0}, {AT_RANDOM, bytes}, {AT_CLKTCK, 100}, {AT_PLATFORM, platform},
                                {AT_EXECFN, args[0]}, {AT_HWCAP, id[3]}, {AT_NULL, 0}};
     uint64_t words = 2 * ARRAY_LEN(aux) + envc + 1 + (unsigned)argc + 1 + 1, size = is64 ? 8 : 4;
@@ -259,6 +273,10 @@ static int64_t call64(struct x86_state *s)
     case SYS_fork:
     case SYS_vfork: return do_fork();
     case SYS_execve: return do_exec((const char *)a[0], (char **)a[1], (char **)a[2]);
+    case SYS_mmap:
+        if (a[3] & MAP_FIXED)
+            engine_invalidate(engine, a[0], a[1]);
+        return raw64(s->r[X86_RAX], a);
     case SYS_munmap:
     case SYS_mprotect:
         engine_invalidate(engine, a[0], a[1]);
@@ -282,7 +300,7 @@ static int64_t raw32(const struct x86_state *s)
 static int64_t call32(struct x86_state *s)
 {
     enum { EXIT = 1, FORK = 2, SIGACTION = 174, SIGPROCMASK = 175, SIGALTSTACK = 186, VFORK = 190, BRK = 45, MUNMAP = 91, CLONE = 120,
-           MPROTECT = 125, SET_THREAD_AREA = 243, EXIT_GROUP = 252, SET_TID_ADDRESS = 258, SET_ROBUST_LIST = 311, RSEQ = 386, CLONE3 = 435 };
+           MPROTECT = 125, MMAP2 = 192, SET_THREAD_AREA = 243, EXIT_GROUP = 252, SET_TID_ADDRESS = 258, SET_ROBUST_LIST = 311, RSEQ = 386, CLONE3 = 435 };
     uint64_t a = (uint32_t)s->r[X86_RBX], b = (uint32_t)s->r[X86_RCX];
     switch ((uint32_t)s->r[X86_RAX]) {
     case EXIT:
@@ -309,6 +327,10 @@ static int64_t call32(struct x86_state *s)
         return do_fork();
     case FORK:
     case VFORK: return do_fork();
+    case MMAP2:
+        if (s->r[X86_RSI] & MAP_FIXED)
+            engine_invalidate(engine, a, b);
+        return raw32(s);
     case MUNMAP:
     case MPROTECT: engine_invalidate(engine, a, b); return raw32(s);
     default: return raw32(s);
@@ -381,7 +403,7 @@ int main(int argc, char **argv)
     sigaction(SIGBUS, &sa, NULL);
     make_stack(argc - i, argv + i);
     x86_state(cpu)->r[X86_RSP] = sp;
-    x86_state(cpu)->rip = program_entry;
+    x86_state(cpu)->rip = first_pc;
     engine_state_changed(cpu);
     run();
 }
