@@ -26,8 +26,10 @@ def enter(name):
         return counts[0]
 
 
+# Those that launcher.py runs: with a terminal, with pipes, in a root whose Wine is mended (exit.c).
+ELSEWHERE = ('arguments.c', 'exit.c', 'interrupted.c', 'streams.c')
 for path in sorted(glob.glob(HERE + '/*.c')):
-    if os.path.basename(path) not in ('arguments.c', 'interrupted.c', 'streams.c'):
+    if os.path.basename(path) not in ELSEWHERE:
         enter(os.path.basename(path)[:-2])
 
 
