@@ -223,6 +223,8 @@ static bool make(const struct create *c)
         succeeded(spawn(rm, -1, -1, -1));
         fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c->name, c->suite, c->arch, final);
         ok = make_dirs(part) && unpack(c, part) && root_mend(part, &mended);
+        if (ok && mended)
+            fprintf(stderr, "demotic: %u file(s) of Debian's Wine corrected (see docs/roots.md)\n", mended);
         if (!ok)
             log_warn("root '%s' was not made; what was fetched is gone again. The messages above say why", c->name);
         else if (rename(part, final) < 0) {
