@@ -42,7 +42,7 @@ ln -sfn arm64 "$share/demotic/roots/wine-arm64"
 cd "$root"
 find usr/share/doc -mindepth 1 ! -type d ! -name copyright -delete
 find usr/share/doc -depth -type d -empty -delete
-rm -rf usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bug var/cache/* var/log/* var/lib/apt/lists/* \
+rm -rf usr/share/man usr/share/info usr/share/locale usr/share/lintian usr/share/bug var/lib/apt/lists/* \
     etc/machine-id var/lib/dbus/machine-id
 find usr/include -mindepth 1 -maxdepth 1 ! -name wine -exec rm -rf {} +
 find usr/include -name '*.idl' -delete
@@ -58,7 +58,7 @@ rm -rf "$share/demotic/prefixes"
 env -i PATH="$PATH" LC_ALL=$LC_ALL TZ=$TZ USER=root HOME="$tree/tmp" XDG_DATA_HOME="$share" XDG_DATA_DIRS=/nowhere \
     "$build/wine-arm64" --wine-wait=60 --root "$root" cmd.exe /c 'exit 0' </dev/null
 [ -e "$template/system.reg" ] || { echo "no template was made in $template" >&2; exit 1; }
-rm -rf "$share/demotic/prefixes/arm64" "$tree/tmp"
+rm -rf "$share/demotic/prefixes/arm64" "$tree/tmp" "$root"/var/cache/* "$root"/var/log/*
 cd "$template"
 rm -f dosdevices/com* dosdevices/lpt*
 filetime=$(printf '%x' $((epoch * 10000000 + 116444736000000000)))
