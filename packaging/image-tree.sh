@@ -8,10 +8,11 @@
 #     IMAGE_MIRROR         where packages come from; a snapshot of Debian gives the same packages again later
 #     IMAGE_ROOT           a root with wine, wine64 and libwine-dev, made before, to take (a copy of) instead
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 tree=$(cd "$2" && pwd)
-epoch=${SOURCE_DATE_EPOCH:-$(git -C "$(dirname "$0")" log -1 --format=%ct)}
+epoch=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct)}
 share=$tree/usr/local/share
 root=$share/demotic/roots/arm64
 template=$share/demotic/prefixes/.arm64.template
@@ -22,7 +23,7 @@ umask 022
 mkdir -p "$tree/usr/local/bin" "$tree/usr/local/share/doc/demotic"
 strip -o "$tree/usr/local/bin/demotic" "$build/demotic"
 ln -sf demotic "$tree/usr/local/bin/wine-arm64"
-cp "$(dirname "$0")/../LICENSE" "$tree/usr/local/share/doc/demotic/copyright"
+cp "$here/../LICENSE" "$tree/usr/local/share/doc/demotic/copyright"
 
 if [ -n "${IMAGE_ROOT:-}" ]; then
     mkdir -p "$root"
@@ -61,11 +62,7 @@ env -i PATH="$PATH" LC_ALL=$LC_ALL TZ=$TZ USER=root HOME="$tree/tmp" XDG_DATA_HO
 rm -rf "$share/demotic/prefixes/arm64" "$tree/tmp" "$root"/var/cache/* "$root"/var/log/*
 cd "$template"
 rm -f dosdevices/com* dosdevices/lpt*
-filetime=$(printf '%x' $((epoch * 10000000 + 116444736000000000)))
-bytes=$(printf '%016x' $((epoch * 10000000 + 116444736000000000)) | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/\8,\7,\6,\5,\4,\3,\2,\1/')
-uuid=$(printf 'demotic %s' "$epoch" | sha256sum | sed 's/\(.\{8\}\)\(.\{4\}\)\(.\{4\}\)\(.\{4\}\)\(.\{12\}\).*/\1-\2-\3-\4-\5/')
-sed -i -E "s/^(\[.*\]) [0-9]+\$/\1 $epoch/; s/^#time=.*/#time=$filetime/; s/^(\"(MachineGuid)\"=).*/\1\"$uuid\"/
-    s/^(\"VideoID\"=).*/\1\"{$uuid}\"/; s/^(\"DriverDateData\"=).*/\1hex:$bytes/; s/^(\"NUMBER_OF_PROCESSORS\"=).*/\1\"1\"/" ./*.reg
+"$here/registry.py" . "$epoch"
 
 # Most of its files are Wine's, stripped alike: links in the archive.
 find drive_c -type f -size +1k | while read -r file; do
