@@ -9,7 +9,7 @@
  * saturate are checked beforehand where x86 would say inexact. x86's denormal flag is not Arm's and
  * is ignored.
  *
- * Half precision, flushing to zero, default NaNs and other NaN rules than Arm's go through ir_eval.
+ * Half precision, flushing to zero and default NaNs go through ir_eval; x86's rules are in select_fp_x86.c.
  */
 #include "host/x64/x64.h"
 
@@ -624,6 +624,8 @@ bool select_fp(struct ctx *c, const struct ir_inst *in)
         sign_bit(c, in, k);
         return true;
     }
+    if (c->u->fp.nan_rule == FP_NAN_X86)
+        return select_fp_x86(c, in);
     if (!fast_env(c))
         return false;
     switch (in->op) {

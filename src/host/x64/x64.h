@@ -353,6 +353,7 @@ bool select_int(struct ctx *c, const struct ir_inst *in);
 void select_pair(struct ctx *c, ir_ref j, ir_ref f);
 bool select_mem(struct ctx *c, const struct ir_inst *in);
 bool select_vec(struct ctx *c, const struct ir_inst *in);
+bool select_fp_x86(struct ctx *c, const struct ir_inst *in); /* under x86's rules */
 bool select_fp(struct ctx *c, const struct ir_inst *in);
 bool select_crypto(struct ctx *c, const struct ir_inst *in);
 bool select_control(struct ctx *c, const struct ir_inst *in);
