@@ -212,15 +212,14 @@ def bundle_source(w, copies):
     """A directory with a program of 2.1 MB for each copy of three.js"""
     base = f'{w.work}/src{copies}'
     three = w.store.modules('linux-x64') + '/three/build/'
-    if not os.path.exists(base):
-        for i in range(copies):
-            os.makedirs(f'{base}/c{i}')
-            for name in ('three.core.js', 'three.module.js'):
-                with open(three + name, 'rb') as a, open(f'{base}/c{i}/{name}', 'wb') as b:
-                    b.write(a.read() + b'\nexport const copy_%d = %d;\n' % (i, i))
-        with open(base + '/main.js', 'w') as f:
-            f.write(''.join(f"import * as three{i} from './c{i}/three.module.js';\n" for i in range(copies)))
-            f.write('console.log(' + ', '.join(f'new three{i}.Vector3(1, 2, {i}).length()' for i in range(copies)) + ');\n')
+    for i in range(copies):
+        os.makedirs(f'{base}/c{i}')
+        for name in ('three.core.js', 'three.module.js'):
+            with open(three + name, 'rb') as a, open(f'{base}/c{i}/{name}', 'wb') as b:
+                b.write(a.read() + b'\nexport const copy_%d = %d;\n' % (i, i))
+    with open(base + '/main.js', 'w') as f:
+        f.write(''.join(f"import * as three{i} from './c{i}/three.module.js';\n" for i in range(copies)))
+        f.write('console.log(' + ', '.join(f'new three{i}.Vector3(1, 2, {i}).length()' for i in range(copies)) + ');\n')
     return base
 
 
@@ -267,24 +266,19 @@ def seven(w, *args, **more):
 @case('7zip', '7-Zip: create, test, list, extract', timed=True)
 def seven_round(w):
     source = w.work + '/tree'
-    if not os.path.exists(source):
-        os.makedirs(source + '/deep/er')
-        three = w.store.modules('linux-x64') + '/three/build/three.core.js'
-        for name, data in (('a.txt', b'text\n' * 5000), ('deep/b.js', open(three, 'rb').read()), ('deep/er/empty', b''), ('ü.bin', bytes(range(256)) * 500)):
-            with open(f'{source}/{name}', 'wb') as f:
-                f.write(data)
+    os.makedirs(source + '/deep/er')
+    three = w.store.modules('linux-x64') + '/three/build/three.core.js'
+    for name, data in (('a.txt', b'text\n' * 5000), ('deep/b.js', open(three, 'rb').read()), ('deep/er/empty', b''), ('ü.bin', bytes(range(256)) * 500)):
+        w.file('tree/' + name, data)
     for kind, options in (('7z', ['-mx=3']), ('zip', ['-ppassword', '-mem=AES256'])):
-        for old in (f't.{kind}',):
-            if os.path.exists(f'{w.work}/{old}'):
-                os.unlink(f'{w.work}/{old}')
-        subprocess.run(['rm', '-rf', w.work + '/back'], check=True)
         key = ['-ppassword'] if kind == 'zip' else []
+        back = f'back-{kind}'
         ran(seven(w, 'a', f't.{kind}', 'tree', '-bd', *options))
         r = ran(seven(w, 't', f't.{kind}', '-bd', *key))
         want('Everything is Ok' in r.out, r.out[-500:])
-        ran(seven(w, 'x', f't.{kind}', '-oback', '-bd', *key))
+        ran(seven(w, 'x', f't.{kind}', '-o' + back, '-bd', *key))
         for name in ('a.txt', 'deep/b.js', 'deep/er/empty', 'ü.bin'):
-            same(name, digest(f'{w.work}/back/tree/{name}'), digest(f'{source}/{name}'))
+            same(name, digest(f'{w.work}/{back}/tree/{name}'), digest(f'{source}/{name}'))
     linux = w.store.modules('linux-x64') + '/7zip-bin/linux/x64/7za'
     os.chmod(linux, 0o755)
     want('Everything is Ok' in on_linux(w, linux, 't', w.work + '/t.7z'), 'the Linux build finds the archive wrong')
@@ -303,9 +297,7 @@ def seven_methods(w):
     data = open(w.store.modules('linux-x64') + '/three/build/three.module.js', 'rb').read()[:300000]
     w.file('data', data)
     for method in ('LZMA', 'LZMA2', 'PPMd', 'BZip2', 'Deflate', 'Copy', 'ARM LZMA2', 'Delta:4 LZMA', 'BCJ2 LZMA'):
-        for old in ('m.7z', 'm/data'):
-            if os.path.exists(f'{w.work}/{old}'):
-                os.unlink(f'{w.work}/{old}')
+        subprocess.run(['rm', '-rf', w.work + '/m.7z', w.work + '/m'], check=True)
         options = [f'-m{i}={m}' for i, m in enumerate(method.split())]
         ran(seven(w, 'a', 'm.7z', 'data', '-bd', *options))
         ran(seven(w, 'x', 'm.7z', '-om', '-bd'))

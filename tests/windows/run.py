@@ -21,7 +21,7 @@ from session import Failure, Session, adopt_orphans
 
 def judge(case, session):
     """Runs one case: (checks passed, checks failed, text)"""
-    session.used, session.complaints = 0.0, []
+    session.begin()
     known = case.known.get(session.flavour)
     try:
         passed = case.function(session) or 1

@@ -270,8 +270,14 @@ class Session:
     def warm(self):
         """Keeps a program running in the prefix, and so Wine's server and services"""
         if not self.resident:
-            self.resident = self.start('cmd.exe', stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.resident = self.start('cmd.exe', cwd=self.place + '/home', stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.run('cmd.exe', '/c', 'exit 0')
+
+    def begin(self):
+        """A case begins: an empty working directory"""
+        self.used, self.complaints = 0.0, []
+        namespace.remove(self.work)
+        os.mkdir(self.work)
 
     def program(self, name):
         """One of Windows' own, as a command's beginning"""
