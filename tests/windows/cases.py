@@ -10,15 +10,15 @@ CASES = []
 
 
 class Case:
-    def __init__(self, group, name, function, fast, timed, known, checks):
+    def __init__(self, group, name, function, fast, timed, known):
         self.group, self.name, self.function = group, name, function
-        self.fast, self.timed, self.known, self.checks = fast, timed, known, checks
+        self.fast, self.timed, self.known = fast, timed, known
 
 
-def case(group, name, fast=True, timed=False, known=None, checks=None):
-    """checks: returns (passed, failed) for a case that counts its own; the case itself is one otherwise"""
+def case(group, name, fast=True, timed=False, known=None):
+    """The function may return how many checks it has made; it is one otherwise"""
     def enter(function):
-        CASES.append(Case(group, name, function, fast, timed, known or {}, checks))
+        CASES.append(Case(group, name, function, fast, timed, known or {}))
         return function
     return enter
 

@@ -29,6 +29,10 @@ class Picture:
                 found = (min(x[0] + left, found[0] if found else 1 << 30), found[1] if found else y, max(x[-1] + left + 1, found[2] if found else 0), y + 1)
         return found
 
+    def crop(self, x, y, width, height):
+        rows = [r[3 * x:3 * (x + width)] for r in self.rows[y:y + height]]
+        return Picture(len(rows[0]) // 3, len(rows), rows)
+
     def save(self, path):
         def chunk(kind, data):
             return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))

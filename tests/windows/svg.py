@@ -21,12 +21,13 @@ def bars(path, title, rows, logarithmic=True):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom + 26}" font-family="sans-serif" font-size="11">',
            f'<rect width="{width}" height="{bottom + 26}" fill="#ffffff"/>', f'<text x="10" y="20" font-size="14">{html.escape(title)}</text>']
     for i, name in enumerate(series):
-        out.append(f'<rect x="{left + 110 * i}" y="32" width="12" height="12" fill="{COLOURS[i]}"/><text x="{left + 18 + 110 * i}" y="42">{html.escape(name)}</text>')
-    step = 1
+        x = left + 110 * i
+        out.append(f'<rect x="{x}" y="32" width="12" height="12" fill="{COLOURS[i]}"/><text x="{x + 18}" y="42">{html.escape(name)}</text>')
     ticks = [t for t in (1, 2, 3, 5, 10, 20, 50, 100) if t <= largest] if logarithmic else [round(largest * k / 4) for k in range(5)]
-    for t in ticks[::step]:
+    for t in ticks:
         x = left + length(t)
-        out.append(f'<line x1="{x:.1f}" y1="{top - 8}" x2="{x:.1f}" y2="{bottom}" stroke="#ccc"/><text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{t}</text>')
+        out.append(f'<line x1="{x:.1f}" y1="{top - 8}" x2="{x:.1f}" y2="{bottom}" stroke="#ccc"/>'
+                   f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{t}</text>')
     for k, (label, values) in enumerate(rows):
         y = top + group * k
         out.append(f'<text x="{left - 8}" y="{y + height * len(values) / 2 + 4}" text-anchor="end">{html.escape(label)}</text>')
