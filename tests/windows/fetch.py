@@ -108,6 +108,16 @@ class Store:
             os.rename(part, path)
         return path
 
+    def mended_root(self, demotic):
+        """The root as Demotic makes one: a copy with Wine's own defects mended"""
+        root = self.root('arm64')
+
+        def make(part):
+            say('copying the root, to mend it ...')
+            run(['cp', '-a', '--reflink=auto', root + '/.', part])
+            run([demotic, 'root', 'mend', part])
+        return self.get('mended-arm64', make)
+
     def qemu(self):
         """Path of qemu-aarch64"""
         return os.path.abspath(run([os.path.join(HERE, '../../tools/get-qemu.sh'), self.build + '/oracle']).strip().split('\n')[-1])

@@ -30,7 +30,7 @@ SERVER = '/usr/lib/wine/wineserver64'
 SETTINGS = [('HKCU\\Software\\Wine\\Drivers', 'Graphics', 'REG_SZ', 'x11,wayland,null'),
             ('HKCU\\Software\\Wine\\WineDbg', 'ShowCrashDialog', 'REG_DWORD', '0'),
             ('HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug', 'Debugger', 'REG_SZ', 'false')]
-SCRATCH, JAILS = [], {}
+SCRATCH, JAILS, STARTED = [], {}, {}
 
 
 class Failure(Exception):
@@ -112,12 +112,11 @@ class Session:
         os.mkdir(self.work)
         os.mkdir(self.place + '/home')
         os.mkdir(self.place + '/runtime', 0o700)
-        self.root = os.path.abspath(store.root(self.arch))
+        self.root = store.mended_root(demotic) if flavour == 'demotic' else os.path.abspath(store.root(self.arch))
         self.jail = None if flavour == 'demotic' else jail(store, self.root)
         self.used = 0.0  # seconds of CPU since the last case began
         self.complaints = []
         self.resident = None
-        self.started = {}
         self.env = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': self.place + '/home', 'USER': 'user', 'LANG': 'C.UTF-8',
                     'TZ': 'UTC', 'WINEPREFIX': self.prefix, 'XDG_RUNTIME_DIR': self.place + '/runtime',
                     'WINEDEBUG': 'fixme-all,err-ntoskrnl,err-vulkan'}
@@ -178,7 +177,7 @@ class Session:
                 os.chdir(cwd)
         p = subprocess.Popen(command or self.command(args), cwd='/' if jail else cwd, env={**self.env, **(env or {})},
                              preexec_fn=enter, start_new_session=True, **more)
-        self.started[p.pid] = p
+        STARTED[p.pid] = p
         return p
 
     def run(self, *args, stdin=b'', env=None, cwd=None, timeout=300, files=False, until_all_gone=False, command=None):
@@ -257,8 +256,8 @@ class Session:
             except ChildProcessError:
                 return total
             if pid:
-                if pid in self.started:
-                    self.started[pid].returncode = os.waitstatus_to_exitcode(status)
+                if pid in STARTED:
+                    STARTED[pid].returncode = os.waitstatus_to_exitcode(status)
                 total += usage.ru_utime + usage.ru_stime
             elif not all_of_them or not processes_of(self.prefix) or time.monotonic() > deadline:
                 return total
