@@ -208,7 +208,7 @@ class Session:
             out += [file_out.read()]
             err.seek(0)
             text = err.read()
-        cpu += self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
+        cpu += self.stragglers(before) + self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
         self.used += cpu
         r = Result(status, b''.join(out), text, cpu, wall)
         self.complaints += [x for x in r.err.split('\n') if x.startswith('demotic:') and '; the shell sees ' not in x]
@@ -245,6 +245,14 @@ class Session:
                 os.killpg(p.pid, signal.SIGKILL)
             time.sleep(pause)
             pause = min(pause * 1.3, 0.02)
+
+    def stragglers(self, before):
+        """Waits up to two seconds for processes that began meanwhile and are about to end; their CPU seconds"""
+        total, deadline = 0.0, time.monotonic() + 2
+        while time.monotonic() < deadline and set(processes_of(self.prefix)) - set(before):
+            total += self.reap(False)
+            time.sleep(0.01)
+        return total
 
     def reap(self, all_of_them):
         """Buries orphans that have come to us; their CPU seconds. all_of_them: waits for those of this prefix."""
