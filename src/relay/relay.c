@@ -46,6 +46,8 @@ IMPORT handle CreateThread(void *security, unsigned long long stack, dword (*sta
 IMPORT bool32 ReadFile(handle h, void *to, dword size, dword *done, void *overlapped);
 IMPORT bool32 WriteFile(handle h, const void *from, dword size, dword *done, void *overlapped);
 IMPORT bool32 CloseHandle(handle h);
+IMPORT handle CreateEventW(void *security, bool32 manual, bool32 set, const wide *name);
+IMPORT bool32 SetEvent(handle event);
 IMPORT dword WaitForSingleObject(handle h, dword milliseconds);
 IMPORT bool32 GetExitCodeProcess(handle h, dword *status);
 IMPORT bool32 SetConsoleCtrlHandler(bool32 (*handler)(dword), bool32 add);
@@ -55,7 +57,7 @@ IMPORT void ExitProcess(dword status);
 enum { BUFFER = 65536, USE_STREAMS = 0x100, FOREVER = 0xffffffff, CONTROL_C_EXIT = 0xc000013a };
 
 struct stream {
-    handle from, to;
+    handle from, to, done;
     char buffer[BUFFER];
 };
 
@@ -72,21 +74,31 @@ static wide *next_word(wide *p)
     return p;
 }
 
-static dword copy(void *arg)
+static void copy_all(struct stream *s)
 {
-    struct stream *s = arg;
     dword n, m;
 
     while (ReadFile(s->from, s->buffer, BUFFER, &n, 0) && n) {
         for (dword done = 0; done < n; done += m) {
             if (!WriteFile(s->to, s->buffer + done, n - done, &m, 0)) {
                 CloseHandle(s->from); /* a program that writes on is told */
-                return 0;
+                return;
             }
         }
     }
     CloseHandle(s->to);
-    return 0;
+}
+
+/* A thread that ends while the process does is counted twice by Wine (its abort_thread after its exit_thread), which then takes it
+ * for the last one and ends the process with status 0.  So these never end by themselves. */
+static dword copy(void *arg)
+{
+    struct stream *s = arg;
+
+    copy_all(s);
+    SetEvent(s->done);
+    for (;;)
+        WaitForSingleObject(CreateEventW(0, 1, 0, 0), FOREVER);
 }
 
 /* Ctrl-C is the program's. */
@@ -101,7 +113,7 @@ void start(void)
     static const dword streams_of_windows[3] = {-10u, -11u, -12u};
     struct security inherited = {sizeof inherited, 0, 1};
     struct process process;
-    handle threads[3] = {0, 0, 0}, theirs[3] = {0, 0, 0};
+    handle theirs[3] = {0, 0, 0};
     wide *pipes = next_word(GetCommandLineW()), *command = next_word(pipes);
     dword status = CONTROL_C_EXIT;
 
@@ -128,12 +140,13 @@ void start(void)
         if (!theirs[i])
             continue;
         CloseHandle(theirs[i]);
-        threads[i] = CreateThread(0, 0, copy, &streams[i], 0, 0);
+        streams[i].done = CreateEventW(0, 1, 0, 0);
+        CreateThread(0, 0, copy, &streams[i], 0, 0);
     }
     WaitForSingleObject(process.process, FOREVER);
     GetExitCodeProcess(process.process, &status);
     for (int i = 1; i < 3; i++)
-        if (threads[i])
-            WaitForSingleObject(threads[i], FOREVER);
+        if (streams[i].done)
+            WaitForSingleObject(streams[i].done, FOREVER);
     ExitProcess(status);
 }
