@@ -29,7 +29,8 @@ echo "$linux"
 
 echo '== Windows: one run of the tests'
 tests/windows.sh "$build" >"$place/out" 2>&1 || fail 'Windows tests' "$place/out"
-root=${DEMOTIC_TEST_WINE_ROOT:-$build/roots/windows-arm64}
+root=$(python3 -c 'import sys; sys.path.insert(0, "tests/windows"); from fetch import Store; print(Store(sys.argv[1]).mended_root(sys.argv[2]))' \
+    "$build" "$demotic" | tail -1)
 
 # One short program that starts, forks, makes threads or handles signals, and says whether it was right.
 short() {

