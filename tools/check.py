@@ -67,6 +67,8 @@ class Check:
         env = {**os.environ, 'DEMOTIC_QEMU': self.qemu if '--suite' in args else os.environ.get('DEMOTIC_QEMU', '')}
         if not env['DEMOTIC_QEMU']:
             del env['DEMOTIC_QEMU']
+        if os.path.exists(log):
+            os.unlink(log)
         subprocess.run(['meson', 'test', '-C', self.build, '--no-rebuild', *args], stdout=subprocess.DEVNULL, env=env, timeout=timeout)
         passed = failed = 0
         for line in open(log):
