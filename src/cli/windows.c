@@ -543,12 +543,13 @@ static void catch_signals(void)
     }
 }
 
-/* Starts Wine's services.  The first program would do it, and they would have its output: who reads that from a pipe would wait for
- * their end. */
+/* Has Wine start its services.  The first program would do it, and they would have its output: who reads that from a pipe would
+ * wait for their end.  So a program that does nothing is the first.  (Not wineboot itself: of several runs that come at once Wine
+ * lets one start it, but whoever is told to be it starts the services once more, and those stay.) */
 static void start_services(struct options *o)
 {
-    static char loader[] = LOADER, wineboot[] = "C:\\windows\\system32\\wineboot.exe", init[] = "--init";
-    pid_t pid = spawn(o, LOADER, (char *[]){loader, wineboot, init, NULL}, !debugging && !o->config.strace);
+    static char loader[] = LOADER, cmd[] = "C:\\windows\\system32\\cmd.exe", c[] = "/c", leave[] = "exit";
+    pid_t pid = spawn(o, LOADER, (char *[]){loader, cmd, c, leave, NULL}, !debugging && !o->config.strace);
     child = pid > 0 ? pid : 0;
     if (pid > 0)
         wait_for(pid);

@@ -238,6 +238,18 @@ def pipes():
 
 
 @test
+def together():
+    """Four at once where nothing runs yet: Wine's services start once, and nothing stays"""
+    for _ in range(3):
+        four = [subprocess.Popen(wine('cmd.exe', '/c', 'echo one of four'), env=surroundings(), cwd=place, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+        for p in four:
+            out, err = p.communicate(timeout=120)
+            want(p.returncode == 0 and text(out) == 'one of four\n' and not err, (p.returncode, out, err))
+        want_nothing_left()
+
+
+@test
 def broken_pipe():
     """Who reads goes away: the program is told and ends"""
     p = subprocess.Popen(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place,
