@@ -27,7 +27,7 @@ bool root_make(const char *name, const char *include);
  * message if one could not be. */
 bool root_mend(const char *root, unsigned *count);
 /* mkdir -p; false with a message. */
-bool make_dirs(char *path);
+bool make_dirs(const char *path);
 /* Copies a directory tree to `to`, which must not exist.  0 or -errno, with `to` partly there. */
 int copy_tree(const char *from, const char *to);
 /* $XDG_DATA_HOME/demotic, else ~/.local/share/demotic. */

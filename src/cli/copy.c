@@ -2,6 +2,7 @@
  * originals where the file system can do that.  Anything else in the tree (sockets, devices) is left out.  Two threads take turns
  * at the files of a directory, since what costs is the kernel's copying. */
 #include "cli/cli.h"
+#include "support/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,9 +41,9 @@ static int copy_data(int from, int to, off_t size)
         if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
             char buffer[65536];
             n = read(from, buffer, sizeof buffer);
-            for (ssize_t done = 0, m; n > 0 && done < n; done += m)
-                if ((m = write(to, buffer + done, (size_t)(n - done))) < 0)
-                    return -errno;
+            int error = n > 0 ? file_write(to, buffer, (size_t)n) : 0;
+            if (error)
+                return error;
         }
         if (n < 0 && errno == EINTR)
             continue;

@@ -6,6 +6,7 @@
  * is NULL.  So the thread faults instead of ending, and takes the process along: any program that ends while another of its threads
  * computes loses, now and then, its exit status and the output still in buffers (139 instead of 5). */
 #include "cli/cli.h"
+#include "support/file.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -54,12 +55,7 @@ static bool replace(const char *path, int old, const unsigned char *data, size_t
     struct stat st;
     snprintf(new, sizeof new, "%.4000s.%d.new", path, getpid());
     int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && fstat(old, &st) == 0;
-    for (size_t done = 0; ok && done < size;) {
-        ssize_t n = write(fd, data + done, size - done);
-        ok = n > 0;
-        done += ok ? (size_t)n : 0;
-    }
+    bool ok = fd >= 0 && fstat(old, &st) == 0 && file_write(fd, data, size) == 0;
     struct timespec times[2] = {st.st_atim, st.st_mtim};
     ok = ok && fchmod(fd, st.st_mode & 07777) == 0 && futimens(fd, times) == 0 && fsync(fd) == 0;
     if (fd >= 0)

@@ -11,6 +11,7 @@
 #include "cli/server.h"
 #include "cli/windows.h"
 #include "program/program.h"
+#include "support/file.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -225,13 +226,7 @@ static bool is_free(const char *path)
 /* Can be written, and made if need be. */
 static bool is_usable(const char *dir)
 {
-    char path[4096];
-    for (const char *p = dir; (p = strchr(p + 1, '/'));) {
-        snprintf(path, sizeof path, "%.*s", (int)(p - dir), dir);
-        mkdir(path, 0755);
-    }
-    mkdir(dir, 0755);
-    return access(dir, W_OK | X_OK) == 0;
+    return file_make_dirs(dir, 0755) == 0 && access(dir, W_OK | X_OK) == 0;
 }
 
 bool prefixes_dir(char out[4096])

@@ -4,6 +4,7 @@
  * run, so no privilege and no registered interpreter is needed) as a tar stream that is unpacked here,
  * which works alike for root and for ordinary users. */
 #include "cli/cli.h"
+#include "support/file.h"
 #include "support/log.h"
 #include <argp.h>
 #include <dirent.h>
@@ -132,22 +133,12 @@ static error_t parse_create(int key, char *arg, struct argp_state *state)
     }
 }
 
-bool make_dirs(char *path)
+bool make_dirs(const char *path)
 {
-    for (char *p = path + 1;; p++) {
-        if (*p != '/' && *p)
-            continue;
-        char c = *p;
-        *p = 0;
-        int r = mkdir(path, 0755);
-        *p = c;
-        if (r < 0 && errno != EEXIST) {
-            log_warn("cannot make %s: %s", path, strerror(errno));
-            return false;
-        }
-        if (!c)
-            return true;
-    }
+    int error = file_make_dirs(path, 0755);
+    if (error)
+        log_warn("cannot make %s: %s", path, strerror(-error));
+    return !error;
 }
 
 static bool name_is_good(const char *name)

@@ -9,6 +9,7 @@
 #include "cli/server.h"
 #include "linux/path.h"
 #include "program/program.h"
+#include "support/file.h"
 #include "support/log.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -489,7 +490,7 @@ static const char *place_relay(const struct wine *w)
     if (stat(path, &st) < 0 || st.st_size != (off_t)relay_exe_size) {
         snprintf(new, sizeof new, "%s.%d", path, getpid());
         int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-        bool ok = fd >= 0 && write(fd, relay_exe, relay_exe_size) == (ssize_t)relay_exe_size;
+        bool ok = fd >= 0 && file_write(fd, relay_exe, relay_exe_size) == 0;
         if (fd >= 0)
             close(fd);
         if (!ok || rename(new, path) < 0) {

@@ -11,6 +11,7 @@
  * A file's time of change is when it was last used, to the hour; the oldest go first when room is needed. */
 #include "engine/disk_store.h"
 #include "support/fd.h"
+#include "support/file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,21 +36,6 @@ static bool ours(const struct stat *st)
     return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int make_parents(const char *dir)
-{
-    char path[PATH_MAX];
-
-    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    for (char *p = path + 1; (p = strchr(p, '/')); p++) {
-        *p = 0;
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
-            return -errno;
-        *p = '/';
-    }
-    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int check(const char *dir)
 {
     struct stat st;
@@ -63,7 +49,7 @@ int disk_store_prepare(const char *dir)
 {
     int error = check(dir);
 
-    if (error == -ENOENT && !(error = make_parents(dir)))
+    if (error == -ENOENT && !(error = file_make_dirs(dir, 0700)))
         error = check(dir);
     return error;
 }
@@ -146,21 +132,6 @@ static void *read_whole(const char *path, struct stat *st, size_t *size)
     return p;
 }
 
-static bool write_all(int fd, const uint8_t *p, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, p, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 /* A new file of that name and contents, whole; false leaves none. */
 static bool write_new(const char *path, const void *image, size_t size)
 {
@@ -176,7 +147,7 @@ static bool write_new(const char *path, const void *image, size_t size)
         return false;
     /* Another thread of the guest may have closed the descriptor, and opened something else, before it was ours. */
     bool ok = fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && named.st_ino == opened.st_ino &&
-              named.st_dev == opened.st_dev && opened.st_size == 0 && write_all(fd, image, size);
+              named.st_dev == opened.st_dev && opened.st_size == 0 && file_write(fd, image, size) == 0;
 
     fd_own_close(fd);
     if (!ok)

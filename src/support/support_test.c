@@ -1,4 +1,4 @@
-/* Tests of arenas and of the log. */
+/* Tests of arenas, files and the log. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +6,14 @@
 #include <cmocka.h>
 
 #include "support/arena.h"
+#include "support/file.h"
 #include "support/log.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void test_alloc(void **state)
@@ -71,12 +76,41 @@ static void test_log(void **state)
     fclose(f);
 }
 
+static void test_file(void **state)
+{
+    char dir[] = "/tmp/demotic-support-XXXXXX", path[64], got[8] = "";
+    struct stat st;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/a/b", dir);
+    assert_int_equal(file_make_dirs(path, 0700), 0);
+    assert_int_equal(file_make_dirs(path, 0700), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    snprintf(path, sizeof(path), "%s/a/b/f", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+    assert_int_equal(file_write(fd, "abc", 3), 0);
+    assert_int_equal(pread(fd, got, sizeof(got), 0), 3);
+    assert_string_equal(got, "abc");
+    close(fd);
+    assert_int_equal(file_write(-1, "abc", 3), -EBADF);
+    assert_int_equal(file_make_dirs(path, 0700), 0); /* as mkdir: something of that name is there */
+    snprintf(path, sizeof(path), "%s/a/b/f/g", dir);
+    assert_int_equal(file_make_dirs(path, 0700), -ENOTDIR);
+    for (const char *const *name = (const char *const[]){"/a/b/f", "/a/b", "/a", "", NULL}; *name; name++) {
+        snprintf(path, sizeof(path), "%s%s", dir, *name);
+        assert_int_equal(remove(path), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc),
         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests_name("support", tests, NULL, NULL);
 }
