@@ -183,6 +183,9 @@ def main():
     names = path.read_text() if path.exists() else ''
     path.unlink(missing_ok=True)
     check('--dump=perf', status == 0 and re.search(r'^[0-9a-f]+ [0-9a-f]+ answer\+0 \[named\]$', names, re.M) and not err, names[:2000] + err)
+    status, out, err = run('--dump=counts', named)
+    counted = re.findall(r'^count [0-9a-f]+ (\d+)(?: dead=[-\d,]+)?((?: [0-9a-f]{8})+)$', err, re.M)
+    check('--dump=counts', status == 0 and len(counted) > 100 and all(int(n) for n, _ in counted) and max(int(n) for n, _ in counted) >= 5, err[:2000])
 
     # the code cache is bounded
     code = here / 'code'

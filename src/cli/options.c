@@ -46,7 +46,7 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "To see what it does:", 3},
     {"strace", KEY_STRACE, 0, 0, "Print system calls, decoded", 3},
     {"trace", KEY_TRACE, "FILE", OPTION_ARG_OPTIONAL, "Print every instruction with the registers it changes (slow)", 3},
-    {"dump", KEY_DUMP, "WHAT", 0, "Print translations: any of ir,opt,asm, then =ADDR for the unit with that address only; perf: names of code for perf(1), in /tmp/perf-PID.map", 3},
+    {"dump", KEY_DUMP, "WHAT", 0, "Print translations: any of ir,opt,asm, then =ADDR for the unit with that address only; perf: names of code for perf(1), in /tmp/perf-PID.map; counts: how often each unit was run, at exit", 3},
     {"stats", KEY_STATS, 0, 0, "Print counters at exit", 3},
     {"log", KEY_LOG, "FILE", 0, "Messages, traces and dumps go to FILE instead of standard error", 3},
     {0, 0, 0, 0, "Windows programs:", 4},

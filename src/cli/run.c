@@ -131,6 +131,17 @@ static bool choose_model(const struct guest *guest, const char *name)
     return false;
 }
 
+static struct debug_dump *dump; /* --dump, or NULL */
+static bool stats;              /* --stats */
+
+static void before_end(struct engine *e)
+{
+    if (dump)
+        debug_dump_end(dump);
+    if (stats)
+        debug_stats_print(e);
+}
+
 int cli_start(struct process_start *start, struct process_config *config)
 {
     if (config->log_path && !open_log(config))
@@ -141,9 +152,9 @@ int cli_start(struct process_start *start, struct process_config *config)
         return 64;
     const struct host *host = config->engine_name ? host_by_name(config->engine_name) : host_best();
     if (config->dump) {
-        start->on_unit_ctx = debug_dump_open(config->dump, guest, host);
+        start->on_unit_ctx = dump = debug_dump_open(config->dump, guest, host);
         start->on_unit = debug_dump_unit;
-        if (!start->on_unit_ctx)
+        if (!dump)
             return 64;
     }
     if (config->trace) {
@@ -151,8 +162,8 @@ int cli_start(struct process_start *start, struct process_config *config)
         if (!debug_trace_open(&config->trace, guest))
             return 64;
     }
-    if (config->stats)
-        start->on_exit = debug_stats_print;
+    stats = config->stats;
+    start->on_exit = before_end;
     return process_run(start);
 }
 

@@ -4,6 +4,7 @@
  * For profilers: perf looks for names of code in memory in /tmp/perf-PID.map, lines "START SIZE NAME" (tools/perf's
  * jit-interface.txt).  Code that was evicted stays in the file. */
 #include "debug/dump.h"
+#include "debug/counts.h"
 #include "debug/disassemble.h"
 #include "debug/symbols.h"
 #include "engine/engine.h"
@@ -21,7 +22,7 @@ struct debug_dump {
     const struct guest *guest;
     const struct host *host;
     bool stage[3];      /* by enum engine_stage */
-    bool perf;
+    bool perf, counts;
     int perf_fd;
     pid_t perf_pid;     /* whose file perf_fd is */
     bool only;          /* units that cover `address` */
@@ -31,7 +32,7 @@ struct debug_dump {
 
 static bool parse_spec(struct debug_dump *d, const char *spec)
 {
-    static const char *const names[] = {"ir", "opt", "asm", "perf"};
+    static const char *const names[] = {"ir", "opt", "asm", "perf", "counts"};
     for (;;) {
         unsigned n = 0;
         size_t length = strcspn(spec, ",=");
@@ -41,6 +42,8 @@ static bool parse_spec(struct debug_dump *d, const char *spec)
             return false;
         if (n == ARRAY_LEN(d->stage))
             d->perf = true;
+        else if (n > ARRAY_LEN(d->stage))
+            d->counts = true;
         else
             d->stage[n] = true;
         spec += length;
@@ -59,7 +62,7 @@ struct debug_dump *debug_dump_open(const char *spec, const struct guest *guest, 
 {
     struct debug_dump *d = calloc(1, sizeof *d);
     if (d == NULL || !parse_spec(d, spec)) {
-        log_warn("--dump=%s: wanted any of ir,opt,asm,perf, then perhaps =ADDRESS (0x...)", spec);
+        log_warn("--dump=%s: wanted any of ir,opt,asm,perf,counts, then perhaps =ADDRESS (0x...)", spec);
         free(d);
         return NULL;
     }
@@ -170,11 +173,11 @@ static void perf_line(struct debug_dump *d, uint64_t pc, const void *code, size_
     }
 }
 
-void debug_dump_unit(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size)
+void debug_dump_unit(void *ctx, int stage, struct ir_unit *u, const void *code, size_t size)
 {
     struct debug_dump *d = ctx;
-    bool perf = d->perf && stage == ENGINE_STAGE_COMPILED;
-    if ((unsigned)stage >= ARRAY_LEN(d->stage) || !(d->stage[stage] || perf))
+    bool perf = d->perf && stage == ENGINE_STAGE_COMPILED, counts = d->counts && stage == ENGINE_STAGE_LIFTED;
+    if ((unsigned)stage >= ARRAY_LEN(d->stage) || !(d->stage[stage] || perf || counts))
         return;
     if (d->only && !(d->address == u->pc || d->address - u->pc < u->size))
         return;
@@ -183,5 +186,15 @@ void debug_dump_unit(void *ctx, int stage, const struct ir_unit *u, const void *
         perf_line(d, u->pc, code, size);
     if (d->stage[stage])
         dump_stage(d, (enum engine_stage)stage, u, code, size);
+    if (counts)
+        counts_add(d->guest, u);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void debug_dump_end(struct debug_dump *d)
+{
+    pthread_mutex_lock(&d->lock);
+    if (d->counts)
+        counts_print(d->guest);
     pthread_mutex_unlock(&d->lock);
 }

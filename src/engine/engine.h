@@ -17,8 +17,9 @@ struct engine_config {
     bool timed;            /* count the time that translating takes */
     bool chaos;            /* invalidate at random */
     uint64_t chaos_seed;
-    /* Called at each stage of each translation if not NULL (dumps); code and size only for COMPILED. */
-    void (*on_unit)(void *ctx, int stage /* enum engine_stage */, const struct ir_unit *u, const void *code, size_t size);
+    /* Called at each stage of each translation if not NULL (dumps); code and size only for COMPILED.  It may alter the
+     * unit at LIFTED. */
+    void (*on_unit)(void *ctx, int stage /* enum engine_stage */, struct ir_unit *u, const void *code, size_t size);
     void *on_unit_ctx;
     guest_fetch_fn *fetch; /* of guest code */
     void *fetch_ctx;

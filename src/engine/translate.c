@@ -79,7 +79,7 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void show(struct engine *e, enum engine_stage stage, const struct ir_unit *u, const void *code, size_t size)
+static void show(struct engine *e, enum engine_stage stage, struct ir_unit *u, const void *code, size_t size)
 {
     if (UNLIKELY(e->config.on_unit != NULL))
         e->config.on_unit(e->config.on_unit_ctx, stage, u, code, size);
@@ -141,7 +141,7 @@ struct block *block_enter(struct engine *e, const struct block_parts *p)
 }
 
 /* u compiled, for guest code at pc; NULL if it was made for elsewhere and cannot be moved. */
-static struct block *compile(struct engine *e, struct cpu *cpu, const struct ir_unit *u, uint64_t pc, uint32_t mode,
+static struct block *compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, uint64_t pc, uint32_t mode,
                              const struct flags_query *query, const struct disk_place *place)
 {
     struct host_buffer buf;

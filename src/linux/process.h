@@ -137,7 +137,7 @@ struct process_start {
     const char *exec_host, *exec_guest;
     int exec_fd;
     /* What the command line wants to be told of (src/debug); all may be NULL. */
-    void (*on_unit)(void *ctx, int stage, const struct ir_unit *u, const void *code, size_t size);
+    void (*on_unit)(void *ctx, int stage, struct ir_unit *u, const void *code, size_t size);
     void *on_unit_ctx;
     void (*on_step)(
         struct cpu *cpu); /* if set, instructions are run one at a time, this before each */

@@ -314,6 +314,8 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_INSN:
         c->insn_pc = in->imm;
+        if (UNLIKELY(x64_on_insn != NULL))
+            x64_on_insn(emit_pos(e));
         return true;
     case IR_LABEL:
         label(c, in);

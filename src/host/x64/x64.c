@@ -21,6 +21,7 @@
 
 struct x64_target x64_target;
 enum x64_compile_mode x64_compile_mode;
+void (*x64_on_insn)(uint32_t offset);
 
 /* -- what compile's parts share
  * --------------------------------------------------------------------------- */

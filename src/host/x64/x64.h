@@ -92,6 +92,8 @@ enum x64_compile_mode {
     X64_COMPILE_PLAIN   /* "plain": every unit as those that were given up */
 };
 extern enum x64_compile_mode x64_compile_mode;
+/* For tests (tests/codegen), or NULL: called where a guest instruction's code begins, with the offset in the unit's. */
+extern void (*x64_on_insn)(uint32_t offset);
 
 /* What is fixed at init. */
 struct ctx;
