@@ -55,6 +55,7 @@ static struct cpu *cpu_new(struct engine *e, void *personality)
     cpu->arena = calloc(1, sizeof *cpu->arena);
     cpu->guest = e->config.guest;
     cpu->engine = e;
+    cpu->unit_at = engine_unit_at;
     cpu->personality = personality;
     if (!cpu->arena || !e->config.host->cpu_init(cpu)) {
         free(cpu->arena);

@@ -52,8 +52,9 @@ void engine_state_changed(struct cpu *cpu);
 /* Makes engine_run return CPU_EVENT_INTERRUPT soon, without loss. Async-signal-safe; any thread. */
 void engine_interrupt(struct cpu *cpu);
 
-/* To be called first by the host's handler of SIGSEGV, SIGBUS (siginfo_t *, ucontext_t *): true if it was the guest's
- * fault, and the handler is to return at once; engine_run will then return CPU_EVENT_FAULT. */
+/* To be called first by the host's handler of SIGSEGV, SIGBUS, SIGFPE (siginfo_t *, ucontext_t *): true if it was the
+ * guest's fault, and the handler is to return at once; engine_run will then return CPU_EVENT_FAULT, or for SIGFPE
+ * CPU_EVENT_TRAP. */
 bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
 
 /* The counters of all cpus, those gone included. */

@@ -114,6 +114,8 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
 void cache_add(struct block *b);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
+/* cpu.unit_at */
+bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out);
 void cache_before_fork(struct engine *e); /* makes the memory for the child */
 void cache_parent_fork(struct engine *e);
 bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */

@@ -31,6 +31,14 @@ void engine_interrupt(struct cpu *cpu)
     __atomic_or_fetch(&cpu->pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
 }
 
+bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out)
+{
+    const struct block *b = cache_block_at(cpu->engine, code);
+    if (b)
+        *out = (struct host_unit){b->code, b->size, b->map, b->map_size, b->pc};
+    return b != NULL;
+}
+
 bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext)
 {
     if (!cpu || !cpu->running)
@@ -44,11 +52,8 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext)
     pc = (const void *)uc->uc_mcontext.gregs[REG_RIP];
     cpu->fault.write = uc->uc_mcontext.gregs[REG_ERR] & 2;
 #endif
-    struct host_unit hu = {0};
-    const struct block *b = cache_block_at(e, pc);
-    if (b)
-        hu = (struct host_unit){b->code, b->size, b->map, b->map_size, b->pc};
-    if (!e->config.host->recover(cpu, b ? &hu : NULL, ucontext))
+    struct host_unit hu;
+    if (!e->config.host->recover(cpu, engine_unit_at(cpu, pc, &hu) ? &hu : NULL, ucontext))
         return false;
     cpu->faulted = true;
     return true;
@@ -137,6 +142,10 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, enum cpu_event *e
     if (cpu->faulted) {
         cpu->faulted = false;
         cpu->stat[ENGINE_STAT_FAULTS]++;
+        if (cpu->fault.signal == SIGFPE) {
+            *event = CPU_EVENT_TRAP;
+            return true;
+        }
         if (cpu->guest->retry_fault && cpu->guest->retry_fault(cpu, cpu->fault.address)) {
             engine_state_changed(cpu);
             return false;

@@ -222,7 +222,7 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
         bytes.size = bytes.look_count = 0;
         unsigned max = e->config.max_insns ? e->config.max_insns : DEFAULT_INSNS;
         struct guest_request rq = {.pc = reading.pc, .mode = mode & ~ENGINE_MODE_STEP, .max_insns = steps ? 1 : max,
-                                   .fetch = read_code, .fetch_ctx = &reading};
+                                   .fetch = read_code, .fetch_ctx = &reading, .x87 = e->config.host->x87};
         if (!lift(e, cpu, &rq, &reading, &u, &query))
             return NULL;
         engine_lock(e, cpu);

@@ -10,6 +10,7 @@
 #define CPU_PENDING_ENGINE 2u    /* the engine wants a quiescent point */
 
 struct engine;
+struct host_unit;
 
 struct cpu_jump {
     uint64_t pc;      /* guest PC; of an empty entry: one that belongs elsewhere */
@@ -59,7 +60,7 @@ struct cpu {
     void *host_sp;             /* C stack while generated code runs */
     void *code_sp;             /* generated code's stack (call/return pairs) while C runs */
     void *code_stack;          /* its lowest address, guard page below */
-    uint64_t host_area[16];    /* a host's own use */
+    uint64_t host_area[24];    /* a host's own use */
     struct fp_status fp;       /* env: what the guest's mode says; flags: cumulative, less what the host FPU holds */
     union ir_value scratch[8];
     _Alignas(64) unsigned char host_frame[24576]; /* a host's own use: locals, spilled values */
@@ -67,6 +68,8 @@ struct cpu {
     /* C only */
     const struct guest *guest;
     struct engine *engine;
+    /* The engine's: which unit an address of generated code belongs to. Async-signal-safe. */
+    bool (*unit_at)(const struct cpu *cpu, const void *code, struct host_unit *out);
     uint32_t mode;             /* key bits in force */
     struct cpu_fault fault;
     bool jumps_used;           /* engine: `jumps` is not all empty */

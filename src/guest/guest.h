@@ -13,6 +13,15 @@ struct guest_request {
     unsigned max_insns; /* >= 1; 1 for single-stepping */
     guest_fetch_fn *fetch;
     void *fetch_ctx;
+    bool x87; /* the host runs IR_X87 and its kin */
+};
+
+/* Where in its state a guest keeps its x87: offsets in struct cpu. */
+struct guest_x87 {
+    uint16_t fcw, fsw, top, tags; /* u32; the status word without TOP; bit i of tags: physical register i is in use */
+    uint16_t st;                  /* eight of 16 bytes, by physical number */
+    uint16_t fop, fcs, fds;       /* u32; of the last instruction: opcode, selectors (0: there was none), */
+    uint16_t fip, fdp;            /* u64; its address, its operand's */
 };
 
 #define GUEST_LOOK_AHEAD 32u /* bytes that flags_dead looks at, at most */
@@ -31,6 +40,7 @@ struct guest {
     unsigned insn_align; /* bytes */
     guest_helper_fn *const *helpers; /* indexed by IR_HELPER's attr */
     unsigned helper_count;
+    const struct guest_x87 *x87; /* NULL: it has none */
     /* Initial register contents (all else zero). */
     void (*reset)(struct cpu *cpu);
     /* The bits that translations are specialised on, from the state (0: the usual). */

@@ -62,7 +62,7 @@ struct host {
     /* Makes the site at exec address `site` go to `target` (exec address), or NULL: back to the engine.
      * Atomic with regard to threads that run the code. rw_delta: rw minus exec addresses. */
     void (*link)(const void *site, ptrdiff_t rw_delta, const void *target);
-    /* A host signal (fault) came at `ucontext` while cpu was running. If it was in the code of a unit
+    /* A host signal (fault; SIGFPE: an exception that the guest unmasked, exit_detail its vector) came at `ucontext` while cpu was running. If it was in the code of a unit
      * (`hu` found by the engine from the PC, or NULL) or in this host's own runtime: makes every slot and
      * PC exact for the guest instruction that faulted, completes cpu->fault.address where the host does
      * not tell it, and alters the context so that enter() returns. Else false. Async-signal-safe. */
@@ -73,6 +73,8 @@ struct host {
     unsigned (*disassemble)(const uint8_t *code, size_t n, uint64_t pc, char *out, size_t size);
     /* A number that is another where units would be compiled to other code (features of the processor). NULL: 0. */
     uint64_t (*variant)(void);
+    /* Runs IR_X87 and its kin: the guest's x87 is its own while code runs, and in the guest's slots when enter returns. */
+    bool x87;
     /* For --stats: what this host counted, into the log. NULL: nothing. */
     void (*report)(void);
 };

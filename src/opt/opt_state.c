@@ -101,7 +101,8 @@ static void forward(struct state *s)
         case IR_LGET: forward_lget(s, r); break;
         case IR_SET: s->slots[in->imm] = (struct known){.whole = in->a}; break;
         case IR_LSET: s->locals[in->imm] = in->a; break;
-        case IR_HELPER: forget(s, false); break;
+        case IR_HELPER:
+        case IR_X87_SYNC: forget(s, false); break;
         case IR_LABEL: forget(s, true); break;
         default: break;
         }

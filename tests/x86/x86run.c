@@ -401,6 +401,7 @@ int main(int argc, char **argv)
     sigaltstack(&alt, NULL);
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
+    sigaction(SIGFPE, &sa, NULL);
     make_stack(argc - i, argv + i);
     x86_state(cpu)->r[X86_RSP] = sp;
     x86_state(cpu)->rip = first_pc;

@@ -198,6 +198,7 @@ void x86_label(struct x86_lift *l, unsigned label)
 {
     ir_label(l->u, label);
     l->has_address = false;
+    l->x87_in_slots = false;
 }
 
 /* ---- the stack --------------------------------------------------------------------------------------- */
@@ -246,6 +247,12 @@ void x86_trap_if_status(struct x86_lift *l, enum x86_vector vector)
     x86_trap_if(l, ir_cmp(l->u, IR_CC_NE, status, ir_const(l->u, IR_I32, 0)), vector);
 }
 
+void x86_trap_if_pending(struct x86_lift *l)
+{
+    ir_ref es = ir_bin_imm(l->u, IR_AND, ir_get(l->u, IR_I32, X86_FSW), 0x80);
+    x86_trap_if(l, ir_cmp(l->u, IR_CC_NE, es, ir_const(l->u, IR_I32, 0)), X86_VECTOR_MF);
+}
+
 void x86_trap(struct x86_lift *l, enum x86_vector vector, uint64_t pc)
 {
     ir_exit(l->u, IR_EXIT_TRAP, pc, ir_const(l->u, IR_I64, vector));
@@ -276,6 +283,16 @@ void x86_jump(struct x86_lift *l, const struct x86_insn *in, uint64_t target)
 {
     ir_jump(l->u, target);
     l->ended = true;
+}
+
+void x86_mmx_begin(struct x86_lift *l)
+{
+    if (l->x87_in_slots)
+        return;
+    if (l->rq->x87)
+        ir_emit(l->u, (struct ir_inst){.op = IR_X87_SYNC});
+    l->x87_in_slots = true;
+    x86_trap_if_pending(l);
 }
 
 void x86_mmx_used(struct x86_lift *l)

@@ -61,6 +61,7 @@ struct x86_lift {
         unsigned scale;
     } address; /* of this instruction, if has_address */
     int rsp_bias; /* POP to memory: the address is computed with RSP already moved */
+    bool x87_in_slots; /* what GET and SET of the x87's slots are about; known since the last x87 instruction or label */
     unsigned trap_count;
     struct x86_trap traps[64];
 };
@@ -166,6 +167,8 @@ static inline void x86_stack_move_by(struct x86_lift *l, int64_t by)
 void x86_trap_if(struct x86_lift *l, ir_ref cond, enum x86_vector vector);
 /* The same if a helper left something else than 0 in the status slot. */
 void x86_trap_if_status(struct x86_lift *l, enum x86_vector vector);
+/* Raises #MF if an x87 exception is pending; the x87 is in its slots. */
+void x86_trap_if_pending(struct x86_lift *l);
 /* Ends the unit with an exception. `pc`: what the guest sees. */
 void x86_trap(struct x86_lift *l, enum x86_vector vector, uint64_t pc);
 void x86_undefined(struct x86_lift *l);
@@ -182,5 +185,9 @@ ir_ref x86_mxcsr_value(struct x86_lift *l);
 void x86_mxcsr_load(struct x86_lift *l, ir_ref v);
 /* The unit ends after this instruction because the key may have changed. */
 void x86_mode_changed(struct x86_lift *l);
+/* Before an instruction that GETs or SETs slots of the x87; #MF if an exception is pending. */
+void x86_mmx_begin(struct x86_lift *l);
 /* After every MMX instruction: all registers are in use, TOP is 0. */
 void x86_mmx_used(struct x86_lift *l);
+/* Lifts an x87 instruction to the host's own, where the host has it; false: not this one, or no such host. */
+bool x86_lift_x87_host(struct x86_lift *l, const struct x86_insn *in);

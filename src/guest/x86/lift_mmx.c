@@ -3,6 +3,7 @@
 
 void x86_lift_emms(struct x86_lift *l, const struct x86_insn *in)
 {
+    x86_mmx_begin(l);
     ir_set(l->u, X86_TAGS, ir_const(l->u, IR_I32, 0));
     ir_set(l->u, X86_TOP, ir_const(l->u, IR_I32, 0));
 }

@@ -165,6 +165,21 @@ static void end_traps(struct x86_lift *l)
     }
 }
 
+/* Does an x87 exception that is pending come now? */
+static bool waits(const struct x86_insn *in)
+{
+    x86_lift_fn *lift = in->row->lift;
+    if (in->row->attrs & X86_ATTR_mmx)
+        return true;
+    if (in->row->feature != X86_FEATURE_X87)
+        return false;
+    if (lift == x86_lift_x87_env)
+        return !(in->row->arg & 1);
+    if (lift == x86_lift_x87_control)
+        return in->opcode == 0xd9 && !(in->modrm < 0xc0 && in->row->arg == 6);
+    return true;
+}
+
 static void lift_one(struct x86_lift *l, const struct x86_insn *in)
 {
     l->has_address = false;
@@ -172,7 +187,13 @@ static void lift_one(struct x86_lift *l, const struct x86_insn *in)
         x86_undefined(l);
         return;
     }
+    if (x86_lift_x87_host(l, in))
+        return;
+    if (waits(in))
+        x86_mmx_begin(l);
     in->row->lift(l, in);
+    if (in->row->feature == X86_FEATURE_X87)
+        l->x87_in_slots = false; /* it may have raised something */
     bool is_load = in->op[0].kind == X86_OPERAND_XMM && in->op[1].kind == X86_OPERAND_MEM;
     if ((in->row->attrs & X86_ATTR_mmx) && !is_load) /* CVTPI2PS and CVTPI2PD from memory: AMD's processors do not */
         x86_mmx_used(l);
@@ -227,7 +248,7 @@ static bool flags_dead(const struct guest_request *rq, uint64_t pc)
             return false;
         uint32_t attrs = in.row->attrs;
         bool memory = (attrs & X86_ATTR_faults) && (!(attrs & X86_ATTR_modrm) || in.modrm < 0xc0 || (attrs & X86_ATTR_mem));
-        if ((attrs & (X86_ATTR_rf | X86_ATTR_end)) || memory || !in.row->lift)
+        if ((attrs & (X86_ATTR_rf | X86_ATTR_end | X86_ATTR_x87 | X86_ATTR_mmx)) || memory || !in.row->lift)
             return false;
         if (attrs & X86_ATTR_wf)
             return true;
@@ -235,6 +256,12 @@ static bool flags_dead(const struct guest_request *rq, uint64_t pc)
     }
     return false;
 }
+
+#define AT(field) offsetof(struct x86_state, field)
+static const struct guest_x87 x87 = {
+    .fcw = AT(fcw), .fsw = AT(fsw), .top = AT(top), .tags = AT(tags), .st = AT(st), .fop = AT(fop), .fcs = AT(fcs),
+    .fds = AT(fds), .fip = AT(fip), .fdp = AT(fdp),
+};
 
 #define GUEST(id, text, reset_fn)                                                                                          \
     const struct guest id = {                                                                                              \
@@ -249,6 +276,7 @@ static bool flags_dead(const struct guest_request *rq, uint64_t pc)
         .insn_align = 1,                                                                                                   \
         .helpers = x86_helpers,                                                                                            \
         .helper_count = X86_HELPER_COUNT,                                                                                  \
+        .x87 = &x87,                                                                                                       \
         .reset = reset_fn,                                                                                                 \
         .mode = mode_of,                                                                                                   \
         .fp_env = fp_env_of,                                                                                               \

@@ -292,6 +292,7 @@ static void helper(struct ctx *c, const struct ir_inst *in)
     alloc_detach_slots(c);
     emit_store_i(e, 4, mem_frame(FRAME_DESC), in->attr);
     emit_call_m(e, mem_area(AREA_HELPER));
+    c->x87 = X87_OUT;
     flags_begin(c);
 }
 
@@ -302,6 +303,7 @@ static void label(struct ctx *c, const struct ir_inst *in)
     c->left = false;
     c->label_at[in->imm] = emit_pos(&c->e);
     alloc_forget(c);
+    c->x87 = X87_UNKNOWN;
     flags_begin(c);
 }
 

@@ -693,6 +693,18 @@ void emit_ldmxcsr(struct emit *e, struct x64_mem m)
 {
     op_rm(e, 0, 4, MAP_0F | 0xae, 2, m, false, 0);
 }
+void emit_x87(struct emit *e, unsigned bytes)
+{
+    emit_u8(e, bytes & 0xff);
+    if (bytes != 0x9b)
+        emit_u8(e, bytes >> 8 & 0xff);
+}
+
+void emit_x87_m(struct emit *e, unsigned opc, unsigned reg, struct x64_mem m)
+{
+    op_rm(e, 0, 4, opc, (int)reg, m, false, 0);
+}
+
 void emit_stmxcsr(struct emit *e, struct x64_mem m)
 {
     op_rm(e, 0, 4, MAP_0F | 0xae, 3, m, false, 0);

@@ -138,6 +138,9 @@ void emit_cmov_rm(struct emit *e, enum x64_cc cc, unsigned sz, int dst, struct x
 void emit_xchg_rr(struct emit *e, unsigned sz, int a, int b);
 void emit_crc32(struct emit *e, unsigned sz, int dst, int src);
 void emit_lahf(struct emit *e);
+/* Of the x87: bytes on registers; opcode (D8 .. DF) and the ModRM's middle field with an operand in memory. */
+void emit_x87(struct emit *e, unsigned bytes);
+void emit_x87_m(struct emit *e, unsigned opc, unsigned reg, struct x64_mem m);
 void emit_sahf(struct emit *e);
 void emit_cmc(struct emit *e);
 

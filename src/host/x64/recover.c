@@ -1,7 +1,8 @@
 /* From a signal in the middle of generated code to an exact guest state.
  *
  * The side table of a unit has an entry for each host instruction that may fault: host offset
- * (varint, from the entry before), guest PC (zigzag varint, likewise) and where the flags slot is.
+ * (varint, from the entry before), guest PC (zigzag varint, likewise), where the flags slot is, and
+ * of x87 instructions the guest's ModRM.
  * All other slots with homes are in the registers of the signal's context.  Then the context is
  * made to continue in the common exit, behind the code that would store the homes.
  * Async-signal-safe. */
@@ -25,7 +26,7 @@ static uint64_t varint(const uint8_t **p)
     }
 }
 
-static bool side_find(const struct host_unit *hu, uint32_t offset, uint64_t *pc, unsigned *where)
+bool side_find(const struct host_unit *hu, uint32_t offset, uint64_t *pc, unsigned *where, unsigned *modrm)
 {
     const uint8_t *p = hu->map, *end = p + hu->map_size;
     uint32_t at = 0;
@@ -35,6 +36,7 @@ static bool side_find(const struct host_unit *hu, uint32_t offset, uint64_t *pc,
         uint64_t z = varint(&p);
         *pc += z >> 1 ^ -(z & 1);
         *where = *p++;
+        *modrm = *where & SIDE_X87 ? *p++ : 0;
         if (at == offset)
             return true;
     }
@@ -101,6 +103,8 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
     if (map == 1 && (op == 0x11 || (op == 0xd6 && prefix66)))
         *write = true;
     unsigned modrm = *p++, mod = modrm >> 6, rm = modrm & 7;
+    if (map == 0 && (op & 0xf9) == 0xd9 && (0xceu >> (modrm >> 3 & 7) & 1)) /* the x87's stores */
+        *write = true;
     uint64_t address = 0;
     if (rm == 4) {
         unsigned sib = *p++, index = (sib >> 3 & 7) | (rex & 2) << 2,
@@ -128,7 +132,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     greg_t *g = uc->uc_mcontext.gregs;
     const struct x64_target *t = &x64_target;
     uint64_t pc;
-    unsigned where;
+    unsigned where, modrm;
     if (!hu)
         return false;
     uint64_t stack = (uintptr_t)cpu->code_stack;
@@ -140,7 +144,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
         if (!cpu->pending)
             return true;
     }
-    if (!side_find(hu, (uint32_t)((uint64_t)g[REG_RIP] - (uintptr_t)hu->code), &pc, &where))
+    if (!side_find(hu, (uint32_t)((uint64_t)g[REG_RIP] - (uintptr_t)hu->code), &pc, &where, &modrm))
         return full;
     if (cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL) {
         cpu->fault.address =
@@ -166,6 +170,8 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     memcpy(cpu->state + t->guest->slots[t->pc_slot].offset, &pc, 8);
     cpu->exit_reason = IR_EXIT_NONE;
     cpu->exit_site = NULL;
+    if (cpu->fault.signal == SIGFPE)
+        cpu->exit_detail = (uint64_t)g[REG_TRAPNO];
     cpu->host_frame[FRAME_FAULTED] = !full;
     g[REG_RIP] = (greg_t)(uintptr_t)t->exit_plain;
     return true;

@@ -47,6 +47,11 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
                             .disp = (int32_t)disp};
 }
 
+struct x64_mem mem_guest(struct ctx *c, const struct ir_inst *in)
+{
+    return address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
+}
+
 /* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n; the operand to use from then on.
  */
 static struct x64_mem check_aligned(struct ctx *c, struct x64_mem m, unsigned n, uint32_t keep)
@@ -70,7 +75,7 @@ static bool load(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
     unsigned n = type_bytes((enum ir_type)in->lane);
-    struct x64_mem m = address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
+    struct x64_mem m = mem_guest(c, in);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)in->type) == LOC_GPR) {
@@ -118,7 +123,7 @@ static bool store(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     unsigned n = type_bytes((enum ir_type)in->lane);
     int32_t imm;
-    struct x64_mem m = address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
+    struct x64_mem m = mem_guest(c, in);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)inst_of(c, in->c)->type) == LOC_GPR) {

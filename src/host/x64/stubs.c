@@ -179,6 +179,8 @@ bool stubs_emit(struct x64_target *t, struct host_buffer *buf)
     } calls[] = {{AREA_EVAL, AREA_C_EVAL, false},
                  {AREA_FPFLAGS_GET, AREA_C_FPGET, false},
                  {AREA_FPFLAGS_SET, AREA_C_FPSET, false},
+                 {AREA_X87_IN, AREA_C_X87_IN, false},
+                 {AREA_X87_OUT, AREA_C_X87_OUT, false},
                  {AREA_HELPER, AREA_C_HELPER, true}};
     for (unsigned i = 0; i < ARRAY_LEN(calls); i++) {
         t->entry[calls[i].area] = exec + emit_pos(&e);

@@ -82,15 +82,27 @@ static void side_varint(struct ctx *c, uint64_t v)
     side_u8(c, (unsigned)v);
 }
 
-void side_note(struct ctx *c, unsigned where)
+static void side_entry(struct ctx *c, unsigned where, unsigned modrm)
 {
     uint32_t at = emit_pos(&c->e);
     int64_t delta = (int64_t)(c->insn_pc - c->side_pc);
     side_varint(c, at - c->side_offset);
     side_varint(c, (uint64_t)(delta << 1 ^ delta >> 63));
     side_u8(c, where);
+    if (where & SIDE_X87)
+        side_u8(c, modrm);
     c->side_offset = at;
     c->side_pc = c->insn_pc;
+}
+
+void side_note(struct ctx *c, unsigned where)
+{
+    side_entry(c, where, 0);
+}
+
+void side_note_x87(struct ctx *c, unsigned modrm)
+{
+    side_entry(c, flags_where(c) | SIDE_X87, modrm);
 }
 
 /* -- anything through ir_eval
@@ -243,6 +255,10 @@ static bool is_evaluated(const struct ir_inst *in)
 
 static void select_inst(struct ctx *c, const struct ir_inst *in)
 {
+    if (in->op >= IR_X87) {
+        select_x87(c, in);
+        return;
+    }
     if (c->plain && is_evaluated(in)) {
         select_eval(c, in);
         return;
@@ -382,6 +398,7 @@ static void helper_c(struct cpu *cpu)
     uint32_t n;
     memcpy(&n, cpu->host_frame + FRAME_DESC, 4);
     fold_flags(cpu);
+    x87_settle(cpu);
     x64_target.guest->helpers[n](cpu, cpu->scratch[0].u64[0]);
 }
 
@@ -452,8 +469,8 @@ static bool x64_cpu_init(struct cpu *cpu)
     cpu->code_stack = m + GUARD;
     for (unsigned i = 0; i < AREA_C_EVAL; i++)
         cpu->host_area[i] = (uintptr_t)x64_target.entry[i];
-    static void (*const functions[])(struct cpu *) = {eval_c, helper_c, fpflags_get_c,
-                                                      fpflags_set_c};
+    static void (*const functions[])(struct cpu *) = {eval_c, helper_c, fpflags_get_c, fpflags_set_c,
+                                                      x87_in, x87_out};
     for (unsigned i = 0; i < ARRAY_LEN(functions); i++)
         cpu->host_area[AREA_C_EVAL + i] = (uintptr_t)functions[i];
     uint64_t *base = (uint64_t *)(void *)(m + GUARD + X64_CODE_STACK) - 2 * SENTINELS;
@@ -485,6 +502,7 @@ static void x64_enter(struct cpu *cpu, const void *code)
     if ((uintptr_t)cpu->host_area[AREA_STACK_BASE] - (uintptr_t)cpu->code_sp > X64_CODE_STACK / 2)
         x64_stack_reset(cpu);
     x64_target.enter(cpu, code);
+    x87_settle(cpu);
     fold_flags(cpu);
     /* A fault on the guard page of the code stack was mended without leaving; the engine was not
      * told. */
@@ -513,5 +531,6 @@ const struct host host_x64 = {
     .recover = x64_recover,
     .forget_returns = x64_stack_reset,
     .variant = x64_variant,
+    .x87 = true,
     .report = evals_report,
 };

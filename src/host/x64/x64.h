@@ -38,6 +38,7 @@ enum {
     FRAME_RBX = 2464,
     FRAME_FAULTED = 2472, /* recover made enter return */
     FRAME_TMP = 2480,     /* 16 bytes within one sequence */
+    FRAME_X87 = 2496,     /* 4 bytes: not 0 while the guest's x87 is in the processor */
     FRAME_SPILLS = 2560,  /* SPILL_MAX of 16 bytes */
 };
 #define SPILL_MAX 1280
@@ -54,10 +55,14 @@ enum {
     AREA_FPFLAGS_GET, /* call: scratch[3] */
     AREA_FPFLAGS_SET, /* call: scratch[0] */
     AREA_RET_SENTINEL,
+    AREA_X87_IN,      /* call: the guest's x87 into the processor; keeps all but flags */
+    AREA_X87_OUT,     /* call: and into its slots */
     AREA_C_EVAL,
     AREA_C_HELPER,
     AREA_C_FPGET,
     AREA_C_FPSET,
+    AREA_C_X87_IN,
+    AREA_C_X87_OUT,
     AREA_STACK_BASE, /* code_sp of an empty stack */
     AREA_COUNT
 };
@@ -123,6 +128,7 @@ enum flags_at {
 #define SIDE_RBX_IN_FRAME 8u
 #define SIDE_READ_WRITE                                                                            \
     16u /* reads and writes at once: a fault is a read's if reading would fault too */
+#define SIDE_X87 32u /* a byte follows: the guest instruction's ModRM */
 
 /* What EFLAGS are in terms of the flags value they stand for. */
 enum ef_kind { EF_NORMAL, EF_FCMP /* ucomis a, b */, EF_FCMP_SWAPPED /* ucomis b, a */ };
@@ -192,6 +198,8 @@ struct ctx {
     bool rax_in_frame;
     uint32_t
         keep_args; /* 1: the current instruction still needs flags values it is the last user of */
+
+    enum { X87_UNKNOWN, X87_IN, X87_OUT } x87; /* whether the guest's x87 is in the processor */
 
     uint64_t insn_pc;
     uint32_t *label_at; /* offsets of labels, ~0: not yet */
@@ -358,6 +366,16 @@ bool select_vec(struct ctx *c, const struct ir_inst *in);
 bool select_fp_x86(struct ctx *c, const struct ir_inst *in); /* under x86's rules */
 bool select_fp(struct ctx *c, const struct ir_inst *in);
 bool select_crypto(struct ctx *c, const struct ir_inst *in);
+void select_x87(struct ctx *c, const struct ir_inst *in);
+/* The operand of an access to guest memory, at its a, b, imm and scale. */
+struct x64_mem mem_guest(struct ctx *c, const struct ir_inst *in);
+
+/* -- x87.c
+ * ------------------------------------------------------------------------------------ */
+void x87_in(struct cpu *cpu);
+void x87_out(struct cpu *cpu);
+/* x87_out if it is in the processor. */
+void x87_settle(struct cpu *cpu);
 bool select_control(struct ctx *c, const struct ir_inst *in);
 /* Any value operation through ir_eval. */
 void select_eval(struct ctx *c, const struct ir_inst *in);
@@ -375,6 +393,8 @@ void reloc_add(struct ctx *c, enum host_reloc_kind kind, uint32_t offset, uint64
 void emit_guest_pc(struct ctx *c, int reg, uint64_t pc);
 /* Before an instruction that may fault: notes where the guest is, for recover. */
 void side_note(struct ctx *c, unsigned where);
+/* Before an x87 instruction, whose ModRM is the guest's. */
+void side_note_x87(struct ctx *c, unsigned modrm);
 
 /* -- control.c
  * -------------------------------------------------------------------------------------------- */
@@ -396,6 +416,8 @@ void evals_report(void);
 /* -- stubs.c, recover.c
  * ------------------------------------------------------------------------------------ */
 bool stubs_emit(struct x64_target *t, struct host_buffer *buf);
+/* The entry of a unit's side table for the instruction at `offset`; false if there is none. */
+bool side_find(const struct host_unit *hu, uint32_t offset, uint64_t *pc, unsigned *where, unsigned *modrm);
 bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext);
 void x64_stack_reset(struct cpu *cpu);
 #define X64_CODE_STACK (32u << 20)
