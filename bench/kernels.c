@@ -283,6 +283,69 @@ static uint64_t threads(unsigned scale)
     return sum;
 }
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t guarded;
+
+/* Taken by one thread: what programs pay for being ready for others. */
+static uint64_t mutexes(unsigned scale)
+{
+    for (unsigned i = 0; i < scale * 8000000u; i++) {
+        pthread_mutex_lock(&mutex);
+        guarded += i;
+        pthread_mutex_unlock(&mutex);
+    }
+    return guarded;
+}
+
+static unsigned rounds;
+static void *add_many(void *p)
+{
+    for (unsigned i = 0; i < rounds; i++)
+        __atomic_add_fetch((uint64_t *)p, i, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* Two threads at one cache line. */
+static uint64_t contended(unsigned scale)
+{
+    pthread_t t;
+    uint64_t sum = 0;
+
+    rounds = scale * 2000000u;
+    if (pthread_create(&t, NULL, add_many, &sum))
+        return 0;
+    add_many(&sum);
+    pthread_join(t, NULL);
+    return sum;
+}
+
+static void *compute(void *p)
+{
+    uint64_t x = *(uint64_t *)p;
+
+    for (unsigned i = 0; i < rounds; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
+    *(uint64_t *)p = x;
+    return NULL;
+}
+
+/* Two threads that have nothing to do with each other: the time that passes counts. */
+static uint64_t parallel(unsigned scale)
+{
+    pthread_t t;
+    uint64_t x[16] = {[0] = 88172645463325252ull, [15] = 6364136223846793005ull};
+
+    rounds = scale * 50000000u;
+    if (pthread_create(&t, NULL, compute, &x[0]))
+        return 0;
+    compute(&x[15]);
+    pthread_join(t, NULL);
+    return x[0] ^ x[15];
+}
+
 static const struct {
     const char *name;
     kernel_fn *fn;
@@ -290,7 +353,7 @@ static const struct {
     {"integer", integer}, {"divide", divide},     {"pointer", pointer}, {"branchy", branchy}, {"calls", calls},
     {"indirect", indirect}, {"double", doubles},  {"float", floats},    {"simd", simd},       {"strings", strings},
     {"sort", sort},       {"atomics", atomics},   {"syscalls", syscalls}, {"signals", signals}, {"fork", forks},
-    {"threads", threads},
+    {"threads", threads},   {"mutex", mutexes},    {"contended", contended}, {"parallel", parallel},
 };
 
 int main(int argc, char **argv)

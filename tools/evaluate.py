@@ -20,12 +20,13 @@ import subprocess
 import sys
 import time
 
+import svg
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOP + '/tests/windows')
 import cases  # noqa: E402
 import namespace  # noqa: E402
 import run as suite  # noqa: E402 (enters all cases)
-import svg  # noqa: E402
 from fetch import MODULES, NODE, Store  # noqa: E402
 from session import Failure, Session, adopt_orphans  # noqa: E402
 
