@@ -26,6 +26,7 @@ struct engine *engine_create(const struct engine_config *config)
     }
     e->stub_used = stubs.size;
     disk_create(e);
+    guard_create(e);
     return e;
 }
 

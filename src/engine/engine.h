@@ -46,6 +46,15 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps);
  * returns, except by threads in the middle of one. Any context but a signal handler's. */
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t size);
 
+/* For guests that announce no changes of code, whose code is write-protected (guard.c); nothing for others.
+ * Somebody else than guest code (the kernel in a system call) is about to write there: true if it may have to be tried
+ * again because something was protected. Not with the layout lock (memory/guard.h). */
+bool engine_about_to_write(struct engine *e, uint64_t start, uint64_t size);
+/* With the layout lock held.  What is mapped there, or its protection, is about to be changed. */
+void engine_lift_guards(struct engine *e, uint64_t start, uint64_t size);
+/* What is mapped there can be written by the guest from now on; it is in the record already. */
+void engine_now_writable(struct engine *e, uint64_t start, uint64_t size);
+
 /* The state was changed from outside (PC, FPCR, registers): before the next engine_run. */
 void engine_state_changed(struct cpu *cpu);
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #define ENGINE_MODE_STEP 0x80000000u /* key bit: one instruction a unit, never linked */
+#define ENGINE_MODE_ONCE 0x40000000u /* with it: run once, though nothing protects its bytes (guard.c) */
 
 struct block;
 
@@ -95,7 +96,7 @@ struct engine {
     _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
     struct disk *disk; /* NULL: nothing is kept */
     uint64_t chaos; /* random state */
-    uint64_t stat[16]; /* of cpus that are gone */
+    uint64_t stat[32]; /* of cpus that are gone */
 };
 
 static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->exec - e->rw; }
@@ -156,6 +157,21 @@ struct block_parts {
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
 /* Enters a translation into all indexes; lock held. */
 struct block *block_enter(struct engine *e, const struct block_parts *p);
+
+/* guard.c; no lock held, but for guard_create and guard_check_* */
+void guard_create(struct engine *e);
+/* Guest code in this page is about to be read: true if changes of it will be seen, false if the unit has to look itself. */
+bool guard_code(struct engine *e, struct cpu *cpu, uint64_t page);
+/* cpu->fault was a write into a protected page, and is none any more. */
+bool guard_fault(struct engine *e, struct cpu *cpu);
+/* Takes b, or what is found by the key if it is NULL, out of the indexes. */
+void guard_drop(struct engine *e, struct cpu *cpu, struct block *b, uint64_t pc, uint32_t mode);
+/* The unit found that its bytes have changed. */
+void guard_stale(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* At the beginning of a unit: leaves it if the bytes at its PC are not these any more. What it returns goes to
+ * guard_check_end when the unit has been lifted. */
+unsigned guard_check_begin(struct ir_unit *u, const uint8_t *bytes, uint32_t size);
+void guard_check_end(struct ir_unit *u, unsigned stale);
 
 /* disk.c */
 struct disk_object;

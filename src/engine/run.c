@@ -137,7 +137,7 @@ static enum cpu_event leave(struct cpu *cpu, enum cpu_event event)
 }
 
 /* What an exit asks for: true if the caller of engine_run has to know (*event), false to go on. */
-static bool concerns_caller(struct engine *e, struct cpu *cpu, enum cpu_event *event)
+static bool concerns_caller(struct engine *e, struct cpu *cpu, uint32_t mode, enum cpu_event *event)
 {
     if (cpu->faulted) {
         cpu->faulted = false;
@@ -159,6 +159,9 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, enum cpu_event *e
         return false;
     case IR_EXIT_ICACHE:
         flush_line(e, cpu, cpu->exit_detail);
+        return false;
+    case IR_EXIT_STALE:
+        guard_stale(e, cpu, *pc_of(cpu), mode);
         return false;
     case IR_EXIT_MODE:
         engine_state_changed(cpu);
@@ -197,6 +200,7 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
     uint64_t *pc = pc_of(cpu);
     const void *site = NULL; /* the exit by which the last translation was left, to be linked */
     bool indirect = false;
+    bool once = false; /* the next instruction wrote into protected code: it is run alone, before that is protected again */
 
     for (;;) {
         settle(e, cpu);
@@ -206,18 +210,19 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
         }
         if (UNLIKELY(e->config.chaos))
             chaos(e, cpu);
-        uint32_t mode = cpu->mode | (steps ? ENGINE_MODE_STEP : 0);
-        struct block *b = translate(e, cpu, *pc, mode);
+        uint32_t mode = cpu->mode | (steps ? ENGINE_MODE_STEP : 0) | (once ? ENGINE_MODE_STEP | ENGINE_MODE_ONCE : 0);
+        uint64_t start = *pc;
+        struct block *b = translate(e, cpu, start, mode);
         if (!b) {
             cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc};
             return leave(cpu, CPU_EVENT_FETCH);
         }
-        if (site && !e->config.no_link && !steps) {
-            b = link_exit(e, cpu, site, b, *pc, mode);
+        if (site && !e->config.no_link && !(mode & ENGINE_MODE_STEP)) {
+            b = link_exit(e, cpu, site, b, start, mode);
             site = NULL;
             if (!b)
                 continue;
-        } else if (indirect && !steps) {
+        } else if (indirect && !(mode & ENGINE_MODE_STEP)) {
             remember(cpu, b);
         }
         note_purge(e, cpu); /* translate may have evicted */
@@ -229,7 +234,16 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
         cpu->running = false;
 
         enum cpu_event event;
-        if (concerns_caller(e, cpu, &event))
+        if (UNLIKELY(once))
+            guard_drop(e, cpu, b, start, mode);
+        once = UNLIKELY(cpu->faulted) && guard_fault(e, cpu);
+        if (UNLIKELY(once)) {
+            cpu->faulted = false;
+            site = NULL;
+            indirect = false;
+            continue;
+        }
+        if (concerns_caller(e, cpu, mode, &event))
             return leave(cpu, event);
         if (cpu->exit_reason == IR_EXIT_NONE) {
             site = cpu->exit_site;

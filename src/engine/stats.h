@@ -14,6 +14,9 @@
     X(REJECTED, "units on disk made from other bytes")                                             \
     X(DAMAGED, "damaged units on disk")                                                            \
     X(EVICTIONS, "chunks of the code cache evicted")                                               \
+    X(CODE_WRITES, "writes into protected code")                                                   \
+    X(CHECKED, "units that check their own bytes")                                                 \
+    X(STALE, "of these found changed")                                                             \
     X(FAULTS, "guest memory faults")                                                               \
     X(SYSCALLS, "system calls")
 

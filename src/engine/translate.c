@@ -13,10 +13,16 @@
 
 /* The reading of guest code for one unit. */
 struct reading {
-    const struct engine_config *config;
+    struct engine *engine;
+    struct cpu *cpu;
+    struct guest_request *request;
     uint64_t pc, shift;       /* where the unit is made for, and how far from where its code lies */
     struct unit_bytes *bytes; /* NULL: nobody wants to know */
     bool looking;             /* beyond the unit */
+    bool guard;               /* the guest announces no changes: pages are protected before they are read */
+    bool check;               /* one of them cannot be: the unit has to look itself */
+    bool again;               /* what `bytes` holds is read once more */
+    uint64_t guarded;         /* the page that was protected last, + 1 */
 };
 
 /* Questions about code beyond the unit; what the answers rest on. */
@@ -33,8 +39,23 @@ static bool read_code(void *ctx, uint64_t addr, void *buf, size_t n)
 {
     struct reading *r = ctx;
     struct unit_bytes *b = r->bytes;
+    const struct engine_config *config = &r->engine->config;
 
-    if (!r->config->fetch(r->config->fetch_ctx, addr - r->shift, buf, n))
+    if (r->again) {
+        if (addr < r->pc || addr + n > r->pc + b->size)
+            return false;
+        memcpy(buf, b->bytes + (addr - r->pc), n);
+        return true;
+    }
+    for (uint64_t page = align_down(addr, 4096); r->guard && page < addr + n; page += 4096) {
+        if (r->guarded == page + 1)
+            continue;
+        r->guarded = page + 1;
+        if (guard_code(r->engine, r->cpu, page - r->shift))
+            continue;
+        r->check = r->request->stores_end = true;
+    }
+    if (!config->fetch(config->fetch_ctx, addr - r->shift, buf, n))
         return false;
     if (!b)
         return true;
@@ -85,28 +106,51 @@ static void show(struct engine *e, enum engine_stage stage, struct ir_unit *u, c
         e->config.on_unit(e->config.on_unit_ctx, stage, u, code, size);
 }
 
-/* The unit for rq, optimised, and what it depends on; false if its first instruction cannot be fetched. */
-static bool lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct reading *reading,
+/* The unit for rq, optimised, and what it depends on. */
+static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct reading *reading,
                  struct ir_unit *u, struct flags_query *query)
 {
     const struct guest *g = e->config.guest;
-    uint8_t probe[16];
-    if (!e->config.fetch(e->config.fetch_ctx, rq->pc - reading->shift, probe, g->insn_align))
-        return false;
+    bool check = reading->again;
+    unsigned stale = 0;
     arena_reset(cpu->arena);
+    uint32_t size = u->size;
     ir_unit_init(u, cpu->arena, g->slots, g->slot_count);
     u->pc = rq->pc;
     g->fp_env(rq->mode, &u->fp);
+    if (check)
+        stale = guard_check_begin(u, reading->bytes->bytes, size);
     g->translate(u, rq);
+    if (check)
+        guard_check_end(u, stale);
     show(e, ENGINE_STAGE_LIFTED, u, NULL, 0);
     query->guest = g;
     query->rq = *rq;
     query->reading = reading;
     query->look_count = 0;
     struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = query, .flags_slot = g->flags_slot,
-                            .flags_dead = g->flags_dead && rq->max_insns > 1 ? flags_dead : NULL};
+                            .flags_dead = g->flags_dead && rq->max_insns > 1 && !check ? flags_dead : NULL};
     opt_run(u, &oc);
     show(e, ENGINE_STAGE_OPTIMISED, u, NULL, 0);
+}
+
+/* Lifts the code for rq; again with a check of its bytes where their page cannot be protected. False if its first
+ * instruction cannot be fetched. */
+static bool lift_guarded(struct engine *e, struct cpu *cpu, struct guest_request *rq, struct reading *reading,
+                         struct ir_unit *u, struct flags_query *query)
+{
+    const struct guest *g = e->config.guest;
+    uint8_t probe[16];
+    if (!e->config.fetch(e->config.fetch_ctx, rq->pc - reading->shift, probe, g->insn_align))
+        return false;
+    reading->request = rq;
+    lift(e, cpu, rq, reading, u, query);
+    if (LIKELY(!reading->check))
+        return true;
+    reading->again = true;
+    u->size = reading->bytes->size < u->size ? reading->bytes->size : u->size;
+    lift(e, cpu, rq, reading, u, query);
+    cpu->stat[ENGINE_STAT_CHECKED]++;
     return true;
 }
 
@@ -201,11 +245,18 @@ static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
     return b;
 }
 
+/* Code that is taken from disk is as well protected as what is read here; false: it has to be read, to be checked. */
+static bool guard_taken(struct engine *e, struct cpu *cpu, uint64_t pc)
+{
+    const uint64_t last = pc + 15; /* of x86's longest instruction: others do not cross pages */
+    return guard_code(e, cpu, align_down(pc, 4096)) && (pc >> 12 == last >> 12 || guard_code(e, cpu, align_down(last, 4096)));
+}
+
 static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t inserted)
 {
-    bool steps = mode & ENGINE_MODE_STEP;
+    bool steps = mode & ENGINE_MODE_STEP, guard = !e->config.guest->announces_code_changes && !(mode & ENGINE_MODE_ONCE);
     struct unit_bytes bytes;
-    struct reading reading = {.config = &e->config, .pc = e->config.relocate && !steps ? elsewhere(pc) : pc};
+    struct reading reading = {.engine = e, .cpu = cpu, .guard = guard, .pc = e->config.relocate && !steps ? elsewhere(pc) : pc};
     struct ir_unit u;
     struct flags_query query;
     struct block *b = NULL;
@@ -214,17 +265,20 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
         /* An invalidation between the reading of the guest's code and the entering into the indexes would
          * miss this translation. */
         uint64_t generation = atomic_load(&e->invalidations);
-        if (e->disk && !steps && (b = take(e, cpu, pc, mode, inserted, &place)))
+        if (e->disk && !steps && (!guard || guard_taken(e, cpu, pc)) && (b = take(e, cpu, pc, mode, inserted, &place)))
             break;
         reading.shift = reading.pc - pc;
-        reading.bytes = place.object || reading.shift ? &bytes : NULL;
-        reading.looking = false;
+        reading.bytes = place.object || reading.shift || guard ? &bytes : NULL;
+        reading.looking = reading.check = reading.again = false;
+        reading.guarded = 0;
         bytes.size = bytes.look_count = 0;
         unsigned max = e->config.max_insns ? e->config.max_insns : DEFAULT_INSNS;
-        struct guest_request rq = {.pc = reading.pc, .mode = mode & ~ENGINE_MODE_STEP, .max_insns = steps ? 1 : max,
+        struct guest_request rq = {.pc = reading.pc, .mode = mode & ~(ENGINE_MODE_STEP | ENGINE_MODE_ONCE), .max_insns = steps ? 1 : max,
                                    .fetch = read_code, .fetch_ctx = &reading, .x87 = e->config.host->x87};
-        if (!lift(e, cpu, &rq, &reading, &u, &query))
+        if (!lift_guarded(e, cpu, &rq, &reading, &u, &query))
             return NULL;
+        if (reading.check)
+            place.object = NULL; /* it is not as the same code elsewhere */
         engine_lock(e, cpu);
         b = table_find(e, pc, mode);
         if (!b && generation == atomic_load(&e->invalidations) && !(b = compile(e, cpu, &u, pc, mode, &query, &place)))

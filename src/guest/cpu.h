@@ -80,7 +80,7 @@ struct cpu {
     _Atomic uint64_t epoch;    /* engine: last quiescent point, 0 while outside engine_run */
     uint64_t purge_seen;       /* engine: reclamations of code this cpu has taken note of */
     struct arena *arena;       /* engine: for this thread's translations */
-    uint64_t stat[16];         /* debug/stats.h */
+    uint64_t stat[32];         /* engine/stats.h */
 };
 
 /* The field of slot s (struct ir_slot *), as an lvalue of `type`. */

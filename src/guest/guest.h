@@ -13,6 +13,7 @@ struct guest_request {
     unsigned max_insns; /* >= 1; 1 for single-stepping */
     guest_fetch_fn *fetch;
     void *fetch_ctx;
+    bool stores_end;    /* an instruction that may write memory is the unit's last: it may write into the unit */
     bool x87; /* the host runs IR_X87 and its kin */
 };
 
@@ -38,6 +39,7 @@ struct guest {
     const struct ir_slot *slots;
     unsigned slot_count, pc_slot, sp_slot, flags_slot;
     unsigned insn_align; /* bytes */
+    bool announces_code_changes; /* the program says when it has changed code (Arm's IC IVAU); else the engine finds out */
     guest_helper_fn *const *helpers; /* indexed by IR_HELPER's attr */
     unsigned helper_count;
     const struct guest_x87 *x87; /* NULL: it has none */

@@ -100,6 +100,7 @@ enum ir_exit {
     IR_EXIT_MODE,        /* the translation key changed (FPCR written); PC after */
     IR_EXIT_YIELD,       /* a spin-wait hint; PC after */
     IR_EXIT_STEP,        /* unit cut short on request (tracing) */
+    IR_EXIT_STALE,       /* PC of the unit, which has found that the code it was made from is another now */
     IR_EXIT_TRAP,        /* an exception of the guest's own numbering, its number the detail; PC as the guest has it then */
 };
 

@@ -1,7 +1,7 @@
 /* mmap and its family (mm/mmap.c, mm/mremap.c of the kernel, whose error codes these are).
  *
  * The host's kernel maps, at the address the guest sees; the record of areas follows, both under
- * one lock. What differs from passing through: nothing becomes executable on the host; changes of
+ * one lock (memory/guard.h). What is to change loses its protection as code first. What differs from passing through: nothing becomes executable on the host; changes of
  * executable bytes are told to the engine; and Demotic's own memory, which lies in the same address
  * space, must not be touched by a guest that maps, unmaps or advises over it.  Own memory is what
  * the host has mapped and the record has not:
@@ -14,12 +14,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "engine/engine.h"
 #include "linux/hostcall.h"
@@ -27,7 +27,7 @@
 #include "linux/process.h"
 #include "linux/syscall.h"
 #include "linux/sysrow.h"
-#include "memory/memory.h"
+#include "memory/guard.h"
 
 #ifndef PROT_SEM
 #define PROT_SEM 0x8
@@ -35,19 +35,18 @@
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define GROWS      (PROT_GROWSDOWN | PROT_GROWSUP)
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t brk_start, brk_now;
 static int lock_future; /* MAP_LOCKED after mlockall(MCL_FUTURE) */
 
 void mapping_fork_prepare(void)
 {
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
 }
 void mapping_fork_done(bool child)
 {
     if (child)
         lock_future = 0; /* locks are not inherited */
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
 }
 
 static uint64_t pages(uint64_t size)
@@ -117,6 +116,8 @@ static int64_t piece_unmap(uint64_t start, uint64_t end, uint64_t arg)
 static int64_t unmap_range(struct thread *t, uint64_t start, uint64_t end)
 {
     bool code = memory_any_exec(start, end);
+
+    engine_lift_guards(t->process->engine, start, end - start);
     int64_t ret = each_piece(start, end, piece_unmap, 0);
 
     memory_note_unmap(start, end);
@@ -199,6 +200,14 @@ static void note_map(uint64_t start, uint64_t size, int prot, int flags, int fd,
     struct stat st;
 
     area.flags |= flags & MAP_GROWSDOWN;
+    if ((flags & MAP_ANONYMOUS) && area.flags == MAP_SHARED) {
+        /* A file of its own, as in the kernel: it can be mapped once more (mremap of size 0). */
+        static uint64_t last;
+
+        area.dev = makedev(0, 1);
+        area.inode = ++last;
+        area.name = memory_intern("/dev/zero (deleted)");
+    }
     if (!(flags & MAP_ANONYMOUS) && !fstat(fd, &st)) {
         area.offset = offset;
         area.dev = st.st_dev;
@@ -220,6 +229,8 @@ static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int
     }
     if (!fixed && addr && !in_space(align_down(addr, MEMORY_PAGE), size))
         addr = 0;
+    if (fixed)
+        engine_lift_guards(t->process->engine, addr, size);
     int64_t ret = host(mmap, addr, size, host_prot(prot), flags | lock_future, fd, offset);
 
     if (ret < 0 && ret > -4096) {
@@ -231,6 +242,8 @@ static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int
 
     note_map((uint64_t)ret, size, prot, flags, fd, offset);
     forget_code(t, code, (uint64_t)ret, (uint64_t)ret + size);
+    if ((prot & PROT_WRITE) && (flags & MAP_TYPE) != MAP_PRIVATE)
+        engine_now_writable(t->process->engine, (uint64_t)ret, size);
     return ret;
 }
 
@@ -259,10 +272,10 @@ int64_t sys_mmap(struct thread *t, const uint64_t a[6])
         if (!in_space(addr, size))
             return -ENOMEM;
     }
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     int64_t ret = map(t, addr, size, prot, flags, fd, offset);
 
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
@@ -289,10 +302,10 @@ int64_t sys_munmap(struct thread *t, const uint64_t a[6])
 
     if (start % MEMORY_PAGE || !a[1] || !size || !in_space(start, size))
         return -EINVAL;
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     int64_t ret = unmap_range(t, start, start + size);
 
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
@@ -352,15 +365,18 @@ int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
         start = from;
     }
     prot = effective_prot(t, prot);
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     uint64_t end = covered_end(start, start + size);
     bool code = !(prot & PROT_EXEC) && memory_any_exec(start, end);
     int64_t ret = 0;
 
+    engine_lift_guards(t->process->engine, start, end - start);
     if (end > start)
         ret = each_piece(start, end, piece_protect, (uint64_t)prot);
     forget_code(t, code, start, end);
-    pthread_mutex_unlock(&lock);
+    if (prot & PROT_WRITE)
+        engine_now_writable(t->process->engine, start, end - start);
+    memory_layout_unlock();
     return ret ? ret : end < start + size ? -ENOMEM : 0;
 }
 
@@ -403,6 +419,9 @@ static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t
     } else if (old_size > area.end - old) {
         return -EFAULT;
     }
+    engine_lift_guards(t->process->engine, old, old_size); /* they would cut the mapping in pieces */
+    if (flags & MREMAP_FIXED)
+        engine_lift_guards(t->process->engine, new, new_size);
     int64_t ret = host(mremap, old, old_size, new_size, flags, new);
 
     if (ret < 0 && ret > -4096) {
@@ -415,6 +434,8 @@ static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t
     note_move(t, &area, old, old_size, (uint64_t)ret, new_size,
               !old_size || ((flags & MREMAP_DONTUNMAP) && (uint64_t)ret != old));
     forget_code(t, code, (uint64_t)ret, (uint64_t)ret + new_size);
+    if (area.prot & PROT_WRITE)
+        engine_now_writable(t->process->engine, (uint64_t)ret, new_size);
     return ret;
 }
 
@@ -441,10 +462,10 @@ int64_t sys_mremap(struct thread *t, const uint64_t a[6])
         if (new < old + old_size && old < new + new_size)
             return -EINVAL;
     }
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     int64_t ret = remap(t, old, old_size, new_size, flags, new);
 
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
@@ -464,7 +485,7 @@ int64_t sys_madvise(struct thread *t, const uint64_t a[6])
         return host(madvise, 0, 0, advice);
     if (!in_space(start, size))
         return -ENOMEM;
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     bool code = (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE) &&
                 memory_any_exec(start, start + size);
     int64_t ret = each_piece(start, start + size, piece_advise, (uint64_t)advice);
@@ -472,7 +493,7 @@ int64_t sys_madvise(struct thread *t, const uint64_t a[6])
     if (!ret && !covered(start, start + size))
         ret = -ENOMEM;
     forget_code(t, code, start, start + size);
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
@@ -497,22 +518,22 @@ int64_t sys_mlockall(struct thread *t, const uint64_t a[6])
 
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -EINVAL;
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     if (flags & MCL_CURRENT)
         ret = each_piece(0, MEMORY_END, piece_lock, flags & MCL_ONFAULT ? MLOCK_ONFAULT : 0);
     if (!ret)
         lock_future = flags & MCL_FUTURE ? MAP_LOCKED : 0;
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
 int64_t sys_munlockall(struct thread *t, const uint64_t a[6])
 {
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     lock_future = 0;
     int64_t ret = each_piece(0, MEMORY_END, piece_unlock, 0);
 
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }
 
@@ -545,11 +566,11 @@ static void change_brk(struct thread *t, uint64_t end)
 
 int64_t sys_brk(struct thread *t, const uint64_t a[6])
 {
-    pthread_mutex_lock(&lock);
+    memory_layout_lock();
     if (a[0] >= brk_start && a[0] < MEMORY_END)
         change_brk(t, a[0]);
     int64_t ret = (int64_t)brk_now;
 
-    pthread_mutex_unlock(&lock);
+    memory_layout_unlock();
     return ret;
 }

@@ -3,7 +3,7 @@
 #include "linux/hostcall.h"
 #include "linux/process.h"
 #include "linux/sysrow.h"
-#include "memory/memory.h"
+#include "memory/guard.h"
 #include "support/log.h"
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 int64_t sys_uname(struct thread *t, const uint64_t a[6])
@@ -66,12 +67,17 @@ int64_t sys_shmat(struct thread *t, const uint64_t a[6])
     char name[20];
     uint64_t flags = a[2];
 
+    if (host(shmctl, a[0], IPC_STAT, &ds) < 0)
+        return host(shmat, a[0], a[1], flags & ~(uint64_t)SHM_EXEC);
+    memory_layout_lock();
+    if (flags & SHM_REMAP)
+        engine_lift_guards(t->process->engine, a[1], ds.shm_segsz);
     /* The host's mapping is never executable; the record keeps what the guest asked for. */
     int64_t addr = host(shmat, a[0], a[1], flags & ~(uint64_t)SHM_EXEC);
-    if (addr < 0)
+    if (addr < 0) {
+        memory_layout_unlock();
         return addr;
-    if (host(shmctl, a[0], IPC_STAT, &ds) < 0)
-        return addr;
+    }
     snprintf(name, sizeof name, "/SYSV%08x", (unsigned)ds.shm_perm.__key);
     struct memory_area area = {
         .start = (uint64_t)addr,
@@ -79,24 +85,33 @@ int64_t sys_shmat(struct thread *t, const uint64_t a[6])
         .prot =
             PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0),
         .flags = MAP_SHARED,
+        .dev = makedev(0, 1),
         .inode = (uint32_t)a[0],
         .name = memory_intern(name),
     };
     if (flags & SHM_REMAP)
         engine_invalidate(t->process->engine, area.start, area.end - area.start);
     memory_note_map(&area);
+    if (area.prot & PROT_WRITE)
+        engine_now_writable(t->process->engine, area.start, area.end - area.start);
+    memory_layout_unlock();
     return addr;
 }
 
 int64_t sys_shmdt(struct thread *t, const uint64_t a[6])
 {
     struct memory_area area;
+
+    memory_layout_lock();
     bool known = memory_area_at(a[0], &area) && area.start == a[0];
+    if (known)
+        engine_lift_guards(t->process->engine, area.start, area.end - area.start);
     int64_t r = host(shmdt, a[0]);
     if (r == 0 && known) {
         engine_invalidate(t->process->engine, area.start, area.end - area.start);
         memory_note_unmap(area.start, area.end);
     }
+    memory_layout_unlock();
     return r;
 }
 

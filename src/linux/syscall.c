@@ -6,6 +6,7 @@
  * holes that differ; what does differ has a handler (abi.h).  PASS numbers are those of an x86-64
  * host; on another host the column of its own numbers is to be used. */
 #include "linux/sysrow.h"
+#include "linux/code_writes.h"
 #include "linux/hostcall.h"
 #include "linux/trace.h"
 #include "support/log.h"
@@ -83,6 +84,8 @@ static const uint16_t arm64_calls[] = {
 
 static int64_t call_row(struct thread *t, const struct sys_row *row, const uint64_t a[6])
 {
+    if (UNLIKELY(memory_guards_any()))
+        code_writes_before(t, row, a, 8);
     switch ((enum sys_mode)row->mode) {
     case SYS_MODE_PASS:
         return host_call(row->host_nr, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -34,7 +34,7 @@
 #include "linux/signals.h"
 #include "linux/stress.h"
 #include "linux/sysrow.h"
-#include "memory/memory.h"
+#include "memory/guard.h"
 
 #define HOST_STACK (512u << 10)
 #define HOST_GUARD (64u << 10)
@@ -113,6 +113,7 @@ static void robust_death(struct thread *t, uint64_t futex, bool pi, bool pending
         if (!memory_allows(align_down(futex, MEMORY_PAGE),
                            align_down(futex, MEMORY_PAGE) + MEMORY_PAGE, PROT_WRITE))
             return;
+        memory_about_to_write(futex, 4);
         if (__atomic_compare_exchange_n((uint32_t *)futex, &value, dead, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST)) {
             if (!pi && (value & FUTEX_WAITERS))

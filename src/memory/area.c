@@ -21,6 +21,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct memory_area *areas;
 static size_t count, room;
+static uint64_t changes; /* counts changes of the record */
 
 /* The index of the first area that ends above addr. */
 static size_t find(uint64_t addr)
@@ -49,6 +50,7 @@ static void insert_at(size_t i, const struct memory_area *area)
     memmove(areas + i + 1, areas + i, (count - i) * sizeof(*areas));
     areas[i] = *area;
     count++;
+    changes++;
 }
 
 static void remove_range(size_t i, size_t n)
@@ -57,6 +59,7 @@ static void remove_range(size_t i, size_t n)
         return;
     memmove(areas + i, areas + i + n, (count - i - n) * sizeof(*areas));
     count -= n;
+    changes++;
 }
 
 /* True if areas that back a file (or shared memory) have offsets that mean something. */
@@ -148,6 +151,7 @@ void memory_note_protect(uint64_t start, uint64_t end, int prot)
     split_at(end);
     for (size_t i = find(start); i < count && areas[i].end <= end; i++)
         areas[i].prot = prot;
+    changes++;
     merge_around(start, end);
     pthread_mutex_unlock(&lock);
 }
@@ -257,6 +261,57 @@ uint64_t memory_file_id(uint64_t dev, uint64_t inode, uint64_t version)
 uint64_t memory_file_version(const struct stat *st)
 {
     return hash_pair((uint64_t)st->st_size, hash_pair((uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec));
+}
+
+/* Writes to one may show in the other. */
+static bool same_object(const struct memory_area *a, const struct memory_area *b)
+{
+    return (a->inode || a->dev) && a->inode == b->inode && a->dev == b->dev && ((a->flags | b->flags) & MAP_SHARED);
+}
+
+bool memory_next_mirror(uint64_t page, uint64_t *at, uint64_t *mirror, int *prot)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&lock);
+    size_t of = find(page);
+
+    if (of < count && areas[of].start <= page) {
+        const struct memory_area *a = &areas[of];
+        uint64_t offset = page - a->start + a->offset;
+
+        for (size_t i = find(*at); !found && i < count; i++) {
+            const struct memory_area *b = &areas[i];
+            uint64_t there = b->start + (offset - b->offset);
+
+            if (!same_object(a, b) || offset < b->offset || there >= b->end || there < *at || there == page)
+                continue;
+            *mirror = there;
+            *prot = b->prot;
+            *at = there + MEMORY_PAGE;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool memory_shared_writable(void)
+{
+    static uint64_t seen;
+    static bool any;
+
+    pthread_mutex_lock(&lock);
+    if (seen != changes) {
+        seen = changes;
+        any = false;
+        for (size_t i = 0; !any && i < count; i++)
+            any = (areas[i].flags & MAP_SHARED) && (areas[i].prot & PROT_WRITE);
+    }
+    bool result = any;
+
+    pthread_mutex_unlock(&lock);
+    return result;
 }
 
 const char *memory_intern(const char *name)

@@ -6,7 +6,7 @@
  *
  * Hosts other than x86-64 ask the kernel to copy (process_vm_readv on ourselves): slower, and
  * portable. */
-#include "memory/memory.h"
+#include "memory/guard.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -121,9 +121,9 @@ bool memory_read(void *dst, uint64_t src, size_t n)
     return in_range(src, n) && !memory_copy_guarded(dst, (const void *)src, n);
 }
 
-bool memory_write(uint64_t dst, const void *src, size_t n)
+static bool write_once(uint64_t dst, const void *src, size_t n)
 {
-    return in_range(dst, n) && !memory_copy_guarded((void *)dst, src, n);
+    return !memory_copy_guarded((void *)dst, src, n);
 }
 
 ssize_t memory_read_string(char *dst, uint64_t src, size_t size)
@@ -159,10 +159,9 @@ bool memory_read(void *dst, uint64_t src, size_t n)
     return in_range(src, n) && (!n || transfer(SYS_process_vm_readv, dst, src, n) == (long)n);
 }
 
-bool memory_write(uint64_t dst, const void *src, size_t n)
+static bool write_once(uint64_t dst, const void *src, size_t n)
 {
-    return in_range(dst, n) &&
-           (!n || transfer(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, n) == (long)n);
+    return !n || transfer(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, n) == (long)n;
 }
 
 ssize_t memory_read_string(char *dst, uint64_t src, size_t size)
@@ -187,6 +186,13 @@ ssize_t memory_read_string(char *dst, uint64_t src, size_t size)
 }
 
 #endif
+
+bool memory_write(uint64_t dst, const void *src, size_t n)
+{
+    if (!in_range(dst, n))
+        return false;
+    return write_once(dst, src, n) || (memory_about_to_write(dst, n) && write_once(dst, src, n));
+}
 
 bool memory_fetch(void *ctx, uint64_t addr, void *buf, size_t n)
 {

@@ -43,6 +43,12 @@ struct stat;
 uint64_t memory_file_id(uint64_t dev, uint64_t inode, uint64_t version);
 /* A number that is another when the file has been written to (as far as its size and time tell). */
 uint64_t memory_file_version(const struct stat *st);
+/* The next place, from *at on, where the bytes of the area at `page` lie (or may lie: private mappings of a file are
+ * told too) a second time, because both map the same part of a file or of shared memory; *at is then the address after
+ * it.  False: there is none.  Never `page` itself. */
+bool memory_next_mirror(uint64_t page, uint64_t *at, uint64_t *mirror, int *prot);
+/* True if any shared memory of the guest is writable. */
+bool memory_shared_writable(void);
 /* Around fork. */
 void memory_fork_prepare(void);
 void memory_fork_done(bool child);

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include "memory/memory.h"
+#include "memory/guard.h"
 
 #define PAGES 64
 #define BASE  0x100000000000ull
@@ -237,11 +238,157 @@ static void test_intern(void **state)
     }
 }
 
+struct changes {
+    unsigned count;
+    uint64_t pages[8];
+};
+
+static void note_change(void *ctx, uint64_t start, uint64_t end)
+{
+    struct changes *c = ctx;
+
+    assert_int_equal(end - start, MEMORY_PAGE);
+    c->pages[c->count++ % 8] = start;
+}
+
+/* What the host says: whether a byte can be written. */
+static bool writable(uint64_t a)
+{
+    int fds[2];
+    bool yes;
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    yes = read(fds[0], (void *)a, 1) == 1;
+    close(fds[0]);
+    close(fds[1]);
+    return yes;
+}
+
+static void unguard(uint64_t page, struct changes *c)
+{
+    *c = (struct changes){0};
+    memory_unguard(page, page + 1, true, note_change, c);
+}
+
+static void test_guard(void **state)
+{
+    int fd = memfd_create("guard", 0);
+    struct changes c;
+
+    assert_int_equal(ftruncate(fd, 4 * MEMORY_PAGE), 0);
+    uint64_t w = (uint64_t)mmap(NULL, 2 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, MEMORY_PAGE);
+    uint64_t x = (uint64_t)mmap(NULL, 4 * MEMORY_PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    uint64_t own = (uint64_t)mmap(NULL, 2 * MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    memory_note_map(&(struct memory_area){.start = w, .end = w + 2 * MEMORY_PAGE, .prot = PROT_READ | PROT_WRITE, .flags = MAP_SHARED,
+                                          .dev = 3, .inode = 4, .offset = MEMORY_PAGE});
+    memory_note_map(&(struct memory_area){.start = x, .end = x + 4 * MEMORY_PAGE, .prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE,
+                                          .dev = 3, .inode = 4});
+    memory_note_map(&(struct memory_area){.start = own, .end = own + 2 * MEMORY_PAGE, .prot = PROT_READ | PROT_WRITE | PROT_EXEC,
+                                          .flags = MAP_PRIVATE});
+    assert_false(memory_guards_any());
+    memory_layout_lock();
+
+    /* Memory of its own: the page and no other. */
+    assert_true(memory_guard(own));
+    assert_true(memory_guards_any());
+    assert_false(writable(own));
+    assert_true(writable(own + MEMORY_PAGE));
+    unguard(own + MEMORY_PAGE, &c);
+    assert_int_equal(c.count, 0);
+    unguard(own + 100, &c);
+    assert_int_equal(c.count, 1);
+    assert_true(c.pages[0] == own);
+    assert_true(writable(own));
+    assert_false(memory_guards_any());
+
+    /* Code that can be written elsewhere: its first page cannot. */
+    assert_true(memory_guard(x));
+    assert_false(memory_guards_any());
+    assert_true(memory_guard(x + 2 * MEMORY_PAGE));
+    assert_false(writable(w + MEMORY_PAGE));
+    assert_true(writable(w));
+    assert_false(memory_guard_known(w));
+    assert_true(memory_guard_known(w + MEMORY_PAGE));
+    unguard(w + MEMORY_PAGE, &c);
+    assert_int_equal(c.count, 2);
+    assert_true(c.pages[0] == w + MEMORY_PAGE && c.pages[1] == x + 2 * MEMORY_PAGE);
+    assert_true(writable(w + MEMORY_PAGE));
+
+    /* All of it at once: everything that is protected. */
+    assert_true(memory_guard(x + MEMORY_PAGE) && memory_guard(own) && memory_guard(own + MEMORY_PAGE));
+    c = (struct changes){0};
+    memory_unguard(0, MEMORY_END, false, note_change, &c);
+    assert_int_equal(c.count, 4);
+    assert_false(memory_guards_any());
+    assert_true(writable(w) && writable(own) && writable(own + MEMORY_PAGE));
+
+    /* What is written often is left alone, wherever it is mapped. */
+    unsigned writes = 0;
+    for (; writes < 100 && memory_guard(x + MEMORY_PAGE); writes++)
+        unguard(w, &c);
+    assert_in_range(writes, 2, 50);
+    assert_true(writable(w));
+    assert_false(memory_guard(w));
+    assert_true(memory_guard(x + 2 * MEMORY_PAGE));
+    unguard(w + MEMORY_PAGE, &c);
+
+    /* Nobody's memory. */
+    assert_true(memory_guard(0x10000));
+    memory_layout_unlock();
+
+    memory_note_unmap(w, w + 2 * MEMORY_PAGE);
+    memory_note_unmap(x, x + 4 * MEMORY_PAGE);
+    memory_note_unmap(own, own + 2 * MEMORY_PAGE);
+    munmap((void *)w, 2 * MEMORY_PAGE);
+    munmap((void *)x, 4 * MEMORY_PAGE);
+    munmap((void *)own, 2 * MEMORY_PAGE);
+    close(fd);
+}
+
+static bool lift(void *ctx, uint64_t start, size_t size)
+{
+    struct changes c = {0};
+
+    memory_unguard(start, start + size, true, note_change, &c);
+    ++*(unsigned *)ctx;
+    return c.count > 0;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+    if (!memory_fault_fixup(context))
+        abort();
+}
+
+/* Demotic's own writes find a way. */
+static void test_guarded_write(void **state)
+{
+    struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, old;
+    uint64_t own = (uint64_t)mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned lifted = 0, value = 7;
+
+    sigaction(SIGSEGV, &sa, &old);
+    memory_note_map(&(struct memory_area){.start = own, .end = own + MEMORY_PAGE, .prot = PROT_READ | PROT_WRITE | PROT_EXEC,
+                                          .flags = MAP_PRIVATE});
+    assert_true(memory_guard(own));
+    assert_false(memory_write(own, &value, 4));
+    memory_set_write_hook(lift, &lifted);
+    assert_true(memory_write(own + 8, &value, 4));
+    assert_int_equal(lifted, 1);
+    assert_int_equal(*(unsigned *)(own + 8), 7);
+    memory_set_write_hook(NULL, NULL);
+    sigaction(SIGSEGV, &old, NULL);
+    memory_note_unmap(own, own + MEMORY_PAGE);
+    munmap((void *)own, MEMORY_PAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random), cmocka_unit_test(test_copied), cmocka_unit_test(test_copy), cmocka_unit_test(test_fetch),
-        cmocka_unit_test(test_intern),
+        cmocka_unit_test(test_intern), cmocka_unit_test(test_guard), cmocka_unit_test(test_guarded_write),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

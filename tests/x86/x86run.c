@@ -4,11 +4,11 @@
  *
  *     x86run [--engine interp|x64] [--no-opt] [--max-insns N] [--stats] [--argv0 NAME] PROGRAM [ARGUMENT...]
  *
- * Known limitations: no threads, no signals are delivered (handlers are accepted and forgotten); what
- * the program writes over code it has run is not noticed but for mprotect and munmap. */
+ * Known limitations: no threads, no signals are delivered (handlers are accepted and forgotten). */
 #include "engine/engine.h"
 #include "guest/x86/decode.h"
 #include "guest/x86/state.h"
+#include "memory/guard.h"
 #include <asm/ldt.h>
 #include <elf.h>
 #include <errno.h>
@@ -51,6 +51,22 @@ static bool fetch(void *ctx, uint64_t addr, void *buf, size_t n)
     return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)n;
 }
 
+/* The record that the engine asks what the guest may write, and where else it lies. */
+static void note_map(uint64_t start, uint64_t size, int prot, int flags, int fd, uint64_t offset)
+{
+    struct memory_area area = {.start = start, .end = start + ((size + 4095) & ~4095ull), .prot = prot, .flags = flags & (MAP_SHARED | MAP_PRIVATE)};
+    struct stat st;
+    static uint64_t shared;
+    if ((flags & MAP_ANONYMOUS) && (flags & MAP_SHARED))
+        area.inode = ++shared;
+    if (!(flags & MAP_ANONYMOUS) && !fstat(fd, &st)) {
+        area.dev = st.st_dev;
+        area.inode = st.st_ino;
+        area.offset = offset;
+    }
+    memory_note_map(&area);
+}
+
 static void on_fault(int sig, siginfo_t *si, void *context)
 {
     if (engine_fault(cpu, sig, si, context))
@@ -69,7 +85,9 @@ static void map_segment(int fd, uint64_t base, uint64_t vaddr, uint64_t offset, 
         die("mmap of a segment");
     if (pread(fd, (void *)(base + vaddr), filesz, (off_t)offset) != (ssize_t)filesz)
         die("reading a segment");
-    mprotect(p, end - start, PROT_READ | (flags & PF_W ? PROT_WRITE : 0)); /* guest code is never executed as it is */
+    int prot = PROT_READ | (flags & PF_W ? PROT_WRITE : 0); /* guest code is never executed as it is */
+    mprotect(p, end - start, prot);
+    note_map(start, end - start, prot | (flags & PF_X ? PROT_EXEC : 0), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base + vaddr + memsz > break_start)
         break_start = end;
 }
@@ -123,6 +141,7 @@ static void load(const char *path)
     if (mmap((void *)break_start, BREAK_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1,
              0) == MAP_FAILED)
         die("mmap of the heap");
+    note_map(break_start, BREAK_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (*interpreter_path)
         load_file(interpreter_path, true);
 }
@@ -151,6 +170,7 @@ static void make_stack(int argc, char **argv)
     void *p = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (is64 ? 0 : MAP_32BIT), -1, 0);
     if (p == MAP_FAILED)
         die("mmap of the stack");
+    note_map((uint64_t)p, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     sp = (uint64_t)p + STACK_SIZE - 64;
     memcpy(random, (void *)getauxval(AT_RANDOM), 16);
     for (char **e = environ; *e && envc < 999; e++)
@@ -193,10 +213,12 @@ static NORETURN void leave(int code)
         struct timespec t;
         engine_stats(engine, s);
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-        fprintf(stderr, "x86run: %llu units, %llu instructions, %llu bytes of code, %llu enters, %llu system calls, %ld.%03ld s\n",
+        fprintf(stderr, "x86run: %llu units, %llu instructions, %llu bytes of code, %llu enters, %llu system calls, %llu code writes, "
+                "%llu checked units, %llu stale, %ld.%03ld s\n",
                 (unsigned long long)s[ENGINE_STAT_UNITS], (unsigned long long)s[ENGINE_STAT_GUEST_INSNS],
                 (unsigned long long)s[ENGINE_STAT_HOST_BYTES], (unsigned long long)s[ENGINE_STAT_ENTERS],
-                (unsigned long long)s[ENGINE_STAT_SYSCALLS], (long)t.tv_sec, t.tv_nsec / 1000000);
+                (unsigned long long)s[ENGINE_STAT_SYSCALLS], (unsigned long long)s[ENGINE_STAT_CODE_WRITES],
+                (unsigned long long)s[ENGINE_STAT_CHECKED], (unsigned long long)s[ENGINE_STAT_STALE], (long)t.tv_sec, t.tv_nsec / 1000000);
         if (engine_host(engine)->report)
             engine_host(engine)->report();
     }
@@ -241,10 +263,78 @@ static int64_t do_exec(const char *path, char **argv, char **env)
     return -errno;
 }
 
+/* What a call that maps memory changes: before it and, if it succeeded (at), after. */
+static void map_before(uint64_t start, uint64_t size)
+{
+    memory_layout_lock();
+    engine_lift_guards(engine, start, size);
+    memory_layout_unlock();
+}
+
+static void map_after(uint64_t at, uint64_t size, int prot, int flags, int fd, uint64_t offset)
+{
+    memory_layout_lock();
+    note_map(at, size, prot, flags, fd, offset);
+    engine_invalidate(engine, at, size);
+    if (prot & PROT_WRITE)
+        engine_now_writable(engine, at, size);
+    memory_layout_unlock();
+}
+
+static void unmap_after(uint64_t at, uint64_t size)
+{
+    memory_note_unmap(at, at + ((size + 4095) & ~4095ull));
+    engine_invalidate(engine, at, size);
+}
+
+static void protect_after(uint64_t at, uint64_t size, int prot)
+{
+    memory_layout_lock();
+    memory_note_protect(at, at + ((size + 4095) & ~4095ull), prot);
+    if (!(prot & PROT_EXEC))
+        engine_invalidate(engine, at, size);
+    if (prot & PROT_WRITE)
+        engine_now_writable(engine, at, size);
+    memory_layout_unlock();
+}
+
+static void remap_after(uint64_t old, uint64_t old_size, uint64_t at, uint64_t size)
+{
+    struct memory_area area;
+    if (!memory_area_at(old, &area))
+        return;
+    if (old_size)
+        unmap_after(old, old_size);
+    area.offset += old - area.start;
+    area.start = at;
+    area.end = at + ((size + 4095) & ~4095ull);
+    memory_note_map(&area);
+    engine_invalidate(engine, at, size);
+}
+
+static bool ok(int64_t result) { return result >= 0 || result < -4096; }
+
 static int64_t raw64(uint64_t nr, const uint64_t *a)
 {
     int64_t r = syscall((long)nr, a[0], a[1], a[2], a[3], a[4], a[5]);
     return r == -1 ? -errno : r;
+}
+
+static int64_t map64(uint64_t nr, const uint64_t *a)
+{
+    map_before(a[0], a[1]);
+    if (nr == SYS_mremap && (a[3] & MREMAP_FIXED))
+        map_before(a[4], a[2]);
+    int64_t r = raw64(nr, a);
+    if (!ok(r))
+        return r;
+    switch (nr) {
+    case SYS_mmap: map_after((uint64_t)r, a[1], (int)a[2], (int)a[3], (int)a[4], a[5]); break;
+    case SYS_munmap: unmap_after(a[0], a[1]); break;
+    case SYS_mprotect: protect_after(a[0], a[1], (int)a[2]); break;
+    case SYS_mremap: remap_after(a[0], a[1], (uint64_t)r, a[2]); break;
+    }
+    return r;
 }
 
 static int64_t call64(struct x86_state *s)
@@ -274,14 +364,12 @@ static int64_t call64(struct x86_state *s)
     case SYS_vfork: return do_fork();
     case SYS_execve: return do_exec((const char *)a[0], (char **)a[1], (char **)a[2]);
     case SYS_mmap:
-        if (a[3] & MAP_FIXED)
-            engine_invalidate(engine, a[0], a[1]);
-        return raw64(s->r[X86_RAX], a);
     case SYS_munmap:
     case SYS_mprotect:
-        engine_invalidate(engine, a[0], a[1]);
+    case SYS_mremap: return map64(s->r[X86_RAX], a);
+    default:
+        engine_about_to_write(engine, 0, MEMORY_END); /* whatever it writes */
         return raw64(s->r[X86_RAX], a);
-    default: return raw64(s->r[X86_RAX], a);
     }
 }
 
@@ -300,7 +388,7 @@ static int64_t raw32(const struct x86_state *s)
 static int64_t call32(struct x86_state *s)
 {
     enum { EXIT = 1, FORK = 2, SIGACTION = 174, SIGPROCMASK = 175, SIGALTSTACK = 186, VFORK = 190, BRK = 45, MUNMAP = 91, CLONE = 120,
-           MPROTECT = 125, MMAP2 = 192, SET_THREAD_AREA = 243, EXIT_GROUP = 252, SET_TID_ADDRESS = 258, SET_ROBUST_LIST = 311, RSEQ = 386, CLONE3 = 435 };
+           MPROTECT = 125, MMAP2 = 192, SET_THREAD_AREA = 243, EXIT_GROUP = 252, SET_TID_ADDRESS = 258, MREMAP = 163, SET_ROBUST_LIST = 311, RSEQ = 386, CLONE3 = 435 };
     uint64_t a = (uint32_t)s->r[X86_RBX], b = (uint32_t)s->r[X86_RCX];
     switch ((uint32_t)s->r[X86_RAX]) {
     case EXIT:
@@ -328,12 +416,26 @@ static int64_t call32(struct x86_state *s)
     case FORK:
     case VFORK: return do_fork();
     case MMAP2:
-        if (s->r[X86_RSI] & MAP_FIXED)
-            engine_invalidate(engine, a, b);
-        return raw32(s);
     case MUNMAP:
-    case MPROTECT: engine_invalidate(engine, a, b); return raw32(s);
-    default: return raw32(s);
+    case MPROTECT:
+    case MREMAP: {
+        map_before(a, b);
+        if ((uint32_t)s->r[X86_RAX] == MREMAP && (s->r[X86_RSI] & MREMAP_FIXED))
+            map_before((uint32_t)s->r[X86_RDI], (uint32_t)s->r[X86_RDX]);
+        int64_t r = raw32(s);
+        if (ok(r) && (uint32_t)s->r[X86_RAX] == MMAP2)
+            map_after((uint32_t)r, b, (int)s->r[X86_RDX], (int)s->r[X86_RSI], (int)s->r[X86_RDI], (uint64_t)(uint32_t)s->r[X86_RBP] * 4096);
+        else if (ok(r) && (uint32_t)s->r[X86_RAX] == MUNMAP)
+            unmap_after(a, b);
+        else if (ok(r) && (uint32_t)s->r[X86_RAX] == MPROTECT)
+            protect_after(a, b, (int)s->r[X86_RDX]);
+        else if (ok(r))
+            remap_after(a, b, (uint32_t)r, (uint32_t)s->r[X86_RDX]);
+        return r;
+    }
+    default:
+        engine_about_to_write(engine, 0, MEMORY_END);
+        return raw32(s);
     }
 }
 

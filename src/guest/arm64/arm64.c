@@ -305,6 +305,7 @@ const struct guest guest_arm64 = {
     .sp_slot = ARM64_SP,
     .flags_slot = ARM64_NZCV,
     .insn_align = 4,
+    .announces_code_changes = true,
     .helpers = helpers,
     .helper_count = ARM64_HELPER_COUNT,
     .reset = reset,

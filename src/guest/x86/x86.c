@@ -199,6 +199,20 @@ static void lift_one(struct x86_lift *l, const struct x86_insn *in)
         x86_mmx_used(l);
 }
 
+/* The instruction whose IR begins at `from` may write memory. */
+static bool writes_memory(const struct ir_unit *u, uint32_t from)
+{
+    for (uint32_t i = from; i < u->count; i++)
+        switch (u->insts[i].op) {
+        case IR_STORE:
+        case IR_ATOMIC_RMW:
+        case IR_ATOMIC_CAS:
+        case IR_X87_MEM:
+            return true;
+        }
+    return false;
+}
+
 static void translate(struct ir_unit *u, const struct guest_request *rq)
 {
     struct code_window window = {.rq = rq};
@@ -221,6 +235,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
         l.next = l.pc + length;
         if (!l.mode64)
             l.next &= 0xffffffff;
+        uint32_t from = u->count;
         ir_insn(u, l.pc, length);
         if (got == NEXT_OK)
             lift_one(&l, &in);
@@ -230,6 +245,8 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
             x86_undefined(&l);
         u->size += got == NEXT_OK ? length : INSN_MAX; /* what it depends on */
         l.pc = l.next;
+        if (rq->stores_end && writes_memory(u, from))
+            break;
         if (n == 0 && u->size > PAGE - rq->pc % PAGE)
             break;
     }
