@@ -14,21 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import counting
+from counting import check
+
 build = Path(sys.argv[1]).resolve()
 demotic = build / 'demotic'
 cc = 'aarch64-linux-gnu-gcc'
-passed = failed = 0
 work = tempfile.TemporaryDirectory(prefix='demotic-cli-')
 here = Path(work.name)
 ENV = {'PATH': '/usr/bin:/bin', 'HOME': str(here), 'LC_ALL': 'C'}
-
-
-def check(name, good, detail=''):
-    global passed, failed
-    passed += good
-    failed += not good
-    if not good:
-        print(f'{name}: failed\n{detail}')
 
 
 def run(*args, timeout=60, **kw):
@@ -198,8 +192,7 @@ def main():
         check(f'{engine}, cache of 1 MiB', status == 0 and evicted and int(evicted.group(1)) > 100 and 'not ok' not in out
               and (most <= 96 << 10 or most == before), f'   status {status}, {most} KiB resident\n{out}\n{err}')
 
-    print(f'{passed} passed, {failed} failed')
-    return failed != 0
+    return counting.finish()
 
 
 if __name__ == '__main__':

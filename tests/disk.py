@@ -13,21 +13,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import counting
+from counting import check
+
 build = Path(sys.argv[1]).resolve()
 demotic = build / 'demotic'
-passed = failed = 0
 work = tempfile.TemporaryDirectory(prefix='demotic-disk-')
 here = Path(work.name)
 ENV = {'PATH': '/usr/bin:/bin', 'HOME': str(here / 'home'), 'LC_ALL': 'C'}
 (here / 'home').mkdir()
-
-
-def check(name, good, detail=''):
-    global passed, failed
-    passed += bool(good)
-    failed += not good
-    if not good:
-        print(f'{name}: failed\n   {detail}')
 
 
 def compile(name, source, *flags):
@@ -470,7 +464,5 @@ def test_command():
 
 hello = compile('hello', HELLO)
 for test in [v for k, v in list(globals().items()) if k.startswith('test_')]:
-    before = failed
     test()
-print(f'{passed} passed, {failed} failed')
-sys.exit(failed != 0)
+sys.exit(counting.finish())

@@ -15,6 +15,9 @@ import tempfile
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+import counting
+from counting import shown as check
+
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -24,15 +27,6 @@ from fetch import Store  # noqa: E402
 EXAMPLE = HERE.parent / 'examples' / 'words'
 PRESETS = ['windows-arm64', 'linux-arm64']
 TESTS = {'library', 'platform', 'program', 'program-without-file'}
-passed = failed = 0
-
-
-def check(what, good, detail=''):
-    global passed, failed
-    passed += bool(good)
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {what}' + ('' if good else '\n' + '\n'.join('    | ' + x for x in str(detail).split('\n')[-40:])), flush=True)
-    return good
 
 
 def gitlab():
@@ -142,8 +136,7 @@ def main():
         good_pipelines(Path(place), env)
         bad_project(Path(place), env, 'windows-arm64', r'exit status 0xc0000005')
         bad_project(Path(place), env, 'linux-arm64', r'SEGFAULT|SIGSEGV|Segmentation')
-    print(f'{passed} passed, {failed} failed')
-    return failed != 0
+    return counting.finish()
 
 
 if __name__ == '__main__':

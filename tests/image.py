@@ -20,17 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
-passed = failed = 0
+import counting
+from counting import shown as check
+
 USER = 12345
 MOST = 200 << 20  # bytes to download
-
-
-def check(what, good, detail=''):
-    global passed, failed
-    passed += bool(good)
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {what}' + ('' if good else '\n' + '\n'.join('    | ' + x for x in str(detail).split('\n')[-30:])), flush=True)
-    return good
 
 
 class Layout:
@@ -234,8 +228,7 @@ def main():
                 print(f'-- {runner.name} does not work here')
             r.close()
     check('something that runs containers', used)
-    print(f'{passed} passed, {failed} failed')
-    return failed != 0
+    return counting.finish()
 
 
 if __name__ == '__main__':

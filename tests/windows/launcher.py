@@ -3,7 +3,7 @@
 
     tests/windows/launcher.py BUILD [NAME...]
 
-The root is DEMOTIC_TEST_WINE_ROOT or BUILD/roots/windows-arm64; a copy of it is mended. The last line counts.
+The root is a copy, of hard links where that can be, of the mended one that all these tests use (fetch.py). The last line counts.
 """
 import os
 import pty
@@ -18,7 +18,9 @@ import tempfile
 import termios
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+import counting  # noqa: E402
 from fetch import Store  # noqa: E402
 
 build = os.path.abspath(sys.argv[1])
@@ -355,31 +357,26 @@ def main():
     os.chmod(place, 0o755)
     os.mkdir(home)
     os.mkdir(place + '/tmp')
-    source = os.environ.get('DEMOTIC_TEST_WINE_ROOT') or build + '/roots/windows-arm64'
+    source = store.mended_root(build + '/demotic')
     for how in ('-al', '-a'):
         if subprocess.run(['cp', how, source, place + '/root'], stderr=subprocess.DEVNULL).returncode == 0:
             break
         subprocess.run(['rm', '-rf', place + '/root'])
-    subprocess.run([build + '/demotic', 'root', 'mend', place + '/root'], check=True, stdout=subprocess.DEVNULL)
-    passed = failed = 0
     chosen = [t for t in tests if len(sys.argv) < 3 or t.__name__ in sys.argv[2:] or t is tests[0]]
     for t in chosen:
         began = time.monotonic()
         try:
             t()
             want_nothing_left()
-            passed += 1
-            print(f'ok     {t.__name__} ({time.monotonic() - began:.1f} s)', flush=True)
+            counting.shown(f'{t.__name__} ({time.monotonic() - began:.1f} s)', True)
         except (AssertionError, OSError, subprocess.TimeoutExpired, StopIteration) as e:
-            failed += 1
-            print(f'not ok {t.__name__} ({time.monotonic() - began:.1f} s)\n       {e!r}'[:3000], flush=True)
+            counting.shown(f'{t.__name__} ({time.monotonic() - began:.1f} s)', False, f'{e!r}'[:3000])
             for pid, _ in left():
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except OSError:
                     pass
-    print(f'{passed} passed, {failed} failed')
-    return failed != 0
+    return counting.finish()
 
 
 try:
