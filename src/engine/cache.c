@@ -137,7 +137,7 @@ static void wait_quiescent(struct engine *e, const struct cpu *self)
             uint64_t at = atomic_load(&c->epoch);
             if (at == 0 || at >= want)
                 break;
-            __atomic_or_fetch(&c->pending, CPU_PENDING_ENGINE, __ATOMIC_SEQ_CST);
+            cpu_set_pending(c, CPU_PENDING_ENGINE);
             sched_yield();
         }
     }

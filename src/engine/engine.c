@@ -11,6 +11,7 @@ struct engine *engine_create(const struct engine_config *config)
     if (!e)
         return NULL;
     e->config = *config;
+    cpu_jumps_init();
     e->chaos = config->chaos_seed | 1;
     atomic_store(&e->epoch, 1);
     pthread_mutex_init(&e->lock, NULL);
@@ -51,8 +52,8 @@ static struct cpu *cpu_new(struct engine *e, void *personality)
     struct cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (cpu == MAP_FAILED)
         return NULL;
-    cpu->jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
-    cpu->jumps[0].pc = cpu_jump_none(0); /* of the others it is 0 */
+    cpu->jumps = cpu->own_jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
+    cpu->own_jumps[0].pc = cpu_jump_none(0); /* of the others it is 0 */
     cpu->arena = calloc(1, sizeof *cpu->arena);
     cpu->guest = e->config.guest;
     cpu->engine = e;

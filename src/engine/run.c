@@ -13,7 +13,7 @@ static void forget_jumps(struct cpu *cpu)
 {
     if (cpu->jumps_used) {
         for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-            cpu->jumps[i].pc = cpu_jump_none(i);
+            cpu->own_jumps[i].pc = cpu_jump_none(i);
         cpu->jumps_used = false;
     }
     cpu->engine->config.host->forget_returns(cpu);
@@ -28,7 +28,7 @@ void engine_state_changed(struct cpu *cpu)
 
 void engine_interrupt(struct cpu *cpu)
 {
-    __atomic_or_fetch(&cpu->pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
+    cpu_set_pending(cpu, CPU_PENDING_INTERRUPT);
 }
 
 bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out)
@@ -100,6 +100,7 @@ static void settle(struct engine *e, struct cpu *cpu)
 {
     atomic_store(&cpu->epoch, atomic_load(&e->epoch));
     note_purge(e, cpu);
+    cpu_restore_jumps(cpu);
     if (UNLIKELY(cpu->pending & CPU_PENDING_ENGINE))
         __atomic_and_fetch(&cpu->pending, ~CPU_PENDING_ENGINE, __ATOMIC_SEQ_CST);
 }
@@ -108,7 +109,7 @@ static void settle(struct engine *e, struct cpu *cpu)
 static void remember(struct cpu *cpu, struct block *b)
 {
     unsigned index = cpu_jump_index(b->pc);
-    struct cpu_jump *j = &cpu->jumps[index];
+    struct cpu_jump *j = &cpu->own_jumps[index];
     cpu->jumps_used = true;
     __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_RELAXED);
     j->code = b->code + b->entry;

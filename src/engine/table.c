@@ -88,7 +88,7 @@ void table_remove(struct engine *e, struct block *b)
     /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
     for (struct cpu *c = e->cpus; c; c = c->next) {
         unsigned index = cpu_jump_index(b->pc);
-        struct cpu_jump *j = &c->jumps[index];
+        struct cpu_jump *j = &c->own_jumps[index];
         if (j->pc == b->pc)
             __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
     }

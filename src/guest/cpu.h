@@ -56,7 +56,7 @@ struct cpu {
     uint32_t exit_reason;      /* enum ir_exit, or a host's own beyond 0x100 */
     uint64_t exit_detail;
     const void *exit_site;     /* link site that was not linked yet (executable address), or NULL */
-    struct cpu_jump *jumps;    /* 1 << CPU_JUMP_BITS entries, by cpu_jump_index */
+    struct cpu_jump *jumps;    /* what generated code looks in: own_jumps, or cpu_jumps_none while something is pending */
     void *host_sp;             /* C stack while generated code runs */
     void *code_sp;             /* generated code's stack (call/return pairs) while C runs */
     void *code_stack;          /* its lowest address, guard page below */
@@ -72,7 +72,8 @@ struct cpu {
     bool (*unit_at)(const struct cpu *cpu, const void *code, struct host_unit *out);
     uint32_t mode;             /* key bits in force */
     struct cpu_fault fault;
-    bool jumps_used;           /* engine: `jumps` is not all empty */
+    struct cpu_jump *own_jumps; /* 1 << CPU_JUMP_BITS entries, by cpu_jump_index */
+    bool jumps_used;           /* engine: they are not all empty */
     volatile bool running;     /* between host.enter and its return */
     volatile bool faulted;     /* host.recover was called for `fault` */
     void *personality;         /* the thread, as the operating-system layer sees it */
@@ -82,6 +83,24 @@ struct cpu {
     struct arena *arena;       /* engine: for this thread's translations */
     uint64_t stat[32];         /* engine/stats.h */
 };
+
+/* A table with nothing in it. */
+extern struct cpu_jump cpu_jumps_none[1 << CPU_JUMP_BITS];
+void cpu_jumps_init(void);
+
+/* Makes generated code leave at the next poll: a look at `pending`, or an indirect branch, which finds nothing in its
+ * table. Async-signal-safe; any thread. */
+static inline void cpu_set_pending(struct cpu *cpu, uint32_t what)
+{
+    __atomic_or_fetch(&cpu->pending, what, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->jumps, cpu_jumps_none, __ATOMIC_SEQ_CST);
+}
+/* Before `pending` is looked at: what is set from now on takes the table away again. */
+static inline void cpu_restore_jumps(struct cpu *cpu)
+{
+    if (UNLIKELY(cpu->jumps != cpu->own_jumps))
+        __atomic_store_n(&cpu->jumps, cpu->own_jumps, __ATOMIC_SEQ_CST);
+}
 
 /* The field of slot s (struct ir_slot *), as an lvalue of `type`. */
 #define CPU_SLOT(cpu, type, s) (*(type *)(void *)((cpu)->state + (s)->offset))

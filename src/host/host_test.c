@@ -25,6 +25,7 @@ static int setup(void **unused)
     arena_reset(&arena);
     memset(h->cpu->state, 0, CPU_STATE_SIZE);
     h->cpu->pending = 0;
+    cpu_restore_jumps(h->cpu);
     h->cpu->fp = (struct fp_status){0};
     memset(h->memory, 0, TEST_MEMORY);
     harness_state(h)->r[14] = (uint64_t)(uintptr_t)h->memory;
@@ -78,7 +79,7 @@ static bool has_site(const struct test_code *code, uint64_t target)
 }
 static void remember(uint64_t pc, const void *entry)
 {
-    h->cpu->jumps[cpu_jump_index(pc)] = (struct cpu_jump){pc, entry};
+    h->cpu->own_jumps[cpu_jump_index(pc)] = (struct cpu_jump){pc, entry};
 }
 
 static void assert_end(uint32_t reason, uint64_t pc)
@@ -219,7 +220,7 @@ static void test_link(void **unused)
 
 static void on_alarm(int signal)
 {
-    h->cpu->pending = CPU_PENDING_INTERRUPT;
+    cpu_set_pending(h->cpu, CPU_PENDING_INTERRUPT);
 }
 
 /* A unit that goes to itself, and two that go to one another, are left when pending is set. */
@@ -239,6 +240,7 @@ static void test_pending(void **unused)
     for (unsigned n = 0; n < 10; n++) {
         struct itimerval t = {.it_value.tv_usec = 3000};
         h->cpu->pending = 0;
+        cpu_restore_jumps(h->cpu);
         s->r[0] = s->r[1] = s->r[2] = 0;
         setitimer(ITIMER_REAL, &t, NULL);
         harness_run(h, n % 2 ? a.entry : b.entry);
@@ -254,6 +256,20 @@ static void test_pending(void **unused)
         }
     }
     signal(SIGALRM, SIG_DFL);
+}
+
+/* So is one that calls itself: returns do not look. */
+static void test_pending_call(void **unused)
+{
+    struct test_code a = compile(0x1000, "insn 0x1000, 4\nv2 = get.i64 r0\nv3 = const.i64 0x1\nv4 = add.i64 v2, v3\n"
+                                         "set r0, v4\ninsn 0x1004, 4\nv7 = const.i64.pc 0x1008\nset r11, v7\ncall 0x1000\n");
+    link_to(&a, 0x1000, &a);
+    cpu_set_pending(h->cpu, CPU_PENDING_INTERRUPT);
+    harness_run(h, a.entry);
+    assert_end(IR_EXIT_NONE, 0x1000);
+    assert_null(h->cpu->exit_site);
+    assert_int_equal(harness_state(h)->r[0], 1);
+    assert_int_equal(harness_state(h)->r[11], 0x1008);
 }
 
 static void test_indirect(void **unused)
@@ -277,7 +293,7 @@ static void test_indirect(void **unused)
     assert_end(IR_EXIT_NONE, 0x2000 + (4ull << CPU_JUMP_BITS));
     s->r[0] = 0x2000;
     s->r[1] = 0;
-    h->cpu->pending = CPU_PENDING_INTERRUPT;
+    cpu_set_pending(h->cpu, CPU_PENDING_INTERRUPT);
     harness_run(h, a.entry);
     assert_end(IR_EXIT_NONE, 0x2000);
     assert_null(h->cpu->exit_site);
@@ -632,6 +648,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_part_of_vector, setup),
         cmocka_unit_test_setup(test_exits, setup),
         cmocka_unit_test_setup(test_link, setup),      cmocka_unit_test_setup(test_pending, setup),
+        cmocka_unit_test_setup(test_pending_call, setup),
         cmocka_unit_test_setup(test_indirect, setup),  cmocka_unit_test_setup(test_call, setup),
         cmocka_unit_test_setup(test_call_depth, setup), cmocka_unit_test_setup(test_faults, setup),
         cmocka_unit_test_setup(test_fault_after_link, setup), cmocka_unit_test_setup(test_unaligned, setup),

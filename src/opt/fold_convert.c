@@ -71,6 +71,11 @@ static ir_ref fold_field(struct fold *f, struct ir_inst *in)
         return in->a;
     if (in->op == IR_BFX && f->width[in->a] <= pos)
         return fold_const(f, (enum ir_type)in->type, 0);
+    if (in->op == IR_BFX && f->width[in->a] <= pos + len) { /* nothing above the field */
+        ir_ref n = fold_const(f, (enum ir_type)in->type, pos);
+        *in = (struct ir_inst){.op = IR_SHR, .type = in->type, .a = in->a, .b = n};
+        return IR_NONE;
+    }
     if (a->op == IR_BFI && a->imm == in->imm) { /* the field just inserted */
         in->a = a->b;
         in->imm = (uint64_t)len << 8;

@@ -153,7 +153,8 @@ struct harness *harness_open(const struct host *host)
     struct cpu *cpu = aligned_alloc(64, align_up(sizeof *cpu, 64));
     memset(cpu, 0, sizeof *cpu);
     cpu->guest = &test_guest;
-    cpu->jumps = malloc(sizeof *cpu->jumps << CPU_JUMP_BITS);
+    cpu_jumps_init();
+    cpu->jumps = cpu->own_jumps = malloc(sizeof *cpu->jumps << CPU_JUMP_BITS);
     the.cpu = cpu;
     struct host_buffer stubs = {.rw = the.rw, .exec_delta = the.exec_delta, .size = STUB_SIZE};
     if (!host->init(&test_guest, &stubs) || !host->cpu_init(cpu))
@@ -169,7 +170,7 @@ void harness_close(struct harness *h)
         return;
     harness_reset(h);
     h->host->cpu_exit(h->cpu);
-    free(h->cpu->jumps);
+    free(h->cpu->own_jumps);
     free(h->cpu);
     munmap(h->rw + h->exec_delta, h->size);
     munmap(h->rw, h->size);
@@ -184,7 +185,7 @@ void harness_reset(struct harness *h)
         free((void *)(uintptr_t)h->units[i].map);
     h->unit_count = 0;
     for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
-        h->cpu->jumps[i] = (struct cpu_jump){.pc = cpu_jump_none(i)};
+        h->cpu->own_jumps[i] = (struct cpu_jump){.pc = cpu_jump_none(i)};
     if (h->host->forget_returns != NULL)
         h->host->forget_returns(h->cpu);
 }

@@ -107,8 +107,16 @@ static bool is_zero(const struct ctx *c, ir_ref r)
     return inst_of(c, r)->op == IR_CONST && inst_of(c, r)->imm == 0;
 }
 
+/* A shift that lea can do. */
+static bool is_shifted(struct ctx *c, ir_ref r)
+{
+    const struct ir_inst *in = inst_of(c, r);
+    uint64_t n;
+    return in->op == IR_SHL && value_const(c, in->b, &n) && n >= 1 && n <= 3;
+}
+
 /* Whether i, whose only user is `user`, is better computed there, into EFLAGS. */
-static bool defer(const struct ctx *c, uint32_t i, uint32_t user)
+static bool defer(struct ctx *c, uint32_t i, uint32_t user)
 {
     const struct ir_inst *in = inst_of(c, i), *u = inst_of(c, user);
     uint32_t flags;
@@ -133,6 +141,9 @@ static bool defer(const struct ctx *c, uint32_t i, uint32_t user)
                u->a == i && is_zero(c, u->b);
     case IR_AESE: /* with the columns mixed: one instruction */
         return u->op == IR_AESMC && user < i + 8 && has(X64_AES);
+    case IR_SHL: /* of an index: lea */
+        return u->op == IR_ADD && u->type == in->type && in->type >= IR_I32 && user < i + 8 && u->a != u->b &&
+               !(u->a == i && is_shifted(c, u->b)) && is_shifted(c, i);
     case IR_BITREV: /* to count trailing zeros */
         return u->op == IR_CLZ && in->type >= IR_I32;
     case IR_FLAGS_SUB: /* the comparison of a conditional compare: emitted in its branch */
@@ -147,6 +158,16 @@ static void extend(struct ctx *c, ir_ref r, uint32_t user)
 {
     if (r && c->last[r] < user)
         c->last[r] = user;
+}
+
+/* A call pushes the address it returns to, which the guest has just put into its link register. */
+static void keep_return(struct ctx *c, uint32_t call)
+{
+    for (uint32_t i = call; i-- > 1 && i + 8 > call;) {
+        const struct ir_inst *in = inst_of(c, i);
+        if (in->op == IR_SET && inst_of(c, in->a)->op == IR_CONST && (inst_of(c, in->a)->attr & IR_CONST_PC))
+            extend(c, in->a, call);
+    }
 }
 
 /* What is computed together with its user or its partner, and on the way into which slot. */
@@ -193,6 +214,8 @@ void alloc_analyse(struct ctx *c)
     for (uint32_t i = u->count - 1; i > 0; i--) {
         const struct ir_inst *in = &u->insts[i];
         at[i] = i;
+        if (in->op == IR_CALL || in->op == IR_CALL_IND)
+            keep_return(c, i);
         if (c->mark[i] & INST_DEFERRED)
             at[i] = at[user[i]];
         else if (c->pair[i] && c->pair[i] < i)

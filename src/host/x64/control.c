@@ -11,11 +11,11 @@
  *         jmp    [AREA_EXIT_SITE]
  *
  * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on
- * the stack, and if they agree uses ret.  Whatever the guest does with its stack, a pair that does
- * not fit only costs a look-up (AREA_RET_MISS).
+ * the stack, and if they agree uses ret, which takes both off.  Whatever the guest does with its
+ * stack, a pair that does not fit only costs a look-up (AREA_RET_MISS).
  *
- * Backward jumps, indirect ones and returns look at cpu->pending, so that every loop does; but one
- * made of calls alone only when the stack is full (recover.c). */
+ * Backward jumps and calls, indirect ones, and returns that do not fit look at cpu->pending, so that
+ * every loop does: one without any of them only calls forward and returns, and ends. */
 #include "host/x64/x64.h"
 #include <string.h>
 
@@ -73,8 +73,6 @@ bool site_link(const void *site, ptrdiff_t rw_delta, const void *target)
 
 static void emit_poll_exit(struct ctx *c, struct ool *o)
 {
-    if (o->r[1]) /* the pair of a return */
-        emit_lea(&c->e, 8, RSP, mem_at(RSP, 16));
     if (o->r[0] >= 0 && o->r[0] != RCX)
         emit_mov_rr(&c->e, 8, RCX, o->r[0]);
     else if (o->r[0] < 0)
@@ -88,12 +86,11 @@ static void emit_pending(struct ctx *c)
 }
 
 /* Leaves for guest PC v, or for the one in reg (>= 0), if something is pending. */
-static void poll(struct ctx *c, uint64_t v, int reg, bool pop)
+static void poll(struct ctx *c, uint64_t v, int reg)
 {
     struct ool *o = ool_new(c, emit_poll_exit);
     o->v = v;
     o->r[0] = reg;
-    o->r[1] = pop;
     emit_pending(c);
     ool_from(o, emit_jcc(&c->e, CC_NE));
 }
@@ -107,7 +104,7 @@ static void jump(struct ctx *c, uint64_t target)
 {
     if (is_backward(c, target)) {
         flags_clobber(c);
-        poll(c, target, -1, false);
+        poll(c, target, -1);
     }
     site_emit(c, SITE_JMP, CC_O, target);
 }
@@ -139,7 +136,6 @@ static void jump_if(struct ctx *c, const struct ir_inst *in)
     struct ool *o = ool_new(c, emit_poll_exit);
     o->v = in->imm;
     o->r[0] = -1;
-    o->r[1] = false;
     uint32_t held = c->ef_loc;
     c->ef_loc = 0; /* this way does not fall through */
     emit_pending(c);
@@ -164,9 +160,27 @@ static void branch_add(struct ctx *c, uint32_t at, uint32_t label)
     c->branches[c->branch_count++].label = label;
 }
 
+/* A register that holds guest PC pc, as what the link register was just set to, or -1. */
+static int in_reg(const struct ctx *c, uint64_t pc)
+{
+    for (uint32_t i = c->i; i-- > 1 && i + 8 > c->i;) {
+        const struct ir_inst *in = inst_of(c, i);
+        if (in->op == IR_CONST && (in->attr & IR_CONST_PC) && in->imm == pc && c->loc_of[i])
+            return c->locs[c->loc_of[i]].reg;
+    }
+    return -1;
+}
+
 /* note: the instruction may be begun again, and recover may leave where there is no room. */
 static void push_pc(struct ctx *c, uint64_t pc, bool note)
 {
+    int held = in_reg(c, pc);
+    if (held >= 0) {
+        if (note)
+            side_note(c, flags_where(c));
+        emit_push(&c->e, held);
+        return;
+    }
     if (pc < 0x80000000u) {
         if (note)
             side_note(c, flags_where(c));
@@ -188,12 +202,6 @@ static uint64_t return_pc(const struct ctx *c)
     return c->u->pc + c->u->size;
 }
 
-static void after_call(struct ctx *c, uint64_t pc)
-{
-    emit_lea(&c->e, 8, RSP, mem_at(RSP, 8));
-    site_emit(c, SITE_JMP, CC_O, pc);
-}
-
 static void emit_indirect_miss(struct ctx *c, struct ool *o)
 {
     if (o->r[0] != RCX)
@@ -212,7 +220,6 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     flags_sync(c);
     c->ef_loc = 0;
     int r = use_gpr(c, in->a);
-    poll(c, 0, r, false);
     uint64_t pc = return_pc(c);
     if (is_call)
         push_pc(c, pc, false);
@@ -230,7 +237,7 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     if (is_call) {
         emit_call_m(e, m);
         o->back = emit_pos(e);
-        after_call(c, pc);
+        site_emit(c, SITE_JMP, CC_O, pc);
     } else {
         emit_jmp_m(e, m);
     }
@@ -253,8 +260,7 @@ static void jump_return(struct ctx *c, const struct ir_inst *in)
     struct ool *o = ool_new(c, emit_return_miss);
     ool_from(o, emit_jcc(e, CC_NE));
     o->r[0] = r;
-    poll(c, 0, r, true);
-    emit_ret(e);
+    emit_ret_n(e, 8);
 }
 
 static void leave(struct ctx *c, unsigned reason, uint64_t pc)
@@ -349,9 +355,13 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_CALL:
         flags_sync(c);
+        if (is_backward(c, in->imm)) {
+            c->ef_loc = 0;
+            poll(c, in->imm, -1);
+        }
         push_pc(c, return_pc(c), true);
         site_emit(c, SITE_CALL, CC_O, in->imm);
-        after_call(c, return_pc(c));
+        site_emit(c, SITE_JMP, CC_O, return_pc(c));
         c->left = true;
         return true;
     case IR_RET:

@@ -573,6 +573,71 @@ static bool to_integer(struct ctx *c, const struct ir_inst *in)
     return false;
 }
 
+/* -- JavaScript's conversion: to 32 bits, modulo 2^32 ------------------------------------------ */
+
+/* What is beyond 32 bits: invalid, which the first conversion has said, and not inexact, so that the fraction goes
+ * first. */
+static void emit_jcvt_wide(struct ctx *c, struct ool *o)
+{
+    struct emit *e = &c->e;
+    emit_v_rrr(e, V_ROUNDSD, o->r[4], o->r[0], o->r[0], 11);
+    emit_v_to_gpr(e, V_CVTTSD2SI, 8, o->r[3], o->r[4]);
+    emit_alu_ri(e, ALU_CMP, 8, o->r[3], 1);
+    uint32_t beyond = emit_jcc(e, CC_O);
+    emit_mov_rr(e, 4, o->r[3], o->r[3]);
+    emit_patch(e, emit_jmp(e), o->back);
+    emit_patch(e, beyond, emit_pos(e));
+    emit_fix(c, o);
+}
+
+static void jcvt_value(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    flags_clobber(c);
+    int ra = use_xmm(c, in->a), t = tmp_xmm(c), d = def_gpr(c, c->i, -1, 0);
+    struct ool *o = ool_new(c, emit_jcvt_wide);
+    o->r[0] = ra;
+    o->r[1] = o->r[2] = -1;
+    o->r[3] = d;
+    o->r[4] = t;
+    emit_v_to_gpr(e, V_CVTTSD2SI, 4, d, ra);
+    emit_alu_ri(e, ALU_CMP, 4, d, 1);
+    ool_from(o, emit_jcc(e, CC_O));
+    o->back = emit_pos(e);
+}
+
+/* The value was raised along with the flags of the same argument. */
+static bool jcvt_is_done(const struct ctx *c, const struct ir_inst *in)
+{
+    for (uint32_t i = c->i; i-- > 1 && i + 6 > c->i;)
+        if (inst_of(c, i)->op == IR_FJCVT_VAL && inst_of(c, i)->a == in->a)
+            return true;
+    return false;
+}
+
+/* Z if the number is that of the integer it is converted to, in all its bits: no NaN, and no -0. */
+static void jcvt_flags(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    if (c->uses[c->i] == 0 && jcvt_is_done(c, in))
+        return;
+    flags_clobber(c);
+    int ra = use_xmm(c, in->a), x = tmp_xmm(c), t = tmp_gpr(c), t2 = tmp_gpr(c);
+    emit_v_to_gpr(e, V_CVTTSD2SI, 4, t, ra);
+    emit_v_rrr(e, V_PXOR, x, x, x, -1);
+    emit_v_from_gpr(e, V_CVTSI2SD, 4, x, x, t);
+    emit_movd_rx(e, 8, t, x);
+    emit_movd_rx(e, 8, t2, ra);
+    emit_alu_rr(e, ALU_SUB, 8, t2, t);
+    emit_alu_ri(e, ALU_CMP, 8, t2, 1); /* below: equal */
+    emit_alu_rr(e, ALU_SBB, 4, t, t);
+    emit_alu_ri(e, ALU_AND, 4, t, IR_FLAG_Z);
+    emit_alu_ri(e, ALU_OR, 4, t, IR_FLAG_C);
+    uint32_t loc = loc_new(c, LOC_FLAGS, c->last[c->i]);
+    c->loc_of[c->i] = loc;
+    loc_own(c, loc, t);
+}
+
 static bool from_integer(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
@@ -635,6 +700,12 @@ bool select_fp(struct ctx *c, const struct ir_inst *in)
         return to_integer(c, in);
     case IR_ITOF:
         return from_integer(c, in);
+    case IR_FJCVT:
+        jcvt_flags(c, in);
+        return true;
+    case IR_FJCVT_VAL:
+        jcvt_value(c, in);
+        return true;
     default:
         break;
     }

@@ -49,6 +49,25 @@ static void alu_imm(struct ctx *c, ir_ref r, ir_ref a, enum x64_alu op, unsigned
     emit_alu_ri(e, op, sz, d, imm);
 }
 
+/* The sum of a value and a deferred shift, as value r: false if none is deferred. */
+static bool add_shifted(struct ctx *c, ir_ref r, const struct ir_inst *in, unsigned sz)
+{
+    bool is_b = (c->mark[in->b] & INST_DEFERRED) != 0;
+    ir_ref other = is_b ? in->a : in->b;
+    const struct ir_inst *shift = inst_of(c, is_b ? in->b : in->a);
+    struct x64_mem m = {.base = -1};
+    uint64_t n;
+    if (!is_b && !(c->mark[in->a] & INST_DEFERRED))
+        return false;
+    value_const(c, shift->b, &n);
+    m.scale = (uint8_t)n;
+    if (!value_imm32(c, other, sz, &m.disp))
+        m.base = (int8_t)use_gpr(c, other);
+    m.index = (int8_t)use_gpr(c, shift->a);
+    emit_lea(&c->e, sz, def_gpr(c, r, m.base >= 0 && value_dies(c, other) ? m.base : m.index, 0), m);
+    return true;
+}
+
 /* r := a op b, as value r of instruction `in`; with flags, EFLAGS are exactly the operation's. */
 static void alu(struct ctx *c, ir_ref r, const struct ir_inst *in, enum x64_alu op, bool flags)
 {
@@ -59,6 +78,8 @@ static void alu(struct ctx *c, ir_ref r, const struct ir_inst *in, enum x64_alu 
     uint64_t k;
     int32_t imm;
     struct x64_mem m;
+    if (op == ALU_ADD && add_shifted(c, r, in, sz))
+        return;
     if (commutes && value_const(c, a, &k)) {
         a = in->b;
         b = in->a;
