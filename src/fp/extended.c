@@ -76,6 +76,28 @@ static fp_u128 round_at(fp_u128 sig, unsigned drop, bool sign, struct fp80_statu
     return kept + *up;
 }
 
+#define ADJUST 24576
+
+/* Rounded at sig's precision; where that is out of range although the exponent was adjusted, infinity or zero. */
+static struct fp80 adjusted(bool sign, int exp, fp_u128 sig, struct fp80_status *s)
+{
+    bool up, inexact;
+    fp_u128 r = round_at(sig, 128u - s->precision, sign, s, &up, &inexact);
+    if (r >> s->precision) {
+        r >>= 1;
+        exp++;
+    }
+    s->flags |= exp > 0 ? FP80_OE : FP80_UE;
+    exp += exp > 0 ? -ADJUST : ADJUST;
+    if (exp > BIAS || exp < EMIN) {
+        s->flags |= FP80_PE | (exp > 0 ? FP80_C1 : 0);
+        return exp > 0 ? infinity(sign) : zero(sign);
+    }
+    if (inexact)
+        s->flags |= FP80_PE | (up ? FP80_C1 : 0);
+    return pack(sign, (unsigned)(exp + BIAS), (uint64_t)r << (64 - s->precision));
+}
+
 static struct fp80 overflow(bool sign, struct fp80_status *s)
 {
     bool away = s->round == FP_ROUND_NEAREST || s->round == (sign ? FP_ROUND_DOWN : FP_ROUND_UP);
@@ -90,14 +112,19 @@ static struct fp80 round_pack(bool sign, int exp, fp_u128 sig, struct fp80_statu
     if (exp < EMIN) { /* is it tiny after rounding with an unbounded exponent? */
         fp_u128 r = round_at(sig, drop, sign, s, &up, &inexact);
         tiny = exp < EMIN - 1 || !(r >> s->precision);
+        if (tiny && (s->unmasked & FP80_UE))
+            return adjusted(sign, exp, sig, s);
         sig = fp_shift_jam(sig, (unsigned)(EMIN - exp));
         exp = EMIN;
     }
     fp_u128 r = round_at(sig, drop, sign, s, &up, &inexact);
+    int before = exp;
     if (r >> s->precision) { /* carried */
         r >>= 1;
         exp++;
     }
+    if (exp > BIAS && (s->unmasked & FP80_OE))
+        return adjusted(sign, before, sig, s);
     uint64_t out = (uint64_t)r << (64 - s->precision);
     if (exp > BIAS)
         return overflow(sign, s);
@@ -362,6 +389,8 @@ uint64_t fp80_to_float(enum ir_type to, struct fp80 a, struct fp80_status *s)
     uint64_t r = fp_round_pack(f, x.sign, x.exp, (fp_u128)x.sig << 64, s->round, &st);
     uint64_t cut = fp_round_pack(f, x.sign, x.exp, (fp_u128)x.sig << 64, FP_ROUND_ZERO, &toward);
     s->flags |= status_bits(st.flags) | (r != cut ? FP80_C1 : 0);
+    if ((s->unmasked & FP80_UE) && !(r << 1 >> (f->frac + 1) & ((1u << (to == IR_F32 ? 8 : 11)) - 1)))
+        s->flags |= FP80_UE; /* exact, too */
     return r;
 }
 

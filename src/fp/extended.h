@@ -1,5 +1,5 @@
-/* Software x87: arithmetic on 80-bit numbers, bit- and flag-exact, with its rounding to 24, 53 or 64 bits.  Exceptions
- * are masked.  Manual: SDM vol. 1, chapters 4 and 8. */
+/* Software x87: arithmetic on 80-bit numbers, bit- and flag-exact, with its rounding to 24, 53 or 64 bits.  Results
+ * are those of masked exceptions, but for unmasked overflow and underflow, where their exponents are adjusted.  Manual: SDM vol. 1, chapters 4 and 8. */
 #pragma once
 #include "fp/fp.h"
 
@@ -20,6 +20,7 @@ struct fp80 {
 struct fp80_status {
     enum fp_round round;
     uint8_t precision; /* bits: 24, 53, 64 */
+    uint8_t unmasked;  /* FP80_OE, FP80_UE: results of arithmetic come with the exponent adjusted by 24576 */
     uint32_t flags;    /* FP80_*, or-ed into */
 };
 

@@ -398,6 +398,12 @@ void case_state(struct x86_case *c)
         m->ftw = one_in(4) ? (uint8_t)case_random() : one_in(3) ? 0x0f : 0xff;
         if (one_in(3))
             m->fsw |= (uint16_t)case_random() & 0x4700;
+        if (one_in(3)) /* exceptions unmasked */
+            m->fcw &= (uint16_t)~(one_in(2) ? 1u << below(6) : (unsigned)case_random() & 0x3f);
+        if (one_in(3)) /* some noted, masked, or pending where that is not all that is looked at */
+            m->fsw |= (uint16_t)case_random() & (one_in(4) ? 0x7f : m->fcw & 0x3f);
+        if (m->fsw & ~m->fcw & 0x3f)
+            m->fsw |= 0x8080;
     }
     m->r[X86_RSP] = data_address(16) & ~(one_in(4) ? 0ull : 7ull);
     uint64_t at = data_address(memory_size(in));

@@ -259,6 +259,10 @@ static void forgive_functions(const struct subject *s, const struct x86_case *c,
     if (engine_host(s->engine)->x87 || c->row->lift != x86_lift_x87_other || (exact >> c->row->arg & 1))
         return;
     memcpy(n->m.st, g->m.st, sizeof n->m.st);
+    if (~c->m.fcw & 0x3f) { /* and so in what they raise */
+        n->m.fsw = g->m.fsw;
+        n->m.ftw = g->m.ftw;
+    }
     n->m.fsw = (uint16_t)((n->m.fsw & ~0x23fu) | (g->m.fsw & 0x23f));
 }
 

@@ -1,8 +1,10 @@
 /* The x87, in C on the guest's state, with src/fp/extended.c's arithmetic.
  *
- * Known limitations: exceptions are taken as masked (ES is set all the same, #MF never comes); the last instruction's
- * address, its operand's and its opcode are not recorded; the transcendental functions are the C library's, rounded, which
- * may differ from a processor's in the last bit.  Manual: SDM vol. 1, chapter 8; vol. 2. */
+ * Everything is computed as if exceptions were masked; where one that is not prevents the operation, what was there before
+ * is put back (unmasked).  #MF is the lifts': before the next instruction that waits.
+ *
+ * Known limitation: the transcendental functions are the C library's, rounded, which may differ from a processor's in the
+ * last bit.  Manual: SDM vol. 1, chapter 8; vol. 2. */
 #include "guest/x86/x87.h"
 #include "fp/extended.h"
 #include "guest/x86/helpers.h"
@@ -15,6 +17,7 @@
 #define C2 0x400u
 #define C3 0x4000u
 #define SF 0x40u
+#define BEFORE (FP80_IE | FP80_DE | FP80_ZE) /* exceptions that are found before anything is computed */
 
 struct x87 {
     struct x86_state *s;
@@ -88,7 +91,8 @@ static void begin(struct x87 *x, struct cpu *cpu)
     static const uint8_t rounds[] = {FP_ROUND_NEAREST, FP_ROUND_DOWN, FP_ROUND_UP, FP_ROUND_ZERO};
     static const uint8_t precisions[] = {24, 64, 53, 64};
     x->s = x86_state(cpu);
-    x->st = (struct fp80_status){.round = (enum fp_round)rounds[x->s->fcw >> 10 & 3], .precision = precisions[x->s->fcw >> 8 & 3]};
+    x->st = (struct fp80_status){.round = (enum fp_round)rounds[x->s->fcw >> 10 & 3], .precision = precisions[x->s->fcw >> 8 & 3],
+                                 .unmasked = ~x->s->fcw & (FP80_OE | FP80_UE)};
 }
 
 static uint32_t with_summary(const struct x87 *x, uint32_t fsw)
@@ -176,6 +180,9 @@ static void to_memory(struct x87 *x, unsigned kind, bool truncate)
     if (!empty)
         x->st.flags |= s.flags;
     memcpy(x->s->scratch[0], out, 16);
+    x->s->status = (x->st.flags & ~x->s->fcw & (BEFORE | FP80_OE | FP80_UE)) != 0; /* nothing is to be stored */
+    if (x->s->status && !(x->st.flags & SF))
+        x->st.flags &= ~(FP80_PE | C1);
     x->s->scratch[1][0] = new_status(x);
 }
 
@@ -632,59 +639,101 @@ static void move(struct x87 *x, unsigned i, unsigned pops)
         pop(x);
 }
 
+/* The condition code after an instruction that raises an unmasked exception: comparisons set theirs all the same, and what
+ * says by C2 that it is not done clears that. */
+static uint32_t code_of(const struct x86_state *old, uint32_t fsw, uint64_t word)
+{
+    unsigned op = word >> 32 & 0xff;
+    enum x87_kind kind = (enum x87_kind)(word & 0xff);
+    bool compares = op == X86_FCOM || op == X86_FCOMP || op == X86_FUCOM || op == X86_FUCOMP;
+    if (kind == X87_TEST || (kind == X87_ARITH && compares))
+        return fsw & (C0 | C2 | C3);
+    bool partial = op == 2 || op == 5 || op == 6 || op == 8 || op >= 10;
+    return old->fsw & (kind == X87_OTHER && partial ? C0 | C3 : C0 | C2 | C3);
+}
+
+/* Puts `old` back if there was an unmasked exception before the result. Denormal numbers are loaded all the same. */
+static void unmasked(struct x87 *x, const struct x86_state *old, uint64_t word)
+{
+    struct x86_state *s = x->s;
+    enum x87_kind kind = (enum x87_kind)(word & 0xff);
+    uint32_t before = kind == X87_LOAD ? BEFORE & ~FP80_DE : BEFORE, code = code_of(old, s->fsw, word);
+    if (kind == X87_STORE || !(x->st.flags & ~s->fcw & before))
+        return;
+    memcpy(s->st, old->st, sizeof s->st);
+    s->tags = old->tags;
+    s->top = old->top;
+    s->fsw = (old->fsw & ~(C0 | C2 | C3)) | code;
+    x->st.flags &= BEFORE | SF | (x->st.flags & SF ? C1 : 0);
+    s->fsw = kind == X87_COMI ? new_status_but_c1(x) : new_status(x);
+}
+
+static void compute(struct cpu *cpu, struct x87 *x, uint64_t word);
+
 void x86_helper_x87(struct cpu *cpu, uint64_t word)
 {
     struct x87 x;
+    begin(&x, cpu);
+    if ((x.s->fcw & 0x3f) == 0x3f || (word & 0xff) >= X87_CONTROL) {
+        compute(cpu, &x, word);
+        return;
+    }
+    struct x86_state old = *x.s;
+    compute(cpu, &x, word);
+    unmasked(&x, &old, word);
+}
+
+static void compute(struct cpu *cpu, struct x87 *x, uint64_t word)
+{
     unsigned reg = word >> 8 & 0xff, operand = word >> 16 & 0xff, arg = (unsigned)(word >> 32);
     struct fp80 nothing = {0, 0};
-    begin(&x, cpu);
     switch ((enum x87_kind)(word & 0xff)) {
-    case X87_ARITH: arith(&x, reg, operand, arg); break;
-    case X87_COMI: comi(&x, operand, arg); break;
-    case X87_LOAD: load(&x, operand); break;
-    case X87_STORE: to_memory(&x, operand, arg); break;
+    case X87_ARITH: arith(x, reg, operand, arg); break;
+    case X87_COMI: comi(x, operand, arg); break;
+    case X87_LOAD: load(x, operand); break;
+    case X87_STORE: to_memory(x, operand, arg); break;
     case X87_STORED:
-        x.s->fsw = (uint32_t)x.s->scratch[1][0];
+        x->s->fsw = (uint32_t)x->s->scratch[1][0];
         if (arg)
-            pop(&x);
+            pop(x);
         break;
-    case X87_MOVE: move(&x, operand, arg); break;
-    case X87_XCH: exchange(&x, operand); break;
+    case X87_MOVE: move(x, operand, arg); break;
+    case X87_XCH: exchange(x, operand); break;
     case X87_CMOV:
-        if (is_empty(&x, 0) || is_empty(&x, operand))
-            put(&x, 0, underflow(&x));
+        if (is_empty(x, 0) || is_empty(x, operand))
+            put(x, 0, underflow(x));
         else if (arg)
-            put(&x, 0, get(&x, operand));
-        x.s->fsw = new_status_but_c1(&x);
+            put(x, 0, get(x, operand));
+        x->s->fsw = new_status_but_c1(x);
         break;
     case X87_FREE:
-        x.s->tags &= ~(1u << physical(&x, operand));
-        x.s->fsw &= ~C1;
+        x->s->tags &= ~(1u << physical(x, operand));
+        x->s->fsw &= ~C1;
         if (arg)
-            pop(&x);
+            pop(x);
         break;
-    case X87_CONST: constant(&x, arg); break;
-    case X87_SIGN: change_sign(&x, arg); break;
+    case X87_CONST: constant(x, arg); break;
+    case X87_SIGN: change_sign(x, arg); break;
     case X87_TEST:
         if (arg)
-            examine(&x);
+            examine(x);
         else
-            compare(&x, is_empty(&x, 0), nothing, false);
+            compare(x, is_empty(x, 0), nothing, false);
         break;
-    case X87_UNARY: unary(&x, arg); break;
-    case X87_OTHER: other(&x, arg); break;
-    case X87_CONTROL: control(&x, arg); break;
-    case X87_ENV_GET: env_get(&x, arg); break;
+    case X87_UNARY: unary(x, arg); break;
+    case X87_OTHER: other(x, arg); break;
+    case X87_CONTROL: control(x, arg); break;
+    case X87_ENV_GET: env_get(x, arg); break;
     case X87_ENV_DONE:
         if (arg & 1)
-            init(x.s);
+            init(x->s);
         else
-            x.s->fcw |= 0x3f;
-        x.s->fsw = with_summary(&x, x.s->fsw);
+            x->s->fcw |= 0x3f;
+        x->s->fsw = with_summary(x, x->s->fsw);
         break;
-    case X87_ENV_SET: env_set(&x, arg); break;
-    case X87_FX_GET: fx_get(&x, cpu); break;
-    case X87_FX_SET: fx_set(&x, cpu, arg); break;
-    case X87_INIT: init(x.s); break;
+    case X87_ENV_SET: env_set(x, arg); break;
+    case X87_FX_GET: fx_get(x, cpu); break;
+    case X87_FX_SET: fx_set(x, cpu, arg); break;
+    case X87_INIT: init(x->s); break;
     }
 }

@@ -66,6 +66,17 @@ void x86_lift_x87_load(struct x86_lift *l, const struct x86_insn *in)
     ask(l, X87_LOAD, 0, kind, 0);
 }
 
+/* Faults where a store of `size` bytes would. */
+static void touch(struct x86_lift *l, const struct x86_insn *in, unsigned size)
+{
+    struct ir_unit *u = l->u;
+    ir_ref first = x86_address_value(l, x86_address(l, in)), zero = ir_const(u, IR_I8, 0);
+    ir_ref page = ir_bin_imm(u, IR_AND, ir_bin_imm(u, IR_ADD, first, size - 1), ~4095ull);
+    ir_ref last = ir_select(u, ir_cmp(u, IR_CC_A, page, first), page, first);
+    ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = IR_I8, .attr = IR_RMW_OR, .a = first, .b = zero});
+    ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = IR_I8, .attr = IR_RMW_OR, .a = last, .b = zero});
+}
+
 void x86_lift_x87_store(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned arg = in->row->arg, pops = (arg & X86_X87_POP) != 0, size = in->op[0].size;
@@ -74,6 +85,13 @@ void x86_lift_x87_store(struct x86_lift *l, const struct x86_insn *in)
         return;
     }
     ask(l, X87_STORE, 0, arg & X86_X87_BCD ? X87_BCD : memory_kind(in, arg & X86_X87_INT), (arg & X86_X87_TRUNC) != 0);
+    unsigned good = ir_label_new(l->u), done = ir_label_new(l->u);
+    ir_ref status = ir_get(l->u, IR_I32, X86_STATUS);
+    ir_br_if(l->u, ir_cmp(l->u, IR_CC_E, status, ir_const(l->u, IR_I32, 0)), good);
+    touch(l, in, size); /* an unmasked exception: nothing is stored */
+    ask(l, X87_STORED, 0, 0, 0);
+    ir_br(l->u, done);
+    x86_label(l, good);
     struct x86_address a = x86_address(l, in);
     ir_ref v = ir_get(l->u, IR_V128, X86_SCRATCH0), low = x86_lane(l, IR_I64, IR_I64, 0, v);
     if (size == 10) {
@@ -83,6 +101,7 @@ void x86_lift_x87_store(struct x86_lift *l, const struct x86_insn *in)
         x86_store(l, a, x86_trunc(l, x86_int_type(size), low));
     }
     ask(l, X87_STORED, 0, 0, pops);
+    x86_label(l, done);
 }
 
 void x86_lift_x87_xch(struct x86_lift *l, const struct x86_insn *in)

@@ -165,12 +165,18 @@ static void end_traps(struct x86_lift *l)
     }
 }
 
+/* CVTPI2PS and CVTPI2PD from memory, which have nothing to do with the x87 on AMD's processors. */
+static bool loads_only(const struct x86_insn *in)
+{
+    return in->op[0].kind == X86_OPERAND_XMM && in->op[1].kind == X86_OPERAND_MEM;
+}
+
 /* Does an x87 exception that is pending come now? */
 static bool waits(const struct x86_insn *in)
 {
     x86_lift_fn *lift = in->row->lift;
     if (in->row->attrs & X86_ATTR_mmx)
-        return true;
+        return !loads_only(in);
     if (in->row->feature != X86_FEATURE_X87)
         return false;
     if (lift == x86_lift_x87_env)
@@ -194,8 +200,7 @@ static void lift_one(struct x86_lift *l, const struct x86_insn *in)
     in->row->lift(l, in);
     if (in->row->feature == X86_FEATURE_X87)
         l->x87_in_slots = false; /* it may have raised something */
-    bool is_load = in->op[0].kind == X86_OPERAND_XMM && in->op[1].kind == X86_OPERAND_MEM;
-    if ((in->row->attrs & X86_ATTR_mmx) && !is_load) /* CVTPI2PS and CVTPI2PD from memory: AMD's processors do not */
+    if ((in->row->attrs & X86_ATTR_mmx) && !loads_only(in))
         x86_mmx_used(l);
 }
 
