@@ -459,8 +459,11 @@ struct fp80 fp80_rem(struct fp80 a, struct fp80 b, bool ieee, unsigned *quotient
         return invalid(s);
     note(&x, s);
     note(&y, s);
-    if (x.cls == FP_ZERO_NUM || y.cls == FP_INFINITY)
+    struct fp80_status full = {.round = FP_ROUND_NEAREST, .precision = 64, .unmasked = s->unmasked};
+    if (x.cls == FP_ZERO_NUM)
         return a;
+    if (y.cls == FP_INFINITY)
+        goto all_of_it;
     int d = x.exp - y.exp;
     fp_u128 rest = x.sig;
     uint64_t q = 0;
@@ -468,7 +471,7 @@ struct fp80 fp80_rem(struct fp80 a, struct fp80 b, bool ieee, unsigned *quotient
     int exp = y.exp;
     if (d < 0) {
         if (!ieee || d < -1)
-            goto done_small;
+            goto all_of_it;
     }
     *partial = d >= 64;
     int steps = *partial ? 32 + d % 32 : d;
@@ -495,7 +498,7 @@ struct fp80 fp80_rem(struct fp80 a, struct fp80 b, bool ieee, unsigned *quotient
                 q = 1;
                 exp = y.exp - 1;
             } else {
-                goto done_small;
+                goto all_of_it;
             }
         } else if (twice > y.sig || (twice == y.sig && (q & 1))) {
             rest = y.sig - rest;
@@ -506,13 +509,14 @@ struct fp80 fp80_rem(struct fp80 a, struct fp80 b, bool ieee, unsigned *quotient
     *quotient = (unsigned)(q & 7);
     if (!rest)
         return zero(x.sign);
-    struct fp80_status full = {.round = FP_ROUND_NEAREST, .precision = 64};
     unsigned shift = fp_clz128(rest);
     r = round_pack(sign, exp + 64 - (int)shift, rest << shift, &full);
     s->flags |= full.flags & ~(FP80_PE | FP80_C1);
     return r;
-done_small:
-    return a;
+all_of_it:
+    r = round_pack(x.sign, x.exp, (fp_u128)x.sig << 64, &full);
+    s->flags |= full.flags & FP80_UE;
+    return r;
 }
 
 void fp80_extract(struct fp80 a, struct fp80 *exponent, struct fp80 *significand, struct fp80_status *s)

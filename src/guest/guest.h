@@ -43,6 +43,7 @@ struct guest {
     guest_helper_fn *const *helpers; /* indexed by IR_HELPER's attr */
     unsigned helper_count;
     const struct guest_x87 *x87; /* NULL: it has none */
+    bool atomics_write; /* a fault of an atomic operation is a write's, even where reading would fault too */
     /* Initial register contents (all else zero). */
     void (*reset)(struct cpu *cpu);
     /* The bits that translations are specialised on, from the state (0: the usual). */

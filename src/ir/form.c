@@ -38,7 +38,7 @@ ATTR(attr_x86) = {.bits = {"x86"}};
 ATTR(attr_dot) = {.bits = {"bs", "cs"}};
 ATTR(attr_shift) = {.bits = {"s", "r", "q"}};
 /* The scale in the low bits is written in the address. */
-ATTR(attr_memory) = {.bits = {[4] = "acq", "rel", "seq", "al"}};
+ATTR(attr_memory) = {.bits = {[3] = "mod", "acq", "rel", "seq", "al"}};
 ATTR(attr_rmw) = {
     ENUM(0x0f, "add", "andn", "xor", "or", "smax", "smin", "umax", "umin", "xchg", "and"),
     .bits = {[7] = "al"}};

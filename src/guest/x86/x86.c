@@ -186,6 +186,22 @@ static bool waits(const struct x86_insn *in)
     return true;
 }
 
+/* What the instruction lifted from `first` on loads and stores at one place, it modifies: the load's fault is a write's. */
+static void mark_modified(struct ir_unit *u, ir_ref first)
+{
+    for (ir_ref s = first; s < u->count; s++) {
+        const struct ir_inst *store = &u->insts[s];
+        if (store->op != IR_STORE && store->op != IR_ATOMIC_CAS)
+            continue;
+        for (ir_ref r = first; r < s; r++) {
+            struct ir_inst *in = &u->insts[r];
+            if ((in->op == IR_LOAD || in->op == IR_LOADS) && in->a == store->a && in->imm == store->imm &&
+                (store->op == IR_STORE ? in->b == store->b && in->lane == store->lane && !((in->attr ^ store->attr) & IR_MEM_SCALE) : !in->b))
+                in->attr |= IR_MEM_MODIFY;
+        }
+    }
+}
+
 static void lift_one(struct x86_lift *l, const struct x86_insn *in)
 {
     l->has_address = false;
@@ -197,7 +213,10 @@ static void lift_one(struct x86_lift *l, const struct x86_insn *in)
         return;
     if (waits(in))
         x86_mmx_begin(l);
+    ir_ref first = l->u->count;
     in->row->lift(l, in);
+    if (in->row->lift != x86_lift_arpl) /* which reads, and then writes or not */
+        mark_modified(l->u, first);
     if (in->row->feature == X86_FEATURE_X87)
         l->x87_in_slots = false; /* it may have raised something */
     if ((in->row->attrs & X86_ATTR_mmx) && !loads_only(in))
@@ -299,6 +318,7 @@ static const struct guest_x87 x87 = {
         .helpers = x86_helpers,                                                                                            \
         .helper_count = X86_HELPER_COUNT,                                                                                  \
         .x87 = &x87,                                                                                                       \
+        .atomics_write = true,                                                                                             \
         .reset = reset_fn,                                                                                                 \
         .mode = mode_of,                                                                                                   \
         .fp_env = fp_env_of,                                                                                               \

@@ -403,7 +403,7 @@ static enum interp_code by_size(enum interp_code first, unsigned size)
 
 static void lower_memory(struct lower *l, const struct ir_inst *i)
 {
-    unsigned size = ir_type_size(i->lane), needs = i->attr & (unsigned)~IR_MEM_SCALE;
+    unsigned size = ir_type_size(i->lane), needs = i->attr & (unsigned)~(IR_MEM_SCALE | IR_MEM_MODIFY);
     enum interp_code code = i->op == IR_LOAD ? INTERP_LOAD_ANY : i->op == IR_LOADS ? INTERP_LOADS_ANY : INTERP_STORE_ANY;
 #if defined(__x86_64__)
     /* Plain accesses are ordered enough, but for a store before a later load. */

@@ -88,8 +88,13 @@ static bool interp_recover(struct cpu *cpu, const struct host_unit *hu, void *co
         cpu->fault.address = noted;
         cpu->fault.write = op->code >= INTERP_STORE_1 && op->code <= INTERP_ATOMIC_CAS;
     }
-    if (op->code == INTERP_ATOMIC_RMW || op->code == INTERP_ATOMIC_CAS) /* a read's fault if reading would fault too */
+    bool atomic = op->code == INTERP_ATOMIC_RMW || op->code == INTERP_ATOMIC_CAS;
+    if (atomic && interp_guest.guest->atomics_write)
+        cpu->fault.write = true;
+    else if (atomic) /* a read's fault if reading would fault too */
         cpu->fault.write = told && (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) && host_readable(cpu->fault.address);
+    if (op->code >= INTERP_LOAD_1 && op->code < INTERP_STORE_1 && (op->attr & IR_MEM_MODIFY))
+        cpu->fault.write = true;
     cpu->host_area[INTERP_AREA_OP] = 0;
     uint64_t guest_pc = interp_unit_of(op)->pc + (uint64_t)(int64_t)op->pc;
     CPU_SLOT(cpu, uint64_t, &interp_guest.guest->slots[interp_guest.guest->pc_slot]) = guest_pc;

@@ -151,7 +151,9 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
             decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
         cpu->fault.code = SEGV_MAPERR;
     }
-    if (where & SIDE_READ_WRITE)
+    if ((where & SIDE_WRITES) || ((where & SIDE_READ_WRITE) && t->guest->atomics_write))
+        cpu->fault.write = true;
+    else if (where & SIDE_READ_WRITE)
         cpu->fault.write = (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) &&
                            host_readable(cpu->fault.address);
     for (int r = 0; r < 16; r++) {

@@ -75,12 +75,13 @@ static bool load(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
     unsigned n = type_bytes((enum ir_type)in->lane);
+    unsigned writes = in->attr & IR_MEM_MODIFY ? SIDE_WRITES : 0;
     struct x64_mem m = mem_guest(c, in);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)in->type) == LOC_GPR) {
         int d = def_gpr(c, c->i, m.base >= 0 ? m.base : m.index, 0);
-        side_note(c, flags_where(c));
+        side_note(c, flags_where(c) | writes);
         if (in->op == IR_LOADS) {
             unsigned to = type_bytes((enum ir_type)in->type);
             emit_loads(e, n, to, d, m);
@@ -94,12 +95,12 @@ static bool load(struct ctx *c, const struct ir_inst *in)
         return false;
     if (n <= 2) {
         int t = tmp_gpr(c), x = def_xmm(c, c->i, -1, 0);
-        side_note(c, flags_where(c));
+        side_note(c, flags_where(c) | writes);
         emit_load(e, n, t, m);
         emit_movd_xr(e, 4, x, t);
     } else {
         int x = def_xmm(c, c->i, -1, 0);
-        side_note(c, flags_where(c));
+        side_note(c, flags_where(c) | writes);
         emit_v_rm(e, n == 4 ? V_MOVSS : n == 8 ? V_MOVQ : V_MOVUPS, x, m, -1);
     }
     loc_at(c, c->i)->zw = (uint8_t)(8 * n);
@@ -242,7 +243,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
     }
     int b = use_gpr(c, in->b), t = tmp_gpr(c);
     bool saved = flags_rax_begin(c);
-    side_note(c, flags_where(c));
+    side_note(c, flags_where(c) | SIDE_READ_WRITE);
     emit_load(e, n, RAX, m);
     uint32_t loop = emit_pos(e);
     emit_mov_rr(e, n == 8 ? 8 : 4, t, RAX);
