@@ -113,6 +113,8 @@ def test_warm():
     warm = run('--stats', '--disk-cache', d, hello)
     check('cold', cold.out == plain.out and cold.made > 100 and cold.taken == 0, cold)
     check('warm', warm.out == plain.out and warm.taken > 100 and warm.made < 10, warm)
+    trips = warm.stat('look-ups by the engine')
+    check('many are taken at a time, and linked', 3 * trips < cold.stat('look-ups by the engine') and 2 * trips < warm.taken, (trips, warm))
     for engine in ('interp', 'jit'):
         for option in ('--no-link', '--no-opt', '--chaos=3', '--cache-size=1', '--max-insns=2'):
             for _ in range(2):

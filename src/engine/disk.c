@@ -28,6 +28,9 @@
 #define SAVE_OFTEN     16384u /* units made since the last time */
 #define SAVE_MS        100u  /* no file is begun later: whoever waits for the process is not to wait for this */
 #define SAVED          ~0u
+#define AHEAD_LEAST    2048u /* bytes of a file that are read beyond what is asked for */
+#define AHEAD_MOST     32768u
+#define AHEAD_UNITS    256u
 
 struct disk_object {
     struct disk_key key;
@@ -36,6 +39,8 @@ struct disk_object {
     uint64_t number;  /* of the mapped file, 0: none */
     bool looked;      /* for the file */
     bool look_again;  /* another process may have written a newer one */
+    uint64_t expected; /* where in the file the next is looked for, if all goes on as before */
+    uint32_t ahead;   /* bytes that are read beyond what is asked for */
     uint32_t fresh;   /* units that are not in it yet */
     struct disk_object *next;
 };
@@ -128,15 +133,19 @@ bool disk_is_file(uint64_t pc)
     return memory_area_at(pc, &area) && area.start <= pc && (area.inode || area.copied);
 }
 
-/* The object whose code is at pc, and where in it; NULL if what is there is not to be kept. */
-static struct disk_object *object_at(struct disk *d, uint64_t pc, uint64_t *offset)
+/* Fills in where in an object pc's code is; without one if what is there is not to be kept. */
+static void place_of(struct disk *d, uint64_t pc, struct disk_place *place)
 {
     struct memory_area area;
 
     if (!memory_area_at(pc, &area) || area.start > pc || (!area.inode && !area.copied) || (area.flags & MAP_TYPE) != MAP_PRIVATE ||
-        (area.prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC)
-        return NULL;
-    *offset = area.inode ? pc - area.start + area.offset : pc + area.copied_at;
+        (area.prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC) {
+        place->object = NULL;
+        return;
+    }
+    place->offset = area.inode ? pc - area.start + area.offset : pc + area.copied_at;
+    place->start = area.start;
+    place->end = area.end;
     uint64_t id = area.inode ? memory_file_id(area.dev, area.inode, area.version) : area.copied;
     struct disk_object **p = &d->objects[id % OBJECT_BUCKETS];
 
@@ -144,7 +153,7 @@ static struct disk_object *object_at(struct disk *d, uint64_t pc, uint64_t *offs
         p = &(*p)->next;
     if (!*p && (*p = calloc(1, sizeof(**p))))
         (*p)->key = (struct disk_key){d->config, id};
-    return *p;
+    place->object = *p;
 }
 
 static bool object_open(struct disk *d, struct disk_object *o)
@@ -223,24 +232,68 @@ static struct block *install(struct engine *e, struct cpu *cpu, const struct dis
                                                 .buf = &buf, .chunk = chunk, .looks = looks, .look_count = u->look_count});
 }
 
+/* Takes what follows in the file upon the unit at pc: units lie there in the order in which they were made, and so mostly that
+ * in which they are asked for.  Then links what it took: *taken, as many as `count` with the first.  */
+static void take_following(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, const struct disk_place *place,
+                           const uint8_t *records, size_t size, struct block *first)
+{
+    struct block *taken[AHEAD_UNITS] = {first};
+    unsigned count = 1;
+    size_t n;
+
+    for (size_t i = 0; (n = disk_record_size(records + i, size - i)); i += n)
+        table_expect(e, pc + (disk_record_offset(records + i) - place->offset), mode);
+    for (; count < AHEAD_UNITS && (n = disk_record_size(records, size)); records += n, size -= n) {
+        struct disk_unit u;
+
+        place->object->expected += n;
+        if (!disk_unit_unpack(records, n, &place->object->key, &u))
+            break;
+        uint64_t at = pc + (u.offset - place->offset);
+
+        if (u.mode != mode || at < place->start || at >= place->end || place->end - at < u.guest_size || table_find(e, at, mode))
+            continue;
+        struct block *b = bytes_agree(e, cpu, &u, at) ? install(e, cpu, &u, at) : NULL;
+
+        if (b)
+            taken[count++] = b;
+    }
+    cpu->stat[ENGINE_STAT_TAKEN] += count;
+    if (!e->config.no_link)
+        table_link_known(e, cpu, taken, count);
+}
+
+/* How much is read of a file from `at` on, to get a record of `size` bytes: more as long as that proves right. */
+static size_t read_ahead(struct disk_object *o, uint64_t at, uint32_t size)
+{
+    if (at == o->expected)
+        o->ahead = o->ahead * 2 < AHEAD_MOST ? o->ahead * 2 : AHEAD_MOST;
+    else
+        o->ahead = o->ahead / 2 > AHEAD_LEAST ? o->ahead / 2 : AHEAD_LEAST;
+    uint64_t left = o->file.base + o->file.size - at;
+    uint64_t all = (uint64_t)size + o->ahead;
+
+    o->expected = at + size;
+    return all < left ? all : left;
+}
+
 /* From the object's file as it is mapped. */
 static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, const struct disk_place *place)
 {
+    struct disk_object *o = place->object;
     uint32_t probe = 0, size;
     uint64_t at;
 
-    if (!object_open(e->disk, place->object))
+    if (!object_open(e->disk, o))
         return NULL;
-    while (disk_file_next(&place->object->file, place->offset, mode, &probe, &at, &size)) {
+    while (disk_file_next(&o->file, place->offset, mode, &probe, &at, &size)) {
         struct disk_unit u;
+        size_t all = read_ahead(o, at, size);
 
         arena_reset(cpu->arena);
-        void *record = arena_take(cpu->arena, size);
+        uint8_t *record = arena_take(cpu->arena, all);
 
-        /* The order in a file is that in which units were made, and so mostly that in which they are taken. */
-        for (unsigned ahead = 0; ahead < 384; ahead += 64)
-            __builtin_prefetch((const void *)(uintptr_t)(at + size + ahead));
-        if (!memory_read(record, at, size) || !disk_unit_unpack(record, size, &place->object->key, &u)) {
+        if (!memory_read(record, at, all) || !disk_unit_unpack(record, size, &o->key, &u)) {
             cpu->stat[ENGINE_STAT_DAMAGED]++;
             continue;
         }
@@ -249,7 +302,7 @@ static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
         struct block *b = bytes_agree(e, cpu, &u, pc) ? install(e, cpu, &u, pc) : NULL;
 
         if (b) {
-            cpu->stat[ENGINE_STAT_TAKEN]++;
+            take_following(e, cpu, pc, mode, place, record + size, all - size, b);
             return b;
         }
         cpu->stat[ENGINE_STAT_REJECTED]++;
@@ -260,7 +313,9 @@ static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
 struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place)
 {
     struct disk *d = e->disk;
-    struct disk_object *o = place->object = object_at(d, pc, &place->offset);
+
+    place_of(d, pc, place);
+    struct disk_object *o = place->object;
     struct block *b = o ? take(e, cpu, pc, mode, place) : NULL;
 
     if (b || !o || !o->look_again)

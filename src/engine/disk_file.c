@@ -176,6 +176,15 @@ bool disk_file_next(const struct disk_file *f, uint64_t offset, uint32_t mode, u
     return false;
 }
 
+size_t disk_record_size(const void *record, size_t left)
+{
+    const struct head *h = record;
+
+    return left >= sizeof(*h) && h->record_size >= sizeof(*h) && h->record_size % 16 == 0 && h->record_size <= left ? h->record_size : 0;
+}
+
+uint64_t disk_record_offset(const void *record) { return ((const struct head *)record)->offset; }
+
 bool disk_file_walk(const void *base, size_t size, const struct disk_key *key, uint64_t *at, struct disk_unit *u)
 {
     const uint8_t *in = base;
@@ -208,40 +217,63 @@ bool disk_file_walk(const void *base, size_t size, const struct disk_key *key, u
 
 struct build {
     struct disk_key key;
-    uint8_t *out;
-    uint64_t at, room;
-    uint32_t slots, units;
+    struct disk_image *image;
+    struct slot *slots;
+    const uint8_t **records; /* of each slot that is used */
+    uint64_t room;
+    uint32_t slot_count, units;
 };
 
-static struct slot *slot_at(const struct build *b, uint64_t i)
+/* The slot for a record; NULL if there is one made of the same bytes, or if there are too many made of others. */
+static struct slot *slot_for(const struct build *b, uint64_t hash, const struct disk_unit *u)
 {
-    return (struct slot *)(void *)(b->out + sizeof(struct header)) + (i & (b->slots - 1));
-}
-
-/* Adds a record unless there is one made of the same bytes, or too many made of others. */
-static void add(struct build *b, const void *record, uint32_t size, const struct disk_unit *u)
-{
-    uint64_t hash = hash_unit(u->offset, u->mode), i = hash;
+    uint64_t i = hash & (b->slot_count - 1);
     unsigned variants = 0;
 
-    for (; slot_at(b, i)->size; i++) {
-        const struct slot *s = slot_at(b, i);
+    for (; b->slots[i].size; i = (i + 1) & (b->slot_count - 1)) {
+        const struct slot *s = &b->slots[i];
         struct disk_unit other;
 
         if (s->hash != hash)
             continue;
-        if (!parse(b->out + (uint64_t)s->at * 16, s->size * 16, &other) || ++variants == DISK_VARIANTS)
-            return;
+        if (!parse(b->records[i], s->size * 16, &other) || ++variants == DISK_VARIANTS)
+            return NULL;
         if (other.pc % 4096 == u->pc % 4096 && other.guest_size == u->guest_size && other.look_count == u->look_count &&
             !memcmp(other.guest, u->guest, u->guest_size) && !memcmp(other.looks, u->looks, u->look_count * sizeof(*u->looks)))
-            return;
+            return NULL;
     }
-    if (b->at + size > b->room || 2 * (b->units + 1) > b->slots)
-        return;
-    memcpy(b->out + b->at, record, size);
-    *slot_at(b, i) = (struct slot){hash, (uint32_t)(b->at / 16), size / 16};
-    b->at += size;
+    return &b->slots[i];
+}
+
+/* Enters a record, wherever in the file it will be. */
+static struct slot *enter(struct build *b, const uint8_t *record, uint32_t size, const struct disk_unit *u)
+{
+    uint64_t hash = hash_unit(u->offset, u->mode);
+    struct slot *s = slot_for(b, hash, u);
+
+    if (!s || b->room < size || 2 * (b->units + 1) > b->slot_count)
+        return NULL;
+    *s = (struct slot){.hash = hash, .size = size / 16};
+    b->records[s - b->slots] = record;
+    b->room -= size;
     b->units++;
+    return s;
+}
+
+/* Puts a record that was entered behind what the file has by now. */
+static void place(struct build *b, struct slot *s)
+{
+    struct disk_image *image = b->image;
+    const uint8_t *record = b->records[s - b->slots];
+    struct iovec *last = &image->parts[image->count - 1];
+    size_t size = s->size * 16ul;
+
+    s->at = (uint32_t)(image->size / 16);
+    image->size += size;
+    if ((uint8_t *)last->iov_base + last->iov_len == record)
+        last->iov_len += size;
+    else
+        image->parts[image->count++] = (struct iovec){(void *)(uintptr_t)record, size};
 }
 
 /* At most so many records are in an old file. */
@@ -255,41 +287,71 @@ static size_t count_old(const void *old, size_t old_size)
     return h.units < old_size / sizeof(struct head) ? h.units : old_size / sizeof(struct head);
 }
 
-void *disk_file_build(const struct disk_key *key, const void *records, size_t records_size, const void *old, size_t old_size,
-                      size_t *size)
+static uint32_t size_of_record(const uint8_t *record) { return ((const struct head *)(const void *)record)->record_size; }
+
+/* New ones are entered first, and so preferred where there are too many; but placed last: the order in a file stays. */
+static void build(struct build *b, const uint8_t *records, size_t records_size, const void *old, size_t old_size, struct slot **fresh)
 {
-    const uint8_t *in = records;
-    struct build b = {.key = *key, .slots = 16};
     struct disk_unit u;
-    size_t units = count_old(old, old_size);
+    size_t n = 0;
 
-    for (size_t at = 0; at < records_size; at += ((const struct head *)(const void *)(in + at))->record_size)
-        units++;
-    while (b.slots < 2 * (units + 1))
-        b.slots *= 2;
-    b.at = sizeof(struct header) + b.slots * sizeof(struct slot);
-    b.room = b.at + records_size + old_size;
-    if (b.room > DISK_FILE_MAX)
-        b.room = DISK_FILE_MAX;
-    if (b.at > b.room || !(b.out = malloc(b.room)))
-        return NULL;
-    memset(b.out, 0, b.at);
-    for (size_t at = 0; at < records_size;) {
-        const struct head *h = (const void *)(in + at);
+    for (size_t at = 0; at < records_size; at += size_of_record(records + at)) {
+        struct slot *s = NULL;
 
-        if (parse(h, h->record_size, &u)) /* packed by this process: no need to add it up */
-            add(&b, h, h->record_size, &u);
-        at += h->record_size;
+        if (parse(records + at, size_of_record(records + at), &u)) /* packed by this process: no need to add it up */
+            s = enter(b, records + at, size_of_record(records + at), &u);
+        if (s)
+            fresh[n++] = s;
     }
-    for (uint64_t at = 0; old && disk_file_walk(old, old_size, key, &at, &u);) {
+    for (uint64_t at = 0; old && disk_file_walk(old, old_size, &b->key, &at, &u);) {
         const uint8_t *record = (const uint8_t *)u.code - sizeof(struct head);
+        struct slot *s = enter(b, record, size_of_record(record), &u);
 
-        add(&b, record, ((const struct head *)(const void *)record)->record_size, &u);
+        if (s)
+            place(b, s);
     }
-    struct header h = {.magic = MAGIC, .key = *key, .size = b.at, .slots = b.slots, .units = b.units};
+    for (size_t i = 0; i < n; i++)
+        place(b, fresh[i]);
+}
 
-    h.sum = header_sum(&h);
-    memcpy(b.out, &h, sizeof(h));
-    *size = b.at;
-    return b.out;
+bool disk_image_build(struct disk_image *image, const struct disk_key *key, const void *records, size_t records_size, const void *old,
+                      size_t old_size)
+{
+    struct build b = {.key = *key, .image = image, .slot_count = 16};
+    size_t fresh = 0, units = count_old(old, old_size);
+
+    for (size_t at = 0; at < records_size; at += size_of_record((const uint8_t *)records + at))
+        fresh++;
+    units += fresh;
+    while (b.slot_count < 2 * (units + 1))
+        b.slot_count *= 2;
+    size_t front = sizeof(struct header) + b.slot_count * sizeof(struct slot);
+    struct slot **entered = malloc((fresh + 1) * sizeof(*entered));
+
+    *image = (struct disk_image){.front = calloc(1, front), .parts = malloc((units + 1) * sizeof(*image->parts)), .count = 1, .size = front};
+    b.records = calloc(b.slot_count, sizeof(*b.records));
+    bool ok = entered && image->front && image->parts && b.records && front < DISK_FILE_MAX;
+
+    if (ok) {
+        b.slots = (struct slot *)(void *)((uint8_t *)image->front + sizeof(struct header));
+        b.room = DISK_FILE_MAX - front;
+        image->parts[0] = (struct iovec){image->front, front};
+        build(&b, records, records_size, old, old_size, entered);
+        struct header h = {.magic = MAGIC, .key = *key, .size = image->size, .slots = b.slot_count, .units = b.units};
+
+        h.sum = header_sum(&h);
+        memcpy(image->front, &h, sizeof(h));
+    } else {
+        disk_image_free(image);
+    }
+    free(entered);
+    free(b.records);
+    return ok;
+}
+
+void disk_image_free(struct disk_image *image)
+{
+    free(image->front);
+    free(image->parts);
+    *image = (struct disk_image){0};
 }

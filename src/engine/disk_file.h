@@ -8,6 +8,7 @@
  * A slot needs no sum: one that leads astray leads to a record whose sum is wrong or which is not the one asked for. */
 #pragma once
 #include "support/base.h"
+#include <sys/uio.h>
 
 #define DISK_LOOK_BYTES 32u
 #define DISK_VARIANTS   3u          /* units of one key made from different bytes */
@@ -62,10 +63,24 @@ bool disk_file_open(struct disk_file *f, const void *base, size_t size, const st
 /* The places of records that may be for (offset, mode), one after the other: *probe is 0 at first.  False: no more. */
 bool disk_file_next(const struct disk_file *f, uint64_t offset, uint32_t mode, uint32_t *probe, uint64_t *at, uint32_t *size);
 
-/* A new file of `records` (whole ones, packed one behind the other) and of those of an old file that are sound and not
- * the same; malloced, NULL without memory. old may be NULL. */
-void *disk_file_build(const struct disk_key *key, const void *records, size_t records_size, const void *old, size_t old_size,
-                      size_t *size);
+/* Bytes of the record at the beginning of `left` bytes of records, 0 if it is not all there. */
+size_t disk_record_size(const void *record, size_t left);
+/* Where in the object the unit is that a record says it is of: unchecked. */
+uint64_t disk_record_offset(const void *record);
+
+/* What is to be written: parts that lie in memory of its own (front), in `records` and in the old file. */
+struct disk_image {
+    void *front;
+    struct iovec *parts;
+    unsigned count;
+    size_t size; /* of all parts */
+};
+
+/* A new file of an old file's records that are sound, and behind them `records` (whole ones, packed one behind the other)
+ * that are not the same.  False without memory. old may be NULL. */
+bool disk_image_build(struct disk_image *image, const struct disk_key *key, const void *records, size_t records_size, const void *old,
+                      size_t old_size);
+void disk_image_free(struct disk_image *image);
 /* The sound records of a file in memory, in order: *at is 0 at first. */
 bool disk_file_walk(const void *base, size_t size, const struct disk_key *key, uint64_t *at, struct disk_unit *u);
 /* The key a file says it has; false if it is none of ours. */

@@ -132,14 +132,39 @@ static void *read_whole(const char *path, struct stat *st, size_t *size)
     return p;
 }
 
+static bool write_parts(int fd, const struct disk_image *image)
+{
+    size_t left = image->size;
+    unsigned i = 0;
+
+    for (size_t skip = 0; left;) { /* skip: bytes of the part i that are written */
+        struct iovec some[64];
+        int n = 0;
+
+        for (; n < (int)ARRAY_LEN(some) && i + (unsigned)n < image->count; n++)
+            some[n] = image->parts[i + (unsigned)n];
+        some[0] = (struct iovec){(char *)some[0].iov_base + skip, some[0].iov_len - skip};
+        ssize_t done = writev(fd, some, n);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        left -= (size_t)done;
+        for (skip += (size_t)done; i < image->count && skip >= image->parts[i].iov_len; i++)
+            skip -= image->parts[i].iov_len;
+    }
+    return true;
+}
+
 /* A new file of that name and contents, whole; false leaves none. */
-static bool write_new(const char *path, const void *image, size_t size)
+static bool write_new(const char *path, const struct disk_image *image)
 {
     struct rlimit limit;
     struct stat named, opened;
 
     /* Beyond the limit the kernel would kill the guest. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || size > limit.rlim_cur)
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || image->size > limit.rlim_cur)
         return false;
     int fd = fd_own(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
 
@@ -147,7 +172,7 @@ static bool write_new(const char *path, const void *image, size_t size)
         return false;
     /* Another thread of the guest may have closed the descriptor, and opened something else, before it was ours. */
     bool ok = fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && named.st_ino == opened.st_ino &&
-              named.st_dev == opened.st_dev && opened.st_size == 0 && file_write(fd, image, size) == 0;
+              named.st_dev == opened.st_dev && opened.st_size == 0 && write_parts(fd, image);
 
     fd_own_close(fd);
     if (!ok)
@@ -254,13 +279,13 @@ enum disk_merged disk_store_merge(const char *dir, const struct disk_key *key, c
                  (unsigned long long)key->object) >= (int)sizeof(new_path))
         return DISK_MERGED_NOT;
     for (unsigned i = 0; i < TRIES && !done; i++) {
-        size_t old_size, size;
+        size_t old_size;
         void *old = read_whole(path, &was, &old_size);
-        void *image = disk_file_build(key, records, records_size, old, old_size, &size);
-        bool written = image && write_new(new_path, image, size);
+        struct disk_image image = {0};
+        bool written = disk_image_build(&image, key, records, records_size, old, old_size) && write_new(new_path, &image);
 
+        disk_image_free(&image);
         free(old);
-        free(image);
         if (!written)
             return DISK_MERGED_NOT;
         if (lstat(path, &is) < 0)

@@ -14,7 +14,7 @@ const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *
 /* The number of the file that is there now; 0: none. */
 uint64_t disk_store_number(const char *dir, const struct disk_key *key);
 
-/* Merges `records` (see disk_file_build) with what the key's file has by now, and puts the result in its place.  Any
+/* Merges `records` (see disk_image_build) with what the key's file has by now, and puts the result in its place.  Any
  * failure leaves what was. */
 enum disk_merged { DISK_MERGED_NOT, DISK_MERGED, DISK_MERGED_NEW /* there was no file before */ };
 enum disk_merged disk_store_merge(const char *dir, const struct disk_key *key, const void *records, size_t size);

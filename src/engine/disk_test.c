@@ -34,6 +34,25 @@ static struct disk_unit unit(uint64_t offset, uint32_t mode)
                               .looks = looks, .guest = guest, .map = map};
 }
 
+/* A file as it would be written, in malloced memory. */
+static void *build(const void *records, size_t records_size, const void *old, size_t old_size, size_t *size)
+{
+    struct disk_image image;
+
+    assert_true(disk_image_build(&image, &key, records, records_size, old, old_size));
+    uint8_t *out = malloc(image.size), *to = out;
+
+    assert_non_null(out);
+    for (unsigned i = 0; i < image.count; i++) {
+        memcpy(to, image.parts[i].iov_base, image.parts[i].iov_len);
+        to += image.parts[i].iov_len;
+    }
+    assert_int_equal(to - out, image.size);
+    *size = image.size;
+    disk_image_free(&image);
+    return out;
+}
+
 /* Packs units one behind the other. */
 static void *pack(const struct disk_unit *u, size_t n, size_t *size)
 {
@@ -87,7 +106,7 @@ static void *small_file(size_t *size)
 {
     struct disk_unit u[3] = {unit(0x1000, 0), unit(0x1008, 0), unit(0x1000, 3)};
     size_t n;
-    void *records = pack(u, 3, &n), *file = disk_file_build(&key, records, n, NULL, 0, size);
+    void *records = pack(u, 3, &n), *file = build(records, n, NULL, 0, size);
 
     free(records);
     assert_non_null(file);
@@ -204,17 +223,25 @@ static void test_merge(void **state)
     u[0].guest = other_guest;
     u[2].guest = third;
     u[3].guest = fourth;
-    void *records = pack(u, 4, &n), *file = disk_file_build(&key, records, n, old, old_size, &size);
+    void *records = pack(u, 4, &n), *file = build(records, n, old, old_size, &size);
 
     assert_int_equal(look_up(file, size, 0x2000, 0, 0, &got), 1);
     assert_int_equal(look_up(file, size, 0x1008, 0, 0, &got), 1);
     assert_int_equal(look_up(file, size, 0x1000, 0, DISK_VARIANTS - 1, &got), 1);
     assert_int_equal(look_up(file, size, 0x1000, 0, DISK_VARIANTS, &got), 0);
+    /* What was there stays in front, in its order. */
+    const uint64_t order[] = {0x1008, 0x1000, 0x1000, 0x2000, 0x1000, 0x1000};
+    uint64_t walk = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+        assert_true(disk_file_walk(file, size, &key, &walk, &got));
+        assert_int_equal(got.offset, order[i]);
+    }
+    assert_false(disk_file_walk(file, size, &key, &walk, &got));
     free(file);
     /* The same once more changes nothing. */
-    void *again = disk_file_build(&key, records, n, old, old_size, &size);
+    void *again = build(records, n, old, old_size, &size);
     size_t size2;
-    void *twice = disk_file_build(&key, records, n, again, size, &size2);
+    void *twice = build(records, n, again, size, &size2);
     struct disk_file f, f2;
     assert_true(disk_file_open(&f, again, size, &key) && disk_file_open(&f2, twice, size2, &key));
     assert_int_equal(f.units, f2.units);

@@ -129,6 +129,10 @@ void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_
 void table_clear(struct engine *e);
 void table_link(struct engine *e, struct cpu *cpu, const void *site, struct block *to);
 void table_unlink_incoming(struct engine *e, struct block *b);
+/* Links those exits of the `count` blocks whose targets are there. */
+void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, unsigned count);
+/* Says that the key will be looked up soon. */
+void table_expect(const struct engine *e, uint64_t pc, uint32_t mode);
 
 #define UNIT_LOOKS 16u
 #define UNIT_BYTES 1024u
@@ -179,6 +183,7 @@ struct disk_object;
 struct disk_place {
     struct disk_object *object; /* NULL: no file */
     uint64_t offset;
+    uint64_t start, end; /* guest addresses that hold the file as the place's does, side by side */
 };
 /* What is kept of a unit until it is written, besides its block. */
 struct disk_source {

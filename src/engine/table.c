@@ -147,6 +147,18 @@ void table_clear(struct engine *e)
     e->page_count = 0;
 }
 
+static void site_link(struct engine *e, struct cpu *cpu, struct site *s, struct block *to)
+{
+    s->to = to;
+    s->next = to->incoming;
+    s->prev = &to->incoming;
+    if (s->next)
+        s->next->prev = &s->next;
+    to->incoming = s;
+    e->config.host->link(s->owner->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
+    cpu->stat[ENGINE_STAT_LINKS]++;
+}
+
 void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block *to)
 {
     struct block *b = cache_block_at(e, at);
@@ -157,14 +169,40 @@ void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block 
         struct site *s = &b->sites[i];
         if (s->offset != offset || s->target != to->pc || s->to)
             continue;
-        s->to = to;
-        s->next = to->incoming;
-        s->prev = &to->incoming;
-        if (s->next)
-            s->next->prev = &s->next;
-        to->incoming = s;
-        e->config.host->link(at, -engine_exec_delta(e), to->code + to->entry);
-        cpu->stat[ENGINE_STAT_LINKS]++;
+        site_link(e, cpu, s, to);
         return;
+    }
+}
+
+void table_expect(const struct engine *e, uint64_t pc, uint32_t mode) { __builtin_prefetch((const void *)&e->hash[hash_key(pc, mode)]); }
+
+/* Memory is what this takes time for: a few blocks go ahead with the table's entries, and fewer with what these lead to. */
+void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, unsigned count)
+{
+    enum { FAR = 8, NEAR = 4 };
+
+    for (unsigned at = 0; at < count + FAR; at++) {
+        if (at < count)
+            for (uint32_t i = 0; i < blocks[at]->site_count; i++)
+                table_expect(e, blocks[at]->sites[i].target, blocks[at]->mode);
+        if (at >= NEAR && at - NEAR < count)
+            for (uint32_t i = 0, n = blocks[at - NEAR]->site_count; i < n; i++) {
+                const struct block *b = blocks[at - NEAR];
+                const char *to = (const char *)atomic_load_explicit(&e->hash[hash_key(b->sites[i].target, b->mode)], memory_order_relaxed);
+
+                __builtin_prefetch(to);
+                __builtin_prefetch(to + 64);
+            }
+        if (at < FAR)
+            continue;
+        struct block *b = blocks[at - FAR];
+
+        for (uint32_t i = 0; i < b->site_count; i++) {
+            struct site *s = &b->sites[i];
+            struct block *to = s->to ? NULL : table_find(e, s->target, b->mode);
+
+            if (to && !to->probation) /* those on probation are to be asked for */
+                site_link(e, cpu, s, to);
+        }
     }
 }
