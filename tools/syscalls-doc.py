@@ -8,6 +8,7 @@ top = Path(__file__).resolve().parent.parent
 table = top / "src/linux/syscalls.def"
 doc = top / "docs/syscalls.md"
 
+GUESTS = ("Arm64", "x86-64", "i386")
 MODES = {
     "PASS": "pass",
     "BLOCK": "pass",
@@ -20,14 +21,13 @@ MODES = {
 
 def rows():
     for line in table.read_text().splitlines():
-        m = re.match(r"(PASS|BLOCK|CALL|WAIT|NONE|MUTE)\(\s*(\w+),\s*(\d+),\s*(\w+),\s*(\w+)", line)
+        m = re.match(r"(PASS|BLOCK|CALL|WAIT|NONE|MUTE)\(\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+),", line)
         if m:
-            yield m[1], m[2], int(m[3])
+            yield m[1], m[2], [None if n == "NO" else int(n) for n in m.groups()[2:]]
 
 
 def text():
     all_rows = list(rows())
-    count = {k: sum(MODES[m] == k for m, _, _ in all_rows) for k in ("supported", "pass", "ENOSYS")}
     out = [
         "# System calls",
         "",
@@ -37,14 +37,18 @@ def text():
         "- *pass*: the host's kernel does it, with the arguments as they are (* may sleep: a guest signal interrupts it);",
         "- *ENOSYS*: not supported; the program is told so, and the log names it once, unless programs usually do without (`rseq`, `io_uring_setup`, ...).",
         "",
-        f"Of Linux' {len(all_rows)} calls for Arm64 {count['supported']} are supported, {count['pass']} passed on, "
-        f"{count['ENOSYS']} not supported.",
+        "The columns are the calls' numbers for each kind of guest; i386's pass through the host's own 32-bit entry.",
         "",
-        "| Number | Call | |",
-        "|-------:|------|---|",
     ]
-    for mode, name, nr in all_rows:
-        out.append(f"| {nr} | `{name}` | {MODES[mode]}{' *' if mode == 'BLOCK' else ''} |")
+    for i, guest in enumerate(GUESTS):
+        mine = [mode for mode, _, numbers in all_rows if numbers[i] is not None]
+        count = {k: sum(MODES[m] == k for m in mine) for k in ("supported", "pass", "ENOSYS")}
+        out.append(f"- Of Linux' {len(mine)} calls for {guest} {count['supported']} are supported, {count['pass']} passed on, "
+                   f"{count['ENOSYS']} not supported.")
+    out += ["", "| Call | " + " | ".join(GUESTS) + " | |", "|------|" + "-----:|" * len(GUESTS) + "---|"]
+    for mode, name, numbers in all_rows:
+        columns = " | ".join("" if n is None else str(n) for n in numbers)
+        out.append(f"| `{name}` | {columns} | {MODES[mode]}{' *' if mode == 'BLOCK' else ''} |")
     return "\n".join(out) + "\n"
 
 
@@ -53,9 +57,12 @@ def main():
     if "--check" in sys.argv:
         if not doc.exists() or doc.read_text() != want:
             sys.exit("docs/syscalls.md is out of date: run tools/syscalls-doc.py")
-        numbers = [nr for _, _, nr in rows()]
-        if numbers != sorted(set(numbers)):
-            sys.exit("syscalls.def is not in the order of its numbers, or has one twice")
+        for i, guest in enumerate(GUESTS):
+            numbers = [n[i] for _, _, n in rows() if n[i] is not None]
+            if len(numbers) != len(set(numbers)):
+                sys.exit(f"syscalls.def has a number for {guest} twice")
+            if i == 0 and numbers != sorted(numbers):
+                sys.exit("syscalls.def is not in the order of its numbers")
         return
     doc.write_text(want)
 

@@ -142,26 +142,34 @@ static void before_end(struct engine *e)
         debug_stats_print(e);
 }
 
-int cli_start(struct process_start *start, struct process_config *config)
+/* process_start.on_guest: what options mean for it. */
+static bool prepare_guest(struct process_start *start, const struct guest *guest)
 {
-    if (config->log_path && !open_log(config))
-        return 64;
-    start->config = config;
-    const struct guest *guest = guest_by_name("arm64");
+    struct process_config *config = start->on_guest_ctx;
     if (!choose_model(guest, config->cpu_name))
-        return 64;
+        return false;
     const struct host *host = config->engine_name ? host_by_name(config->engine_name) : host_best();
     if (config->dump) {
         start->on_unit_ctx = dump = debug_dump_open(config->dump, guest, host);
         start->on_unit = debug_dump_unit;
         if (!dump)
-            return 64;
+            return false;
     }
     if (config->trace) {
         start->on_step = debug_trace_step;
         if (!debug_trace_open(&config->trace, guest))
-            return 64;
+            return false;
     }
+    return true;
+}
+
+int cli_start(struct process_start *start, struct process_config *config)
+{
+    if (config->log_path && !open_log(config))
+        return 64;
+    start->config = config;
+    start->on_guest = prepare_guest;
+    start->on_guest_ctx = config;
     stats = config->stats;
     start->on_exit = before_end;
     return process_run(start);

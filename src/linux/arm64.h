@@ -3,4 +3,5 @@
 #include "support/base.h"
 
 /* abi.vdso. */
-size_t arm64_vdso(void *image, size_t room, uint64_t base, uint64_t *sigreturn);
+struct abi_vdso;
+size_t arm64_vdso(void *image, size_t room, uint64_t base, struct abi_vdso *out);

@@ -6,8 +6,10 @@
 #include "linux/abi.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 #include "guest/arm64/state.h"
@@ -138,6 +140,10 @@ static void child(struct cpu *cpu, uint64_t sp, uint64_t tls, bool set_tls)
     s->tpidrro = 0;
     s->excl_addr = ~0ull;
     mode_check(cpu);
+}
+
+static void handler_return(struct cpu *cpu)
+{
 }
 
 #define ESR_EC(ec)      ((uint64_t)(ec) << 26)
@@ -276,14 +282,14 @@ static bool signal_enter(struct thread *t, const struct signal_action *action,
         s->x[2] = at + offsetof(struct arm64_frame, uc_flags);
     }
     s->x[29] = next;
-    s->x[30] = action->flags & ABI_SA_RESTORER ? action->restorer : t->process->vdso_sigreturn;
+    s->x[30] = action->flags & ABI_SA_RESTORER ? action->restorer : t->process->vdso_at.rt_sigreturn;
     s->sp = at;
     s->pc = action->handler;
     s->excl_addr = ~0ull;
     return true;
 }
 
-static bool signal_mask(struct thread *t, uint64_t *mask)
+static bool signal_mask(struct thread *t, bool rt, uint64_t *mask)
 {
     uint64_t sp = arm64_state(t->cpu)->sp;
 
@@ -322,7 +328,7 @@ static bool contexts_find(uint64_t at, struct arm64_fpsimd *fp)
     return found;
 }
 
-static bool signal_return(struct thread *t, stack_t *altstack)
+static bool signal_return(struct thread *t, bool rt, stack_t *altstack)
 {
     struct arm64_state *s = arm64_state(t->cpu);
     struct arm64_fpsimd fp;
@@ -353,8 +359,44 @@ static uint64_t hwcap(unsigned which)
     return which == 1 ? arm64_hwcap() : arm64_hwcap2();
 }
 
+static void cpuinfo(int fd)
+{
+    static const char *const names[] = {
+        "fp",      "asimd", "evtstrm", "aes",   "pmull",    "sha1",   "sha2", "crc32",
+        "atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
+        "dcpop",   "sha3",  "sm3",     "sm4",   "asimddp",  "sha512", "sve",  "asimdfhm",
+        "dit",     "uscat", "ilrcpc",  "flagm", "ssbs",     "sb",     "paca", "pacg"};
+    static const char *const names2[] = {
+        "dcpodp", "sve2",    "sveaes",   "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2",
+        "frint",  "svei8mm", "svef32mm", "svef64mm", "svebf16",    "i8mm",    "bf16",   "dgh",
+        "rng",    "bti",     "mte",      "ecv",      "afp",        "rpres"};
+    uint64_t hwcap = arm64_hwcap(), hwcap2 = arm64_hwcap2();
+    uint64_t midr = arm64_id_register(3u << 14);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    for (long cpu = 0; cpu < cpus; cpu++) {
+        dprintf(fd, "processor\t: %ld\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu);
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+            if (hwcap >> i & 1)
+                dprintf(fd, " %s", names[i]);
+        for (unsigned i = 0; i < ARRAY_LEN(names2); i++)
+            if (hwcap2 >> i & 1)
+                dprintf(fd, " %s", names2[i]);
+        dprintf(fd,
+                "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\n"
+                "CPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
+                (unsigned)bits_get(midr, 24, 8), (unsigned)bits_get(midr, 20, 4),
+                (unsigned)bits_get(midr, 4, 12), (unsigned)bits_get(midr, 0, 4));
+    }
+}
+
 const struct abi abi_arm64 = {
+    .kind = ABI_ARM64,
+    .guest = &guest_arm64,
     .machine = "aarch64",
+    .arch = "arm64",
+    .loader = "lib/ld-linux-aarch64.so.1",
+    .sigreturn_nr = 139,
     .elf_machine = EM_AARCH64,
     .min_sigstack = 5120,
     .signal_room = FRAME_SIZE + 32,
@@ -368,9 +410,11 @@ const struct abi abi_arm64 = {
     .sp_get = sp_get,
     .start = start,
     .child = child,
+    .handler_return = handler_return,
     .signal_enter = signal_enter,
     .signal_mask = signal_mask,
     .signal_return = signal_return,
     .vdso = arm64_vdso,
     .hwcap = hwcap,
+    .cpuinfo = cpuinfo,
 };

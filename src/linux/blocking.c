@@ -10,17 +10,23 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "linux/hostcall.h"
+#include "memory/memory.h"
 
 #if !defined(__x86_64__)
 #error "blocking_call is written for x86-64 hosts so far"
 #endif
 
 extern const char blocking_check[], blocking_end[], blocking_away[];
+extern const char blocking_check32[], blocking_end32[], blocking_away32[];
+/* The same by the host's 32-bit entry. */
+int64_t blocking_call32(volatile uint32_t *flag, long nr, const uint64_t args[6]);
 
 __asm__(".text\n"
         ".p2align 4\n"
@@ -43,6 +49,35 @@ __asm__(".text\n"
         "    ret\n"
         "blocking_away:\n"
         "    mov $-513, %rax\n"
+        "    ret\n"
+        ".p2align 4\n"
+        ".globl blocking_call32, blocking_check32, blocking_end32, blocking_away32\n"
+        ".hidden blocking_call32, blocking_check32, blocking_end32, blocking_away32\n"
+        "blocking_call32:\n"
+        "    push %rbx\n"
+        "    push %rbp\n"
+        "    mov %rdi, %r11\n"
+        "    mov %rsi, %rax\n"
+        "    mov %rdx, %r10\n"
+        "    mov (%r10), %rbx\n"
+        "    mov 8(%r10), %rcx\n"
+        "    mov 16(%r10), %rdx\n"
+        "    mov 24(%r10), %rsi\n"
+        "    mov 32(%r10), %rdi\n"
+        "    mov 40(%r10), %rbp\n"
+        "blocking_check32:\n"
+        "    cmpl $0, (%r11)\n"
+        "    jne blocking_away32\n"
+        "    int $0x80\n"
+        "blocking_end32:\n"
+        "    pop %rbp\n"
+        "    pop %rbx\n"
+        "    movslq %eax, %rax\n"
+        "    ret\n"
+        "blocking_away32:\n"
+        "    pop %rbp\n"
+        "    pop %rbx\n"
+        "    mov $-513, %rax\n"
         "    ret\n");
 
 void blocking_rewind(ucontext_t *uc)
@@ -51,6 +86,8 @@ void blocking_rewind(ucontext_t *uc)
 
     if (*pc >= (greg_t)blocking_check && *pc < (greg_t)blocking_end)
         *pc = (greg_t)blocking_away;
+    else if (*pc >= (greg_t)blocking_check32 && *pc < (greg_t)blocking_end32)
+        *pc = (greg_t)blocking_away32;
 }
 
 /* True if the socket has the timeout that keeps the kernel from restarting. */
@@ -121,4 +158,69 @@ int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, u
     if (LIKELY(ret != -EINTR))
         return ret;
     return restarts(host_nr, a0, a1, a3) ? SYS_ERESTART : ret;
+}
+
+/* The x86-64 call that is restarted as i386's own call nr is; -1: one that always is. */
+static long kin_of(long nr)
+{
+    switch (nr) {
+    case 7: /* waitpid */
+        return SYS_wait4;
+    case 29:
+        return SYS_pause;
+    case 82:  /* select, old form */
+    case 142: /* _newselect */
+    case 413: /* pselect6_time64 */
+        return SYS_select;
+    case 414: /* ppoll_time64 */
+        return SYS_ppoll;
+    case 416: /* io_pgetevents_time64 */
+        return SYS_io_pgetevents;
+    case 407: /* clock_nanosleep_time64 */
+        return SYS_clock_nanosleep;
+    case 417: /* recvmmsg_time64 */
+        return SYS_recvmmsg;
+    case 420: /* semtimedop_time64 */
+    case 117: /* ipc: what sleeps in it */
+        return SYS_semtimedop;
+    case 421: /* rt_sigtimedwait_time64 */
+        return SYS_rt_sigtimedwait;
+    case 422: /* futex_time64 */
+        return SYS_futex;
+    default:
+        return -1;
+    }
+}
+
+int64_t sys_blocking32(struct thread *t, long nr, long kin, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                       uint64_t a5)
+{
+    const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
+    int64_t ret = blocking_call32(&t->signal_pending, nr, args);
+
+    if (LIKELY(ret != -EINTR))
+        return ret;
+    return restarts(kin < 0 ? kin_of(nr) : kin, a0, a1, a3) ? SYS_ERESTART : ret;
+}
+
+uint64_t sys_low(struct thread *t, unsigned slot, const void *p, size_t n)
+{
+    if (!t->process->abi->bits32)
+        return (uint64_t)p;
+    assert(slot < 3 && n <= SYS_LOW_SLOT);
+    if (!t->low) {
+        int64_t at = memory_map(0, 3 * SYS_LOW_SLOT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (at < 0)
+            return 0; /* the call gives EFAULT */
+        t->low = (void *)at;
+    }
+    return (uint64_t)memcpy((char *)t->low + slot * SYS_LOW_SLOT, p, n);
+}
+
+void sys_low_free(struct thread *t)
+{
+    if (t->low)
+        munmap(t->low, 3 * SYS_LOW_SLOT);
+    t->low = NULL;
 }

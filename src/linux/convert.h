@@ -1,4 +1,4 @@
-/* What differs between the guest's and an x86-64 host's structures and flags. Arm64 uses the
+/* What differs between an Arm64 guest's and an x86-64 host's structures and flags. Arm64 uses the
  * kernel's generic structures, with four open flags of its own. */
 #pragma once
 #include "linux/hostcall.h"
@@ -16,18 +16,25 @@
 #define HOST_O_SPECIAL   (O_DIRECTORY | O_NOFOLLOW | O_DIRECT | HOST_O_LARGEFILE)
 
 /* O_* of open, fcntl, pipe2. */
-static inline uint64_t open_flags_to_host(uint64_t f)
+static inline uint64_t open_flags_to_host(const struct thread *t, uint64_t f)
 {
+    if (t->process->abi->kind != ABI_ARM64)
+        return f;
     return (f & ~(uint64_t)ARM64_O_SPECIAL) | (f & ARM64_O_DIRECTORY ? O_DIRECTORY : 0) |
            (f & ARM64_O_NOFOLLOW ? O_NOFOLLOW : 0) | (f & ARM64_O_DIRECT ? O_DIRECT : 0) |
            (f & ARM64_O_LARGEFILE ? HOST_O_LARGEFILE : 0);
 }
 
-static inline uint64_t open_flags_to_guest(uint64_t f)
+static inline uint64_t open_flags_from_host(uint64_t f)
 {
     return (f & ~(uint64_t)HOST_O_SPECIAL) | (f & O_DIRECTORY ? ARM64_O_DIRECTORY : 0) |
            (f & O_NOFOLLOW ? ARM64_O_NOFOLLOW : 0) | (f & O_DIRECT ? ARM64_O_DIRECT : 0) |
            (f & HOST_O_LARGEFILE ? ARM64_O_LARGEFILE : 0);
+}
+
+static inline uint64_t open_flags_to_guest(const struct thread *t, uint64_t f)
+{
+    return t->process->abi->kind == ABI_ARM64 ? open_flags_from_host(f) : f;
 }
 
 /* struct stat of the generic 64-bit ABI. */

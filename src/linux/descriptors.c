@@ -8,7 +8,10 @@
 #include "linux/sysrow.h"
 #include "memory/memory.h"
 #include <limits.h>
+#include <string.h>
 #include <sys/epoll.h>
+
+#define I386_F_SETLKW64 14
 
 int64_t sys_close(struct thread *t, const uint64_t a[6])
 {
@@ -38,7 +41,7 @@ int64_t sys_getdents64(struct thread *t, const uint64_t a[6])
 {
     int64_t n, left;
     do { /* 0 is the end: not to be said while there is more */
-        n = host(getdents64, a[0], a[1], a[2]);
+        n = sys_row_call(t, a[0], a[1], a[2], 0, 0, 0);
         left = n > 0 ? proc_filter_entries((int)a[0], a[1], n) : n;
     } while (n > 0 && left == 0);
     return left;
@@ -49,6 +52,11 @@ int64_t sys_dup(struct thread *t, const uint64_t a[6])
     return fd_is_own((int)a[0]) ? -EBADF : host(dup, a[0]);
 }
 
+int64_t sys_dup2(struct thread *t, const uint64_t a[6])
+{
+    return fd_is_own((int)a[0]) || fd_is_own((int)a[1]) ? -EBADF : host(dup2, a[0], a[1]);
+}
+
 int64_t sys_dup3(struct thread *t, const uint64_t a[6])
 {
     return fd_is_own((int)a[0]) || fd_is_own((int)a[1]) ? -EBADF : host(dup3, a[0], a[1], a[2]);
@@ -56,7 +64,12 @@ int64_t sys_dup3(struct thread *t, const uint64_t a[6])
 
 int64_t sys_pipe2(struct thread *t, const uint64_t a[6])
 {
-    return host(pipe2, a[0], open_flags_to_host((uint32_t)a[1]));
+    return host(pipe2, a[0], open_flags_to_host(t, (uint32_t)a[1]));
+}
+
+int64_t sys_pipe(struct thread *t, const uint64_t a[6])
+{
+    return host(pipe2, a[0], 0);
 }
 
 int64_t sys_fcntl(struct thread *t, const uint64_t a[6])
@@ -68,21 +81,27 @@ int64_t sys_fcntl(struct thread *t, const uint64_t a[6])
     switch ((int)a[1]) {
     case F_GETFL:
         r = host(fcntl, a[0], F_GETFL);
-        return r < 0 ? r : (int64_t)open_flags_to_guest((uint64_t)r);
+        return r < 0 ? r : (int64_t)open_flags_to_guest(t, (uint64_t)r);
     case F_SETFL:
-        return host(fcntl, a[0], F_SETFL, open_flags_to_host((uint32_t)a[2]));
+        return host(fcntl, a[0], F_SETFL, open_flags_to_host(t, (uint32_t)a[2]));
     case F_SETLKW:
     case F_OFD_SETLKW:
-        return sys_blocking(t, SYS_fcntl, a[0], a[1], a[2], 0, 0, 0);
+    case I386_F_SETLKW64:
+        return sys_row_wait(t, a[0], a[1], a[2], 0, 0, 0);
     default: /* commands and structures are the same */
-        return host(fcntl, a[0], a[1], a[2]);
+        return sys_row_call(t, a[0], a[1], a[2], 0, 0, 0);
     }
+}
+
+int64_t sys_fcntl64(struct thread *t, const uint64_t a[6])
+{
+    return sys_fcntl(t, a);
 }
 
 /* Requests and their structures are the same on all generic 64-bit ABIs and x86-64. */
 int64_t sys_ioctl(struct thread *t, const uint64_t a[6])
 {
-    return sys_blocking(t, SYS_ioctl, a[0], a[1], a[2], 0, 0, 0);
+    return sys_row_wait(t, a[0], a[1], a[2], 0, 0, 0);
 }
 
 /* --- poll and its kin; the kernel swaps the mask and writes back the time left */
@@ -94,44 +113,70 @@ int64_t sys_ppoll(struct thread *t, const uint64_t a[6])
     int r = signal_temporary_mask(t, a[3], a[4], &set, &mask);
     if (r < 0)
         return r;
-    return sys_blocking(t, SYS_ppoll, a[0], a[1], a[2], (uint64_t)mask, sizeof set, 0);
+    return sys_row_wait(t, a[0], a[1], a[2], mask ? sys_low(t, 2, mask, sizeof set) : 0, sizeof set, 0);
 }
 
-/* The pair of a sigset's address and size that pselect6 and io_pgetevents take. */
-struct sigset_arg {
-    uint64_t set, size;
-};
-
-static int sigset_arg(struct thread *t, uint64_t addr, uint64_t *set, struct sigset_arg *out)
+int64_t sys_ppoll_time64(struct thread *t, const uint64_t a[6])
 {
-    struct sigset_arg guest = {0, 0};
+    return sys_ppoll(t, a);
+}
+
+/* The pair of a sigset's address and size that pselect6 and io_pgetevents take: read, and again for the host in *host (0 if addr
+ * is). */
+static int sigset_arg(struct thread *t, uint64_t addr, uint64_t *host)
+{
+    bool small = t->process->abi->bits32;
+    uint64_t guest[2] = {0, 0}, set;
+    uint32_t guest32[2] = {0, 0};
     const uint64_t *mask;
-    if (addr && !memory_read(&guest, addr, sizeof guest))
+
+    *host = 0;
+    if (!addr)
+        return 0;
+    if (small ? !memory_read(guest32, addr, sizeof guest32) : !memory_read(guest, addr, sizeof guest))
         return -EFAULT;
-    int r = signal_temporary_mask(t, guest.set, guest.size, set, &mask);
-    *out = (struct sigset_arg){(uint64_t)mask, sizeof *set};
-    return r;
+    if (small) {
+        guest[0] = guest32[0];
+        guest[1] = guest32[1];
+    }
+    int r = signal_temporary_mask(t, guest[0], guest[1], &set, &mask);
+    if (r < 0)
+        return r;
+    /* The set behind the pair, both where the kernel can read them. */
+    uint64_t pair[3] = {0, sizeof set, set};
+    uint32_t pair32[4] = {0, sizeof set, (uint32_t)set, (uint32_t)(set >> 32)};
+    if (small) {
+        *host = sys_low(t, 2, pair32, sizeof pair32);
+        pair32[0] = mask ? (uint32_t)(*host + 8) : 0;
+        *host = sys_low(t, 2, pair32, sizeof pair32);
+    } else {
+        pair[0] = mask ? (uint64_t)&t->sigset_pair[2] : 0;
+        memcpy(t->sigset_pair, pair, sizeof pair);
+        *host = (uint64_t)t->sigset_pair;
+    }
+    return 0;
 }
 
 int64_t sys_pselect6(struct thread *t, const uint64_t a[6])
 {
-    uint64_t set;
-    struct sigset_arg arg;
-    int r = sigset_arg(t, a[5], &set, &arg);
-    if (r < 0)
-        return r;
-    return sys_blocking(t, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], a[5] ? (uint64_t)&arg : 0);
+    uint64_t arg;
+    int r = sigset_arg(t, a[5], &arg);
+    return r < 0 ? r : sys_row_wait(t, a[0], a[1], a[2], a[3], a[4], arg);
+}
+
+int64_t sys_pselect6_time64(struct thread *t, const uint64_t a[6])
+{
+    return sys_pselect6(t, a);
 }
 
 int64_t sys_io_pgetevents(struct thread *t, const uint64_t a[6])
 {
-    uint64_t set;
-    struct sigset_arg arg;
-    int r = sigset_arg(t, a[5], &set, &arg);
-    if (r < 0)
-        return r;
-    return sys_blocking(t, SYS_io_pgetevents, a[0], a[1], a[2], a[3], a[4],
-                        a[5] ? (uint64_t)&arg : 0);
+    return sys_pselect6(t, a);
+}
+
+int64_t sys_io_pgetevents_time64(struct thread *t, const uint64_t a[6])
+{
+    return sys_pselect6(t, a);
 }
 
 int64_t sys_epoll_ctl(struct thread *t, const uint64_t a[6])
@@ -139,6 +184,8 @@ int64_t sys_epoll_ctl(struct thread *t, const uint64_t a[6])
     struct generic_epoll_event g;
     struct epoll_event e;
 
+    if (t->process->abi->kind != ABI_ARM64)
+        return host(epoll_ctl, a[0], a[1], a[2], a[3]);
     if ((int)a[1] == EPOLL_CTL_DEL)
         return host(epoll_ctl, a[0], a[1], a[2], 0);
     if (!memory_read(&g, a[3], sizeof g))
@@ -173,13 +220,15 @@ static int64_t epoll_wait_common(struct thread *t, long nr, const uint64_t a[6])
     const uint64_t *mask;
     int max = (int)a[2];
 
+    bool packed = t->process->abi->kind != ABI_ARM64; /* as the host's */
+
     if (max <= 0 || max > INT_MAX / (int)sizeof(struct generic_epoll_event))
         return -EINVAL;
     int e = signal_temporary_mask(t, a[4], a[5], &set, &mask);
     if (e < 0)
         return e;
     int64_t n = sys_blocking(t, nr, a[0], a[1], (uint64_t)max, a[3], (uint64_t)mask, sizeof set);
-    return n > 0 && !epoll_expand(a[1], n) ? -EFAULT : n;
+    return n > 0 && !packed && !epoll_expand(a[1], n) ? -EFAULT : n;
 }
 
 int64_t sys_epoll_pwait(struct thread *t, const uint64_t a[6])

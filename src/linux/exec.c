@@ -149,22 +149,50 @@ static int push_script(struct exec_plan *plan, const char *script)
     return plan->prefix[0] && (!plan->info.has_arg || plan->prefix[1]) ? 0 : -ENOMEM;
 }
 
-/* 0 if the file can be run, which sets plan->native; else -errno. */
+const struct abi *abi_of_machine(unsigned elf_machine)
+{
+    static const struct abi *const all[] = {&abi_arm64, &abi_x86_64, &abi_i386};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (all[i]->elf_machine == elf_machine)
+            return all[i];
+    return NULL;
+}
+
+/* The host's kernel runs such programs. */
+static bool host_runs(unsigned machine)
+{
+    return machine == HOST_MACHINE || (HOST_MACHINE == EM_X86_64 && machine == EM_386);
+}
+
+/* The file lies in the root, and the root is (also) one for programs of that architecture. */
+static bool of_root(const struct exec_plan *plan, const struct abi *abi)
+{
+    const char *root = path_root();
+    size_t n = root ? strlen(root) : 0;
+
+    return root && !strncmp(plan->host, root, n) && plan->host[n] == '/' && host(faccessat, path_root_fd(), abi->loader, F_OK) == 0;
+}
+
+/* 0 if the file can be run, which sets plan->native or plan->abi; else -errno.
+ *
+ * A program that the host's kernel could run as it is is translated if the user named it (then the process has no program
+ * yet), if a translated program of the host's own kind executes it, or if it lies in a root made for such programs; else it is one of the
+ * host's tools, which a guest of another architecture runs, and runs natively. */
 static int judge(struct thread *t, struct exec_plan *plan, const char *path)
 {
     const struct program_info *info = &plan->info;
-    const struct abi *abi = t->process->abi;
+    const struct abi *abi = abi_of_machine(info->machine), *self = t->process->abi;
 
     program_describe(info, plan->why, sizeof(plan->why));
     if (info->kind != PROGRAM_ELF)
         return -ENOEXEC;
-    plan->native =
-        info->machine == HOST_MACHINE || (HOST_MACHINE == EM_X86_64 && info->machine == EM_386);
+    plan->native = host_runs(info->machine) && (!abi || (self && !host_runs(self->elf_machine) && !of_root(plan, abi)));
     if (plan->native)
         return 0;
-    if (info->error != PROGRAM_OK || info->machine != abi->elf_machine || !info->bits64 ||
-        info->big_endian)
+    if (info->error != PROGRAM_OK || !abi || info->bits64 == abi->bits32 || info->big_endian)
         return -ENOEXEC;
+    plan->abi = abi;
     if (!info->interp[0])
         return 0;
     struct program_info interp;
@@ -173,7 +201,9 @@ static int judge(struct thread *t, struct exec_plan *plan, const char *path)
     if (fd < 0) {
         snprintf(plan->why, sizeof(plan->why), "needs %.200s: %s%s%.200s%s", info->interp, strerror(-fd),
                  path_root() ? " in the root " : "", path_root() ? path_root() : "",
-                 path_root() ? "" : ". A root has it; this makes one: demotic root create arm64");
+                 path_root() ? "" : ". A root has it; this makes one: demotic root create ");
+        if (!path_root())
+            snprintf(plan->why + strlen(plan->why), sizeof(plan->why) - strlen(plan->why), "%s --arch %s", abi->arch, abi->arch);
         return fd;
     }
     program_recognise(fd, &interp);
@@ -248,12 +278,20 @@ void exec_release(struct exec_plan *plan)
  * ------------------------------------------------------------------------------------- */
 
 /* Pointers of the guest's argument array, or -errno. */
-static int64_t count_args(uint64_t argv)
+static bool read_pointer(const struct thread *t, uint64_t list, int64_t i, uint64_t *out)
+{
+    size_t size = t->process->abi->bits32 ? 4 : 8;
+
+    *out = 0;
+    return memory_read(out, list + (uint64_t)i * size, size);
+}
+
+static int64_t count_args(const struct thread *t, uint64_t argv)
 {
     uint64_t p;
 
     for (int64_t n = 0; argv; n++) {
-        if (!memory_read(&p, argv + (uint64_t)n * 8, 8))
+        if (!read_pointer(t, argv, n, &p))
             return -EFAULT;
         if (!p)
             return n;
@@ -269,13 +307,13 @@ static char *or_empty(const char *s)
 }
 
 /* The fixed arguments for a new Demotic. flags: room for the numbers. */
-static unsigned put_options(char **out, const struct process_config *c, char flags[200])
+static unsigned put_options(char **out, const struct process_config *c, unsigned machine, char flags[200])
 {
     unsigned n = 0;
 
-    snprintf(flags, 200, "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu", c->strace, c->stats, c->no_link,
+    snprintf(flags, 200, "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%u", c->strace, c->stats, c->no_link,
              c->no_opt, c->chaos, c->random_signals, c->relocate, c->report_pid, c->max_insns,
-             (unsigned long long)c->chaos_seed, c->cache_bytes, (unsigned long long)c->disk_limit);
+             (unsigned long long)c->chaos_seed, c->cache_bytes, (unsigned long long)c->disk_limit, machine);
     out[n++] = or_empty("demotic");
     out[n++] = or_empty(EXEC_OPTION);
     out[n++] = or_empty(EXEC_VERSION);
@@ -309,7 +347,7 @@ static char **build_args(struct thread *t, const struct exec_plan *plan, const c
     free(t->exec_buffer);
     t->exec_buffer = out;
     if (!plan->native) {
-        n = put_options(out, t->process->config, flags);
+        n = put_options(out, t->process->config, plan->abi->elf_machine, flags);
         out[n++] = or_empty(execfn);
         out[n++] = or_empty(plan->guest);
         out[n++] = file;
@@ -321,7 +359,7 @@ static char **build_args(struct thread *t, const struct exec_plan *plan, const c
     if (plan->prefix_count) /* the script's path is in place of argv[0] */
         skip = 1;
     for (int64_t i = skip; i < count; i++)
-        if (!memory_read(&out[n++], argv + (uint64_t)i * 8, 8))
+        if (!read_pointer(t, argv, i, (uint64_t *)(void *)&out[n++]))
             return NULL;
     if (!count && !plan->prefix_count)
         out[n++] = or_empty("");
@@ -348,10 +386,22 @@ static void name_script(struct thread *t, struct exec_plan *plan)
     }
 }
 
+/* A 32-bit program's list of pointers as one of the host's, to be freed; NULL if it cannot be read. In a vfork child that
+ * executes it is lost to the parent. */
+static char **widen(const struct thread *t, uint64_t list)
+{
+    int64_t n = count_args(t, list);
+    char **out = n < 0 ? NULL : calloc((size_t)n + 1, sizeof(*out));
+
+    for (int64_t i = 0; out && i < n; i++)
+        read_pointer(t, list, i, (uint64_t *)(void *)&out[i]);
+    return out;
+}
+
 static int64_t execute(struct thread *t, struct exec_plan *plan, const char *execfn, uint64_t argv,
                        uint64_t envp)
 {
-    int64_t count = count_args(argv), ret;
+    int64_t count = count_args(t, argv), ret;
     char flags[200], fd_name[24];
     int fd = -1;
 
@@ -368,6 +418,14 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
     if (!args)
         return -EFAULT;
     release_prefix(plan); /* in a vfork child nothing after a success could */
+    char **wide_env = NULL;
+
+    if (t->process->abi->bits32 && envp) {
+        wide_env = widen(t, envp);
+        if (!wide_env)
+            return -EFAULT;
+        envp = (uint64_t)wide_env;
+    }
     engine_save(t->process->engine, t->cpu);
     /* A signal that comes up to the last moment is delivered first: the new program would not know
      * of it. */
@@ -381,6 +439,7 @@ static int64_t execute(struct thread *t, struct exec_plan *plan, const char *exe
         ret = blocking_call(&t->signal_pending, SYS_execve, (uint64_t)again, (uint64_t)args, envp,
                             0, 0, 0);
     signals_exec_failed(t);
+    free(wide_env);
     if (fd >= 0)
         host(close, fd);
     return ret;
@@ -430,7 +489,7 @@ static const char *or_null(const char *s)
 bool process_exec_parse(int argc, char **argv, struct process_config *config,
                         struct process_start *start)
 {
-    int strace, stats, no_link, no_opt, chaos, random_signals, relocate;
+    int strace, stats, no_link, no_opt, chaos, random_signals, relocate, machine;
     unsigned long long seed, disk_limit;
 
     if (argc < EXEC_FIXED || strcmp(argv[1], EXEC_OPTION))
@@ -447,9 +506,9 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->dump = or_null(argv[8]);
     config->trace = or_null(argv[9]);
     config->disk_cache = or_null(argv[10]);
-    if (sscanf(argv[11], "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu", &strace, &stats, &no_link, &no_opt, &chaos,
+    if (sscanf(argv[11], "%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%d", &strace, &stats, &no_link, &no_opt, &chaos,
                &random_signals, &relocate, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes,
-               &disk_limit) != 12)
+               &disk_limit, &machine) != 13)
         return false;
     config->strace = strace;
     config->stats = stats;
@@ -465,6 +524,7 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     start->exec_guest = argv[13];
     start->exec_host = argv[14];
     start->exec_fd = -1;
+    start->exec_machine = machine;
     if (!strncmp(start->exec_host, "fd:", 3))
         start->exec_fd = atoi(start->exec_host + 3);
     start->argv = argv + EXEC_FIXED;

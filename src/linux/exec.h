@@ -9,6 +9,7 @@
 struct exec_plan {
     int fd;               /* of the program itself, open for reading and close-on-exec */
     bool native;          /* the host's own kind: the host's kernel runs it */
+    const struct abi *abi; /* else: what it is to be translated as */
     bool by_fd;           /* `host` is no path that could be opened again: pass fd */
     char host[PATH_MAX];  /* the program on the host */
     char guest[PATH_MAX]; /* and as the guest knows it */

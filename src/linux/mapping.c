@@ -57,7 +57,7 @@ static uint64_t pages(uint64_t size)
 /* True if [start, start + size) lies in the guest's address space. */
 static bool in_space(uint64_t start, uint64_t size)
 {
-    return size <= MEMORY_END && start <= MEMORY_END - size;
+    return size <= memory_space_end() && start <= memory_space_end() - size;
 }
 
 /* What the host is to allow for the guest's rights. */
@@ -231,7 +231,7 @@ static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int
         addr = 0;
     if (fixed)
         engine_lift_guards(t->process->engine, addr, size);
-    int64_t ret = host(mmap, addr, size, host_prot(prot), flags | lock_future, fd, offset);
+    int64_t ret = memory_map(addr, size, host_prot(prot), flags | lock_future, fd, offset);
 
     if (ret < 0 && ret > -4096) {
         if (fixed && !(flags & MAP_FIXED_NOREPLACE))
@@ -247,7 +247,7 @@ static int64_t map(struct thread *t, uint64_t addr, uint64_t size, int prot, int
     return ret;
 }
 
-int64_t sys_mmap(struct thread *t, const uint64_t a[6])
+static int64_t mmap_checked(struct thread *t, const uint64_t a[6])
 {
     uint64_t addr = a[0], size = pages(a[1]), offset = a[5];
     int flags = (int)a[3], fd = (int)a[4];
@@ -263,9 +263,11 @@ int64_t sys_mmap(struct thread *t, const uint64_t a[6])
     }
     if (!a[1])
         return -EINVAL;
-    if (!size || size > MEMORY_END)
+    if (!size || size > memory_space_end())
         return -ENOMEM;
-    flags &= ~(MAP_32BIT | MAP_DENYWRITE | MAP_EXECUTABLE); /* MAP_32BIT is x86's own */
+    flags &= ~(MAP_DENYWRITE | MAP_EXECUTABLE);
+    if (t->process->abi->kind != ABI_X86_64)
+        flags &= ~MAP_32BIT;
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (addr % MEMORY_PAGE)
             return -EINVAL;
@@ -279,20 +281,43 @@ int64_t sys_mmap(struct thread *t, const uint64_t a[6])
     return ret;
 }
 
+int64_t sys_mmap(struct thread *t, const uint64_t a[6])
+{
+    uint32_t packed[6]; /* i386's oldest form has them in memory */
+    uint64_t args[6];
+
+    if (!t->process->abi->bits32)
+        return mmap_checked(t, a);
+    if (!memory_read(packed, a[0], sizeof(packed)))
+        return -EFAULT;
+    for (unsigned i = 0; i < 6; i++)
+        args[i] = packed[i];
+    return mmap_checked(t, args);
+}
+
+/* i386: the offset in pages. */
+int64_t sys_mmap2(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {a[0], a[1], a[2], a[3], a[4], a[5] * MEMORY_PAGE};
+
+    return mmap_checked(t, args);
+}
+
 /* Programs that are not page aligned in their files are read into fresh memory as a whole: what is translated of them
  * can be found again.  Others read into buffers, in smaller pieces or into the middle. */
 #define WHOLE_SECTION 65536
 
 int64_t sys_pread64(struct thread *t, const uint64_t a[6])
 {
-    int64_t ret = sys_blocking(t, SYS_pread64, a[0], a[1], a[2], a[3], 0, 0);
+    int64_t ret = sys_row_wait(t, a[0], a[1], a[2], a[3], a[4], 0);
+    uint64_t offset = t->process->abi->bits32 ? (uint32_t)a[3] | a[4] << 32 : a[3];
     struct memory_area area;
     struct stat st;
 
     if (ret >= WHOLE_SECTION && a[1] % MEMORY_PAGE == 0 && memory_area_at(a[1], &area) && area.start == a[1] && !area.inode &&
         !fstat((int)a[0], &st) && S_ISREG(st.st_mode))
         memory_note_copied(a[1], align_up(a[1] + (uint64_t)ret, MEMORY_PAGE),
-                           memory_file_id(st.st_dev, st.st_ino, memory_file_version(&st)), a[3]);
+                           memory_file_id(st.st_dev, st.st_ino, memory_file_version(&st)), offset);
     return ret;
 }
 
@@ -422,7 +447,7 @@ static int64_t remap(struct thread *t, uint64_t old, uint64_t old_size, uint64_t
     engine_lift_guards(t->process->engine, old, old_size); /* they would cut the mapping in pieces */
     if (flags & MREMAP_FIXED)
         engine_lift_guards(t->process->engine, new, new_size);
-    int64_t ret = host(mremap, old, old_size, new_size, flags, new);
+    int64_t ret = memory_remap(old, old_size, new_size, flags, new);
 
     if (ret < 0 && ret > -4096) {
         if (flags & MREMAP_FIXED)
@@ -454,7 +479,7 @@ int64_t sys_mremap(struct thread *t, const uint64_t a[6])
         return -EINVAL;
     if (!in_space(old, old_size))
         return -EFAULT;
-    if (new_size > MEMORY_END)
+    if (new_size > memory_space_end())
         return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
     if (flags & MREMAP_FIXED) {
         if (new % MEMORY_PAGE || !in_space(new, new_size))
@@ -520,7 +545,7 @@ int64_t sys_mlockall(struct thread *t, const uint64_t a[6])
         return -EINVAL;
     memory_layout_lock();
     if (flags & MCL_CURRENT)
-        ret = each_piece(0, MEMORY_END, piece_lock, flags & MCL_ONFAULT ? MLOCK_ONFAULT : 0);
+        ret = each_piece(0, memory_space_end(), piece_lock, flags & MCL_ONFAULT ? MLOCK_ONFAULT : 0);
     if (!ret)
         lock_future = flags & MCL_FUTURE ? MAP_LOCKED : 0;
     memory_layout_unlock();
@@ -531,7 +556,7 @@ int64_t sys_munlockall(struct thread *t, const uint64_t a[6])
 {
     memory_layout_lock();
     lock_future = 0;
-    int64_t ret = each_piece(0, MEMORY_END, piece_unlock, 0);
+    int64_t ret = each_piece(0, memory_space_end(), piece_unlock, 0);
 
     memory_layout_unlock();
     return ret;
@@ -567,7 +592,7 @@ static void change_brk(struct thread *t, uint64_t end)
 int64_t sys_brk(struct thread *t, const uint64_t a[6])
 {
     memory_layout_lock();
-    if (a[0] >= brk_start && a[0] < MEMORY_END)
+    if (a[0] >= brk_start && a[0] < memory_space_end())
         change_brk(t, a[0]);
     int64_t ret = (int64_t)brk_now;
 

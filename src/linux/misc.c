@@ -43,6 +43,8 @@ int64_t sys_semctl(struct thread *t, const uint64_t a[6])
     case IPC_STAT:
     case SEM_STAT:
     case SEM_STAT_ANY:
+        if (t->process->abi->kind != ABI_ARM64)
+            break;
         r = host(semctl, a[0], a[1], a[2], &ds);
         if (r < 0)
             return r;
@@ -52,13 +54,14 @@ int64_t sys_semctl(struct thread *t, const uint64_t a[6])
                                    .nsems = ds.sem_nsems};
         return memory_write(a[3], &g, sizeof g) ? r : -EFAULT;
     case IPC_SET: /* only the permissions are read */
+        if (t->process->abi->kind != ABI_ARM64)
+            break;
         memset(&ds, 0, sizeof ds);
         if (!memory_read(&ds.sem_perm, a[3], sizeof ds.sem_perm))
             return -EFAULT;
         return host(semctl, a[0], a[1], a[2], &ds);
-    default:
-        return host(semctl, a[0], a[1], a[2], a[3]);
     }
+    return sys_row_call(t, a[0], a[1], a[2], a[3], 0, 0);
 }
 
 int64_t sys_shmat(struct thread *t, const uint64_t a[6])
@@ -68,12 +71,14 @@ int64_t sys_shmat(struct thread *t, const uint64_t a[6])
     uint64_t flags = a[2];
 
     if (host(shmctl, a[0], IPC_STAT, &ds) < 0)
-        return host(shmat, a[0], a[1], flags & ~(uint64_t)SHM_EXEC);
+        return sys_row_call(t, a[0], a[1], flags & ~(uint64_t)SHM_EXEC, 0, 0, 0);
     memory_layout_lock();
     if (flags & SHM_REMAP)
         engine_lift_guards(t->process->engine, a[1], ds.shm_segsz);
     /* The host's mapping is never executable; the record keeps what the guest asked for. */
-    int64_t addr = host(shmat, a[0], a[1], flags & ~(uint64_t)SHM_EXEC);
+    int64_t addr = sys_row_call(t, a[0], a[1], flags & ~(uint64_t)SHM_EXEC, 0, 0, 0);
+    if (t->process->abi->bits32 && (addr >= 0 || addr <= -4096))
+        addr = (uint32_t)addr;
     if (addr < 0) {
         memory_layout_unlock();
         return addr;
@@ -129,7 +134,7 @@ int64_t sys_ptrace(struct thread *t, const uint64_t a[6])
     case PTRACE_KILL:
     case PTRACE_ATTACH:
     case PTRACE_DETACH:
-        return host(ptrace, a[0], a[1], a[2], a[3]);
+        return sys_row_call(t, a[0], a[1], a[2], a[3], 0, 0);
     default:
         log_once((uintptr_t)sys_ptrace, "ptrace request 0x%x is not supported; the program gets EIO", (unsigned)a[0]);
         return -EIO;

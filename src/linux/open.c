@@ -22,26 +22,41 @@ int path_arg(struct thread *t, int dirfd, uint64_t guest, unsigned flags, char o
     return path_translate(t, dirfd, path, flags, out);
 }
 
-int64_t path_call(struct thread *t, long nr, const uint64_t a[6], unsigned flags)
+static uint64_t low_path(struct thread *t, unsigned slot, const char *path)
+{
+    return sys_low(t, slot, path, strlen(path) + 1);
+}
+
+int64_t path_call(struct thread *t, const uint64_t a[6], unsigned flags)
 {
     char path[PATH_MAX];
     int r = a[0] ? path_arg(t, AT_FDCWD, a[0], flags, path) : 0;
     if (r < 0)
         return r;
-    return host_call(nr, a[0] ? (uint64_t)path : 0, a[1], a[2], a[3], a[4], a[5]);
+    return sys_row_call(t, a[0] ? low_path(t, 0, path) : 0, a[1], a[2], a[3], a[4], a[5]);
 }
 
-int64_t path_call_at(struct thread *t, long nr, const uint64_t a[6], unsigned flags)
+int64_t path_call_at(struct thread *t, const uint64_t a[6], unsigned flags)
 {
     char path[PATH_MAX];
     int r = a[1] ? path_arg(t, (int)a[0], a[1], flags, path) : 0;
     if (r < 0)
         return r;
-    return host_call(nr, a[0], a[1] ? (uint64_t)path : 0, a[2], a[3], a[4], a[5]);
+    return sys_row_call(t, a[0], a[1] ? low_path(t, 0, path) : 0, a[2], a[3], a[4], a[5]);
 }
 
-int64_t path_call_at2(struct thread *t, long nr, const uint64_t a[6], unsigned flags1,
-                      unsigned flags2)
+int64_t path_call2(struct thread *t, const uint64_t a[6], unsigned flags1, unsigned flags2)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    int r = a[0] ? path_arg(t, AT_FDCWD, a[0], flags1, from) : 0;
+    if (r == 0)
+        r = a[1] ? path_arg(t, AT_FDCWD, a[1], flags2, to) : 0;
+    if (r < 0)
+        return r;
+    return sys_row_call(t, a[0] ? low_path(t, 0, from) : 0, a[1] ? low_path(t, 1, to) : 0, a[2], a[3], a[4], a[5]);
+}
+
+int64_t path_call_at2(struct thread *t, const uint64_t a[6], unsigned flags1, unsigned flags2)
 {
     char from[PATH_MAX], to[PATH_MAX];
     int r = a[1] ? path_arg(t, (int)a[0], a[1], flags1, from) : 0;
@@ -49,8 +64,7 @@ int64_t path_call_at2(struct thread *t, long nr, const uint64_t a[6], unsigned f
         r = a[3] ? path_arg(t, (int)a[2], a[3], flags2, to) : 0;
     if (r < 0)
         return r;
-    return host_call(nr, a[0], a[1] ? (uint64_t)from : 0, a[2], a[3] ? (uint64_t)to : 0, a[4],
-                     a[5]);
+    return sys_row_call(t, a[0], a[1] ? low_path(t, 0, from) : 0, a[2], a[3] ? low_path(t, 1, to) : 0, a[4], a[5]);
 }
 
 /* Host path `path`, made absolute if it is relative to a directory in /proc; else false. */
@@ -120,7 +134,7 @@ static int64_t open_translated(struct thread *t, int dirfd, const char *guest,
 int64_t sys_openat(struct thread *t, const uint64_t a[6])
 {
     char guest[PATH_MAX];
-    struct open_how how = {.flags = (uint32_t)open_flags_to_host(a[2]), .mode = (uint32_t)a[3]};
+    struct open_how how = {.flags = (uint32_t)open_flags_to_host(t, a[2]), .mode = (uint32_t)a[3]};
     ssize_t n = memory_read_string(guest, a[1], sizeof guest);
     if (n < 0)
         return n == -1 ? -EFAULT : -ENAMETOOLONG;
@@ -148,7 +162,7 @@ int64_t sys_openat2(struct thread *t, const uint64_t a[6])
             return -E2BIG;
     if (how.flags >> 32 || how.mode >> 16)
         return -EINVAL;
-    how.flags = open_flags_to_host(how.flags);
+    how.flags = open_flags_to_host(t, how.flags);
     ssize_t n = memory_read_string(guest, a[1], sizeof guest);
     if (n < 0)
         return n == -1 ? -EFAULT : -ENAMETOOLONG;
@@ -171,7 +185,7 @@ int64_t sys_openat2(struct thread *t, const uint64_t a[6])
 
 int64_t sys_open_by_handle_at(struct thread *t, const uint64_t a[6])
 {
-    return host(open_by_handle_at, a[0], a[1], open_flags_to_host(a[2]));
+    return host(open_by_handle_at, a[0], a[1], open_flags_to_host(t, a[2]));
 }
 
 int64_t sys_readlinkat(struct thread *t, const uint64_t a[6])
@@ -214,8 +228,28 @@ int64_t sys_getcwd(struct thread *t, const uint64_t a[6])
  * from then on. */
 int64_t sys_chroot(struct thread *t, const uint64_t a[6])
 {
-    int64_t r = path_call(t, SYS_chroot, a, 0);
+    int64_t r = path_call(t, a, 0);
     if (r == 0)
         path_set_root(NULL);
     return r;
+}
+
+/* The forms without a directory. */
+
+int64_t sys_open(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {(uint64_t)AT_FDCWD, a[0], a[1], a[2]};
+    return sys_openat(t, args);
+}
+
+int64_t sys_creat(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {(uint64_t)AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]};
+    return sys_openat(t, args);
+}
+
+int64_t sys_readlink(struct thread *t, const uint64_t a[6])
+{
+    const uint64_t args[6] = {(uint64_t)AT_FDCWD, a[0], a[1], a[2]};
+    return sys_readlinkat(t, args);
 }

@@ -10,7 +10,6 @@
  * guest's ranges as one, smaps counts all of it in the first; task/ lists Demotic's own threads
  * too. */
 #include "linux/proc.h"
-#include "guest/arm64/state.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
 #include "linux/process.h"
@@ -122,7 +121,10 @@ static bool mapped_file(int pid, uint64_t addr, char out[PATH_MAX])
 bool proc_guest_exe(struct thread *t, int pid, char out[PATH_MAX])
 {
     char name[40], self[PATH_MAX], other[PATH_MAX];
-    uint64_t auxv[128];
+    union {
+        uint64_t wide[128];
+        uint32_t small[256];
+    } auxv;
 
     if (t && t->process && pid == t->process->pid) {
         if (!t->process->exe_guest)
@@ -140,10 +142,13 @@ bool proc_guest_exe(struct thread *t, int pid, char out[PATH_MAX])
         return false;
     /* One of us: its program is the file that its published AT_PHDR lies in. */
     snprintf(name, sizeof name, "/proc/%d/auxv", pid);
-    int64_t n = read_file(name, auxv, sizeof auxv);
+    int64_t n = read_file(name, &auxv, sizeof auxv);
     for (int64_t i = 0; i + 16 <= n; i += 16)
-        if (auxv[i / 8] == AT_PHDR)
-            return mapped_file(pid, auxv[i / 8 + 1], out);
+        if (auxv.wide[i / 8] == AT_PHDR)
+            return mapped_file(pid, auxv.wide[i / 8 + 1], out);
+    for (int64_t i = 0; i + 8 <= n; i += 8) /* a 32-bit program's */
+        if (auxv.small[i / 4] == AT_PHDR)
+            return mapped_file(pid, auxv.small[i / 4 + 1], out);
     return false;
 }
 
@@ -176,7 +181,7 @@ void proc_publish(const struct process *p)
         .env_start = p->env_start,
         .env_end = p->env_end,
         .auxv = (__u64 *)(uintptr_t)p->auxv,
-        .auxv_size = (__u32)(p->auxv_count * sizeof p->auxv[0]),
+        .auxv_size = p->auxv_size,
         .exe_fd = (__u32)-1,
     };
     if (!start_brk)
@@ -261,7 +266,7 @@ static void counters_print(struct counters *c, const struct memory_area *a, int 
     }
 }
 
-static int open_maps(bool smaps, int flags)
+static int open_maps(const struct thread *t, bool smaps, int flags)
 {
     struct memory_area area;
     struct counters counters = {0};
@@ -284,6 +289,8 @@ static int open_maps(bool smaps, int flags)
         if (smaps)
             counters_print(&counters, &area, fd);
     }
+    if (t->process->abi->kind == ABI_X86_64)
+        dprintf(fd, "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n");
     if (counters.f)
         fclose(counters.f);
     free(counters.line);
@@ -302,36 +309,11 @@ static int open_bytes(const char *name, const void *bytes, size_t n, int flags)
 
 static int open_cpuinfo(const struct abi *abi, int flags)
 {
-    static const char *const names[] = {
-        "fp",      "asimd", "evtstrm", "aes",   "pmull",    "sha1",   "sha2", "crc32",
-        "atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
-        "dcpop",   "sha3",  "sm3",     "sm4",   "asimddp",  "sha512", "sve",  "asimdfhm",
-        "dit",     "uscat", "ilrcpc",  "flagm", "ssbs",     "sb",     "paca", "pacg"};
-    static const char *const names2[] = {
-        "dcpodp", "sve2",    "sveaes",   "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2",
-        "frint",  "svei8mm", "svef32mm", "svef64mm", "svebf16",    "i8mm",    "bf16",   "dgh",
-        "rng",    "bti",     "mte",      "ecv",      "afp",        "rpres"};
-    uint64_t hwcap = abi->hwcap(1), hwcap2 = abi->hwcap(2);
-    uint64_t midr = arm64_id_register(3u << 14);
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int fd = text_begin("cpuinfo");
 
     if (fd < 0)
         return fd;
-    for (long cpu = 0; cpu < cpus; cpu++) {
-        dprintf(fd, "processor\t: %ld\nBogoMIPS\t: 2000.00\nFeatures\t:", cpu);
-        for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-            if (hwcap >> i & 1)
-                dprintf(fd, " %s", names[i]);
-        for (unsigned i = 0; i < ARRAY_LEN(names2); i++)
-            if (hwcap2 >> i & 1)
-                dprintf(fd, " %s", names2[i]);
-        dprintf(fd,
-                "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\n"
-                "CPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
-                (unsigned)bits_get(midr, 24, 8), (unsigned)bits_get(midr, 20, 4),
-                (unsigned)bits_get(midr, 4, 12), (unsigned)bits_get(midr, 0, 4));
-    }
+    abi->cpuinfo(fd);
     return text_end(fd, flags);
 }
 
@@ -342,17 +324,17 @@ int proc_open(struct thread *t, const char *path, int flags)
 
     if (!p || (flags & (O_PATH | O_DIRECTORY)) || (flags & O_ACCMODE) != O_RDONLY)
         return PROC_NOT_OURS;
-    if (!strcmp(path, "/proc/cpuinfo") && p->abi->elf_machine == EM_AARCH64)
+    if (!strcmp(path, "/proc/cpuinfo"))
         return open_cpuinfo(p->abi, flags);
     const char *name = split_pid(path, &pid);
     if (!name || pid != p->pid)
         return PROC_NOT_OURS;
     if (!strcmp(name, "maps") || !strcmp(name, "smaps"))
-        return open_maps(name[0] == 's', flags);
+        return open_maps(t, name[0] == 's', flags);
     if (published)
         return PROC_NOT_OURS;
     if (!strcmp(name, "auxv"))
-        return open_bytes(name, p->auxv, p->auxv_count * sizeof p->auxv[0], flags);
+        return open_bytes(name, p->auxv, p->auxv_size, flags);
     if (!strcmp(name, "cmdline"))
         return open_bytes(name, (void *)p->arg_start, p->arg_end - p->arg_start, flags);
     if (!strcmp(name, "environ"))

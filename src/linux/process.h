@@ -68,13 +68,13 @@ struct process {
     const char *exe_host; /* the same file on the host */
     char **argv;          /* NULL-terminated copy (/proc/self/cmdline) */
     int argc;
-    uint64_t auxv[64];    /* type, value pairs up to and including AT_NULL (/proc/self/auxv) */
-    unsigned auxv_count;  /* 64-bit words used */
+    uint64_t auxv[64];    /* as the guest has it on its stack, up to and including AT_NULL (/proc/self/auxv) */
+    unsigned auxv_size;   /* bytes used */
     uint32_t personality; /* personality(2) */
 
     uint64_t stack_low, stack_high;                  /* the first thread's stack mapping */
     uint64_t vdso;                                   /* start of its mapping */
-    uint64_t vdso_sigreturn;                         /* address of the trampoline */
+    struct abi_vdso vdso_at;
     uint64_t arg_start, arg_end, env_start, env_end; /* of the strings on the stack */
     uint64_t code_start, code_end, data_start, data_end, brk_start; /* /proc/self/stat */
 };
@@ -111,6 +111,12 @@ struct thread {
     bool exiting;         /* leave the run loop */
     volatile bool stress; /* --random-signals: build a signal frame and return from it (stress.c) */
     int exit_status;
+    struct thread_tls {        /* i386: set_thread_area's descriptors */
+        uint32_t base, limit, flags;
+    } tls[3];
+    const struct sys_row *row; /* of the system call being made */
+    void *low;                 /* sys_low's memory, or NULL */
+    uint64_t sigset_pair[3];   /* pselect6's last argument for the host: address, size, the set */
     void *host_altstack; /* where host handlers run */
     void *exec_buffer;   /* an execve's, to be freed by the parent of a vfork child */
 };
@@ -126,7 +132,7 @@ struct thread *thread_current(void);
 int signal_temporary_mask(struct thread *t, uint64_t guest_set, uint64_t size, uint64_t *set,
                           const uint64_t **host);
 
-/* Starts the program at guest path `path` (already found to be for this guest) and runs it; returns
+/* Starts the program at guest path `path` and runs it; returns
  * the exit status of the process if it ever comes back here.  argv, envp: NULL-terminated. */
 struct process_start {
     const struct process_config *config;
@@ -135,7 +141,11 @@ struct process_start {
     /* After an execve, which has looked already: the file to load (NULL: path is to be looked at),
      * a descriptor for it or -1, and the guest's name of it. */
     const char *exec_host, *exec_guest;
-    int exec_fd;
+    int exec_fd, exec_machine; /* EM_* */
+    /* The program is for this guest: called before anything depends on it, may fill in the members below. False ends
+     * the process with status 64; NULL: nothing to do. */
+    bool (*on_guest)(struct process_start *start, const struct guest *guest);
+    void *on_guest_ctx;
     /* What the command line wants to be told of (src/debug); all may be NULL. */
     void (*on_unit)(void *ctx, int stage, struct ir_unit *u, const void *code, size_t size);
     void *on_unit_ctx;
@@ -143,7 +153,7 @@ struct process_start {
         struct cpu *cpu); /* if set, instructions are run one at a time, this before each */
     void (*on_exit)(struct engine *engine); /* before the process ends by exit or exit_group */
 };
-int process_run(const struct process_start *start);
+int process_run(struct process_start *start);
 
 /* When --exec-internal was the first argument (an execve by a guest): fills config and start from
  * argv, strips them. False if argv is not of that kind. */

@@ -25,12 +25,12 @@
 
 int64_t sys_wait4(struct thread *t, const uint64_t a[6])
 {
-    return sys_blocking(t, SYS_wait4, a[0], a[1], a[2], a[3], 0, 0);
+    return sys_row_wait(t, a[0], a[1], a[2], a[3], 0, 0);
 }
 
 int64_t sys_waitid(struct thread *t, const uint64_t a[6])
 {
-    return sys_blocking(t, SYS_waitid, a[0], a[1], a[2], a[3], a[4], 0);
+    return sys_row_wait(t, a[0], a[1], a[2], a[3], a[4], 0);
 }
 
 /* The address-space limits are the guest's to set and read, but would hit Demotic's own memory:
@@ -71,9 +71,28 @@ int64_t sys_prlimit64(struct thread *t, const uint64_t a[6])
     return 0;
 }
 
+/* i386: numbers of 32 bits; infinity is `most` there. */
+static int64_t getrlimit32(struct thread *t, const uint64_t a[6], uint32_t most)
+{
+    struct rlimit r;
+    const uint64_t args[6] = {0, a[0], 0, (uint64_t)&r};
+    int64_t ret = sys_prlimit64(t, args);
+    const uint32_t out[2] = {r.rlim_cur > most ? most : (uint32_t)r.rlim_cur, r.rlim_max > most ? most : (uint32_t)r.rlim_max};
+
+    return ret ? ret : memory_write(a[1], out, sizeof(out)) ? 0 : -EFAULT;
+}
+
+int64_t sys_ugetrlimit(struct thread *t, const uint64_t a[6])
+{
+    return getrlimit32(t, a, UINT32_MAX);
+}
+
 int64_t sys_getrlimit(struct thread *t, const uint64_t a[6])
 {
     const uint64_t args[6] = {0, a[0], 0, a[1]};
+
+    if (t->process->abi->bits32)
+        return getrlimit32(t, a, INT32_MAX);
 
     return a[1] ? sys_prlimit64(t, args) : -EFAULT;
 }
@@ -81,7 +100,16 @@ int64_t sys_getrlimit(struct thread *t, const uint64_t a[6])
 int64_t sys_setrlimit(struct thread *t, const uint64_t a[6])
 {
     const uint64_t args[6] = {0, a[0], a[1], 0};
+    uint32_t small[2];
 
+    if (t->process->abi->bits32) {
+        if (!memory_read(small, a[1], sizeof(small)))
+            return -EFAULT;
+        const struct rlimit r = {small[0] == UINT32_MAX ? RLIM_INFINITY : small[0], small[1] == UINT32_MAX ? RLIM_INFINITY : small[1]};
+        const uint64_t wide[6] = {0, a[0], (uint64_t)&r, 0};
+
+        return sys_prlimit64(t, wide);
+    }
     return a[1] ? sys_prlimit64(t, args) : -EFAULT;
 }
 
@@ -177,13 +205,13 @@ int64_t sys_prctl(struct thread *t, const uint64_t a[6])
     case PR_GET_SECCOMP:
         return 0;
     case PR_GET_TID_ADDRESS:
-        return memory_write(a[1], &t->clear_child_tid, 8) ? 0 : -EFAULT;
+        return memory_write(a[1], &t->clear_child_tid, t->process->abi->bits32 ? 4 : 8) ? 0 : -EFAULT;
     case PR_SET_MM:
         return -EPERM;
     case PR_SET_VMA:
         return a[1] == PR_SET_VMA_ANON_NAME ? name_areas(a) : -EINVAL;
     case PR_GET_AUXV: {
-        uint64_t size = p->auxv_count * sizeof(p->auxv[0]);
+        uint64_t size = p->auxv_size;
 
         if (a[3] || a[4])
             return -EINVAL;

@@ -11,6 +11,10 @@
 #include "memory/memory.h"
 #include "support/log.h"
 
+/* The exceptions that guests with abi.trap have for what others are told as events: x86's numbers. */
+#define X86_UNDEFINED          6
+#define X86_GENERAL_PROTECTION 13
+
 static bool mapped(uint64_t address)
 {
     struct memory_area area;
@@ -50,6 +54,10 @@ static void memory_fault(struct thread *t, bool fetch)
     uint64_t address = abi->untag(f->address);
     bool is_mapped = mapped(address);
 
+    if (abi->trap && f->signal == SIGSEGV && f->code == SI_KERNEL) { /* no address at all */
+        abi->trap(t, X86_GENERAL_PROTECTION);
+        return;
+    }
     abi->fault(t,
                fetch      ? ABI_FAULT_FETCH
                : f->write ? ABI_FAULT_WRITE
@@ -97,12 +105,18 @@ static void handle(struct thread *t, enum cpu_event event)
         memory_fault(t, false);
         return;
     case CPU_EVENT_FETCH:
+        if (abi->fetch && abi->fetch(t, pc))
+            return;
         if (pc % t->cpu->guest->insn_align) /* comes before what the memory says */
             misaligned(t, ABI_FAULT_PC_ALIGN, pc);
         else
             memory_fault(t, true);
         return;
     case CPU_EVENT_UNDEFINED:
+        if (abi->trap) {
+            abi->trap(t, X86_UNDEFINED);
+            return;
+        }
         report_undefined(t, pc);
         abi->fault(t, ABI_FAULT_INSTRUCTION, true, pc);
         signals_force(t, SIGILL, ILL_ILLOPC, pc);
@@ -112,13 +126,20 @@ static void handle(struct thread *t, enum cpu_event event)
         signals_force(t, SIGTRAP, TRAP_BRKPT, pc);
         return;
     case CPU_EVENT_ALIGN: {
+        if (abi->trap) {
+            abi->trap(t, X86_GENERAL_PROTECTION);
+            return;
+        }
         uint64_t address = t->cpu->exit_detail;
 
         misaligned(t, address == pc ? ABI_FAULT_PC_ALIGN : ABI_FAULT_DATA_ALIGN, address);
         return;
     }
-    case CPU_EVENT_TRAP: /* no guest that has an ABI raises one */
-        signals_force(t, SIGILL, ILL_ILLTRP, pc);
+    case CPU_EVENT_TRAP:
+        if (abi->trap)
+            abi->trap(t, t->cpu->exit_detail);
+        else
+            signals_force(t, SIGILL, ILL_ILLTRP, pc);
         return;
     case CPU_EVENT_YIELD:
         sched_yield();

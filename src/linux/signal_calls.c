@@ -1,15 +1,23 @@
 /* The system calls about signals: rt_sigaction and its family, sigaltstack, kill. */
 #include "linux/hostcall.h"
 #include "linux/signals.h"
+#include "linux/x86.h"
 #include "linux/sysrow.h"
 
 #include <string.h>
 
 #include "memory/memory.h"
 
-/* struct sigaction of 64-bit Linux on Arm64, as user space passes it to the kernel. */
+/* struct sigaction of 64-bit Linux, as user space passes it to the kernel. */
 struct guest_sigaction {
     uint64_t handler, flags, restorer, mask;
+};
+/* i386's, of rt_sigaction and of sigaction. */
+struct sigaction32 {
+    uint32_t handler, flags, restorer, mask[2];
+};
+struct old_sigaction32 {
+    uint32_t handler, mask, flags, restorer;
 };
 
 /* struct sigaltstack. */
@@ -19,35 +27,95 @@ struct guest_stack {
     uint32_t pad;
     uint64_t size;
 };
+struct stack32 {
+    uint32_t sp;
+    int32_t flags;
+    uint32_t size;
+};
+
+static bool bits32(const struct thread *t)
+{
+    return t->process->abi->bits32;
+}
+
+static bool action_read(const struct thread *t, uint64_t at, struct guest_sigaction *out)
+{
+    struct sigaction32 a;
+
+    if (!bits32(t))
+        return memory_read(out, at, sizeof(*out));
+    if (!memory_read(&a, at, sizeof(a)))
+        return false;
+    *out = (struct guest_sigaction){a.handler, a.flags, a.restorer, a.mask[0] | (uint64_t)a.mask[1] << 32};
+    return true;
+}
+
+static bool action_write(const struct thread *t, uint64_t at, const struct guest_sigaction *a)
+{
+    const struct sigaction32 small = {
+        (uint32_t)a->handler, (uint32_t)a->flags, (uint32_t)a->restorer, {(uint32_t)a->mask, (uint32_t)(a->mask >> 32)}};
+
+    return bits32(t) ? memory_write(at, &small, sizeof(small)) : memory_write(at, a, sizeof(*a));
+}
 
 #define SS_AUTODISARM_BIT (1u << 31)
 #define UNBLOCKABLE       (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
-int64_t sys_rt_sigaction(struct thread *t, const uint64_t a[6])
+/* new may be NULL. */
+static int64_t change_action(struct thread *t, int sig, const struct guest_sigaction *new, struct guest_sigaction *old)
 {
     struct process *p = t->process;
-    struct guest_sigaction new, old;
-    int sig = (int)a[0];
 
-    if (a[3] != 8)
-        return -EINVAL;
-    if (a[1] && !memory_read(&new, a[1], sizeof(new)))
-        return -EFAULT;
-    if (sig < 1 || sig > SIGNAL_COUNT || (a[1] && (sig == SIGKILL || sig == SIGSTOP)))
+    if (sig < 1 || sig > SIGNAL_COUNT || (new && (sig == SIGKILL || sig == SIGSTOP)))
         return -EINVAL;
     pthread_mutex_lock(&p->lock);
     struct signal_action *action = &p->actions[sig - 1];
 
-    old = (struct guest_sigaction){action->handler, action->flags, action->restorer, action->mask};
-    if (a[1]) {
+    *old = (struct guest_sigaction){action->handler, action->flags, action->restorer, action->mask};
+    if (new) {
         *action =
-            (struct signal_action){new.handler, new.flags, new.restorer, new.mask & ~UNBLOCKABLE};
+            (struct signal_action){new->handler, new->flags, new->restorer, new->mask & ~UNBLOCKABLE};
         signals_install(p, sig);
     }
     pthread_mutex_unlock(&p->lock);
-    if (a[2] && !memory_write(a[2], &old, sizeof(old)))
-        return -EFAULT;
     return 0;
+}
+
+int64_t sys_rt_sigaction(struct thread *t, const uint64_t a[6])
+{
+    struct guest_sigaction new, old;
+
+    if (a[3] != 8)
+        return -EINVAL;
+    if (a[1] && !action_read(t, a[1], &new))
+        return -EFAULT;
+    int64_t ret = change_action(t, (int)a[0], a[1] ? &new : NULL, &old);
+
+    return !ret && a[2] && !action_write(t, a[2], &old) ? -EFAULT : ret;
+}
+
+int64_t sys_sigaction(struct thread *t, const uint64_t a[6])
+{
+    struct old_sigaction32 in;
+    struct guest_sigaction new, old;
+
+    if (a[1] && !memory_read(&in, a[1], sizeof(in)))
+        return -EFAULT;
+    if (a[1])
+        new = (struct guest_sigaction){in.handler, in.flags, in.restorer, in.mask};
+    int64_t ret = change_action(t, (int)a[0], a[1] ? &new : NULL, &old);
+    const struct old_sigaction32 out = {(uint32_t)old.handler, (uint32_t)old.mask, (uint32_t)old.flags, (uint32_t)old.restorer};
+
+    return !ret && a[2] && !memory_write(a[2], &out, sizeof(out)) ? -EFAULT : ret;
+}
+
+int64_t sys_signal(struct thread *t, const uint64_t a[6])
+{
+    const struct guest_sigaction new = {a[1], SA_RESETHAND | SA_NODEFER, 0, 0};
+    struct guest_sigaction old;
+    int64_t ret = change_action(t, (int)a[0], &new, &old);
+
+    return ret ? ret : (int64_t)old.handler;
 }
 
 int64_t sys_rt_sigprocmask(struct thread *t, const uint64_t a[6])
@@ -82,16 +150,75 @@ int64_t sys_rt_sigprocmask(struct thread *t, const uint64_t a[6])
     return 0;
 }
 
-int64_t sys_rt_sigpending(struct thread *t, const uint64_t a[6])
+/* The old calls know 32 signals. */
+#define OLD_SET 0xffffffffull
+
+int64_t sys_sigprocmask(struct thread *t, const uint64_t a[6])
+{
+    uint32_t set, old = (uint32_t)t->mask;
+    uint64_t mask = t->mask;
+
+    if (a[1]) {
+        if (!memory_read(&set, a[1], 4))
+            return -EFAULT;
+        switch ((int)a[0]) {
+        case SIG_BLOCK:
+            mask |= set;
+            break;
+        case SIG_UNBLOCK:
+            mask &= ~(uint64_t)set;
+            break;
+        case SIG_SETMASK:
+            mask = (mask & ~OLD_SET) | set;
+            break;
+        default:
+            return -EINVAL;
+        }
+        int64_t ret = signals_change_mask(t, mask);
+
+        if (ret)
+            return ret;
+    }
+    return a[2] && !memory_write(a[2], &old, 4) ? -EFAULT : 0;
+}
+
+int64_t sys_sgetmask(struct thread *t, const uint64_t a[6])
+{
+    return (int64_t)(t->mask & OLD_SET);
+}
+
+int64_t sys_ssetmask(struct thread *t, const uint64_t a[6])
+{
+    uint32_t old = (uint32_t)t->mask;
+    int64_t ret = signals_change_mask(t, (uint32_t)a[0]);
+
+    return ret ? ret : old;
+}
+
+static uint64_t pending(const struct thread *t)
 {
     uint64_t set = 0;
 
-    if (a[1] > 8)
-        return -EINVAL;
     host(rt_sigpending, &set, 8);
     for (size_t i = 0; i < ARRAY_LEN(t->deferred); i++)
         if (t->deferred[i].present)
             set |= SIGNAL_BIT(t->deferred[i].info.si_signo) & t->mask;
+    return set;
+}
+
+int64_t sys_sigpending(struct thread *t, const uint64_t a[6])
+{
+    uint32_t set = (uint32_t)pending(t);
+
+    return memory_write(a[0], &set, 4) ? 0 : -EFAULT;
+}
+
+int64_t sys_rt_sigpending(struct thread *t, const uint64_t a[6])
+{
+    if (a[1] > 8)
+        return -EINVAL;
+    uint64_t set = pending(t);
+
     return memory_write(a[0], &set, a[1]) ? 0 : -EFAULT;
 }
 
@@ -111,6 +238,25 @@ int64_t sys_rt_sigsuspend(struct thread *t, const uint64_t a[6])
     return sys_blocking(t, SYS_rt_sigsuspend, (uint64_t)mask, 8, 0, 0, 0, 0);
 }
 
+int64_t sys_sigsuspend(struct thread *t, const uint64_t a[6])
+{
+    uint64_t wanted = (uint32_t)a[2], set;
+    const uint64_t *mask;
+    int error = signal_temporary_mask(t, (uint64_t)&wanted, 8, &set, &mask);
+
+    return error ? error : sys_blocking(t, SYS_rt_sigsuspend, (uint64_t)mask, 8, 0, 0, 0, 0);
+}
+
+static bool info_write(const struct thread *t, uint64_t at, const siginfo_t *info)
+{
+    uint32_t small[32];
+
+    if (!bits32(t))
+        return memory_write(at, info, sizeof(*info));
+    siginfo_to_32(small, info);
+    return memory_write(at, small, sizeof(small));
+}
+
 int64_t sys_rt_sigtimedwait(struct thread *t, const uint64_t a[6])
 {
     uint64_t set;
@@ -124,22 +270,27 @@ int64_t sys_rt_sigtimedwait(struct thread *t, const uint64_t a[6])
 
         if (!r->present || !(set & SIGNAL_BIT(r->info.si_signo)))
             continue;
-        if (a[1] && !memory_write(a[1], &r->info, sizeof(r->info)))
+        if (a[1] && !info_write(t, a[1], &r->info))
             return -EFAULT;
         r->present = 0;
         return r->info.si_signo;
     }
-    return sys_blocking(t, SYS_rt_sigtimedwait, a[0], a[1], a[2], a[3], 0, 0);
+    return sys_row_wait(t, a[0], a[1], a[2], a[3], 0, 0);
+}
+
+int64_t sys_rt_sigtimedwait_time64(struct thread *t, const uint64_t a[6])
+{
+    return sys_rt_sigtimedwait(t, a);
 }
 
 int64_t sys_rt_sigqueueinfo(struct thread *t, const uint64_t a[6])
 {
-    return host(rt_sigqueueinfo, a[0], a[1], a[2]);
+    return sys_row_call(t, a[0], a[1], a[2], 0, 0, 0);
 }
 
 int64_t sys_rt_tgsigqueueinfo(struct thread *t, const uint64_t a[6])
 {
-    return host(rt_tgsigqueueinfo, a[0], a[1], a[2], a[3]);
+    return sys_row_call(t, a[0], a[1], a[2], a[3], 0, 0);
 }
 
 int64_t sys_kill(struct thread *t, const uint64_t a[6])
@@ -159,7 +310,7 @@ int64_t sys_tgkill(struct thread *t, const uint64_t a[6])
 
 int64_t sys_pidfd_send_signal(struct thread *t, const uint64_t a[6])
 {
-    return host(pidfd_send_signal, a[0], a[1], a[2], a[3]);
+    return sys_row_call(t, a[0], a[1], a[2], a[3], 0, 0);
 }
 
 /* True if the thread runs on its alternate stack. */
@@ -201,34 +352,41 @@ int64_t sys_sigaltstack(struct thread *t, const uint64_t a[6])
     struct guest_stack new, old = {t->altstack_sp, 0, 0, t->altstack_size};
 
     old.flags = (int32_t)(state | (t->altstack_flags & SS_AUTODISARM_BIT));
+    struct stack32 small;
+
     if (a[0]) {
-        if (!memory_read(&new, a[0], sizeof(new)))
+        if (bits32(t) ? !memory_read(&small, a[0], sizeof(small)) : !memory_read(&new, a[0], sizeof(new)))
             return -EFAULT;
+        if (bits32(t))
+            new = (struct guest_stack){small.sp, small.flags, 0, small.size};
         int64_t error = set_stack(t, &new);
 
         if (error)
             return error;
     }
-    if (a[1] && !memory_write(a[1], &old, sizeof(old)))
+    small = (struct stack32){(uint32_t)old.sp, old.flags, (uint32_t)old.size};
+    if (a[1] && (bits32(t) ? !memory_write(a[1], &small, sizeof(small)) : !memory_write(a[1], &old, sizeof(old))))
         return -EFAULT;
     return 0;
 }
 
-int64_t sys_rt_sigreturn(struct thread *t, const uint64_t a[6])
+static int64_t frame_return(struct thread *t, bool rt)
 {
     const struct abi *abi = t->process->abi;
     struct guest_stack stack;
     stack_t s;
     uint64_t mask;
 
-    if (!abi->signal_mask(t, &mask))
+    if (!abi->signal_mask(t, rt, &mask))
         goto bad;
     int64_t ret = signals_change_mask(t, mask);
 
     if (ret)
         return ret;
-    if (!abi->signal_return(t, &s))
+    if (!abi->signal_return(t, rt, &s))
         goto bad;
+    if (!rt)
+        return SYS_NO_RESULT;
     stack = (struct guest_stack){(uint64_t)s.ss_sp, s.ss_flags, 0, s.ss_size};
     set_stack(t, &stack);
     return SYS_NO_RESULT;
@@ -239,4 +397,14 @@ bad:;
 
     signals_force(t, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, sp);
     return SYS_NO_RESULT;
+}
+
+int64_t sys_rt_sigreturn(struct thread *t, const uint64_t a[6])
+{
+    return frame_return(t, true);
+}
+
+int64_t sys_sigreturn(struct thread *t, const uint64_t a[6])
+{
+    return frame_return(t, false);
 }

@@ -175,22 +175,76 @@ int64_t sys_recvfrom(struct thread *t, const uint64_t a[6])
 
 /* --- messages: only the name in struct msghdr may need a hand */
 
+/* struct msghdr of i386, and where mmsghdr has the length. */
+struct msghdr32 {
+    uint32_t name, namelen, iov, iovlen, control, controllen, flags;
+};
+
+static size_t header_size(const struct thread *t)
+{
+    return t->process->abi->bits32 ? sizeof(struct msghdr32) : sizeof(struct msghdr);
+}
+
+/* From one header of a vector to the next. */
+static size_t header_step(const struct thread *t)
+{
+    return t->process->abi->bits32 ? sizeof(struct msghdr32) + 4 : sizeof(struct mmsghdr);
+}
+
+/* The name in the header at msg. */
+static bool header_name(const struct thread *t, uint64_t msg, uint64_t *name, uint64_t *len)
+{
+    struct msghdr32 small;
+    struct msghdr h;
+
+    if (t->process->abi->bits32) {
+        if (!memory_read(&small, msg, sizeof small))
+            return false;
+        *name = small.name;
+        *len = small.namelen;
+        return true;
+    }
+    if (!memory_read(&h, msg, sizeof h))
+        return false;
+    *name = (uint64_t)h.msg_name;
+    *len = h.msg_namelen;
+    return true;
+}
+
+/* The sendmsg that this guest's host knows. */
+static int64_t send_header(struct thread *t, uint64_t fd, uint64_t msg, uint64_t flags)
+{
+    if (t->process->abi->bits32)
+        return sys_blocking32(t, sys_rows[SYS_ID_sendmsg].host_nr32, SYS_sendmsg, fd, msg, flags, 0, 0, 0);
+    return sys_blocking(t, SYS_sendmsg, fd, msg, flags, 0, 0, 0);
+}
+
 static int64_t send_message(struct thread *t, uint64_t fd, uint64_t msg, uint64_t flags)
 {
+    struct msghdr32 small;
     struct msghdr h;
     struct name_in n;
+    uint64_t name, len;
 
-    if (!memory_read(&h, msg, sizeof h))
+    if (!header_name(t, msg, &name, &len))
         return -EFAULT;
-    int64_t r = name_in(t, (uint64_t)h.msg_name, h.msg_namelen, 0, &n);
+    int64_t r = name_in(t, name, len, 0, &n);
     if (r < 0)
         return r;
-    if (n.addr != (uint64_t)h.msg_name) {
+    if (n.addr != name && t->process->abi->bits32) {
+        if (!memory_read(&small, msg, sizeof small))
+            return -EFAULT;
+        small.name = (uint32_t)sys_low(t, 0, (void *)n.addr, n.len);
+        small.namelen = (uint32_t)n.len;
+        msg = sys_low(t, 1, &small, sizeof small);
+    } else if (n.addr != name) {
+        if (!memory_read(&h, msg, sizeof h))
+            return -EFAULT;
         h.msg_name = (void *)n.addr;
         h.msg_namelen = (socklen_t)n.len;
         msg = (uint64_t)&h;
     }
-    r = sys_blocking(t, SYS_sendmsg, fd, msg, flags, 0, 0, 0);
+    r = send_header(t, fd, msg, flags);
     name_in_done(&n);
     return r;
 }
@@ -198,13 +252,12 @@ static int64_t send_message(struct thread *t, uint64_t fd, uint64_t msg, uint64_
 int64_t sys_sendmsg(struct thread *t, const uint64_t a[6])
 {
     if (!path_root())
-        return sys_blocking(t, SYS_sendmsg, a[0], a[1], a[2], 0, 0, 0);
+        return sys_row_wait(t, a[0], a[1], a[2], 0, 0, 0);
     return send_message(t, a[0], a[1], a[2]);
 }
 
 int64_t sys_sendmmsg(struct thread *t, const uint64_t a[6])
 {
-    struct mmsghdr m;
     uint32_t n = (uint32_t)a[2], i;
     bool unix_names = false;
 
@@ -212,17 +265,17 @@ int64_t sys_sendmmsg(struct thread *t, const uint64_t a[6])
         n = 1024; /* as the kernel does */
     for (i = 0; path_root() && i < n && !unix_names; i++) {
         sa_family_t family;
-        unix_names = memory_read(&m, a[1] + i * sizeof m, sizeof m) && m.msg_hdr.msg_name &&
-                     memory_read(&family, (uint64_t)m.msg_hdr.msg_name, sizeof family) &&
+        uint64_t name, len;
+        unix_names = header_name(t, a[1] + i * header_step(t), &name, &len) && name && memory_read(&family, name, sizeof family) &&
                      family == AF_UNIX;
     }
     if (!unix_names)
-        return sys_blocking(t, SYS_sendmmsg, a[0], a[1], a[2], a[3], 0, 0);
+        return sys_row_wait(t, a[0], a[1], a[2], a[3], 0, 0);
     for (i = 0; i < n; i++) {
-        uint64_t at = a[1] + i * sizeof m;
+        uint64_t at = a[1] + i * header_step(t);
         int64_t r = send_message(t, a[0], at, a[3]);
         uint32_t len = (uint32_t)r;
-        if (r >= 0 && !memory_write(at + offsetof(struct mmsghdr, msg_len), &len, sizeof len))
+        if (r >= 0 && !memory_write(at + header_size(t), &len, sizeof len))
             r = -EFAULT;
         if (r < 0)
             return i ? (int64_t)i : r;
@@ -230,25 +283,32 @@ int64_t sys_sendmmsg(struct thread *t, const uint64_t a[6])
     return n;
 }
 
-static void message_name_out(uint64_t msg)
+static void message_name_out(const struct thread *t, uint64_t msg)
 {
-    struct msghdr h;
-    if (path_root() && memory_read(&h, msg, sizeof h) && h.msg_name)
-        name_out((uint64_t)h.msg_name, msg + offsetof(struct msghdr, msg_namelen));
+    size_t len_at = t->process->abi->bits32 ? offsetof(struct msghdr32, namelen) : offsetof(struct msghdr, msg_namelen);
+    uint64_t name, len;
+
+    if (path_root() && header_name(t, msg, &name, &len) && name)
+        name_out(name, msg + len_at);
 }
 
 int64_t sys_recvmsg(struct thread *t, const uint64_t a[6])
 {
-    int64_t r = sys_blocking(t, SYS_recvmsg, a[0], a[1], a[2], 0, 0, 0);
+    int64_t r = sys_row_wait(t, a[0], a[1], a[2], 0, 0, 0);
     if (r >= 0)
-        message_name_out(a[1]);
+        message_name_out(t, a[1]);
     return r;
 }
 
 int64_t sys_recvmmsg(struct thread *t, const uint64_t a[6])
 {
-    int64_t r = sys_blocking(t, SYS_recvmmsg, a[0], a[1], a[2], a[3], a[4], 0);
+    int64_t r = sys_row_wait(t, a[0], a[1], a[2], a[3], a[4], 0);
     for (int64_t i = 0; i < r; i++)
-        message_name_out(a[1] + (uint64_t)i * sizeof(struct mmsghdr));
+        message_name_out(t, a[1] + (uint64_t)i * header_step(t));
     return r;
+}
+
+int64_t sys_recvmmsg_time64(struct thread *t, const uint64_t a[6])
+{
+    return sys_recvmmsg(t, a);
 }

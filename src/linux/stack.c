@@ -23,7 +23,8 @@
 struct filler {
     uint64_t sp;
     uint64_t *auxv;
-    unsigned auxv_count;
+    unsigned auxv_size; /* bytes */
+    bool bits32;
 };
 
 static uint64_t push(struct filler *f, const void *bytes, size_t n)
@@ -38,10 +39,18 @@ static uint64_t push_string(struct filler *f, const char *s)
     return push(f, s, strlen(s) + 1);
 }
 
+static void aux_word(struct filler *f, uint64_t word)
+{
+    size_t size = f->bits32 ? 4 : 8;
+
+    memcpy((char *)f->auxv + f->auxv_size, &word, size);
+    f->auxv_size += (unsigned)size;
+}
+
 static void aux(struct filler *f, uint64_t type, uint64_t value)
 {
-    f->auxv[f->auxv_count++] = type;
-    f->auxv[f->auxv_count++] = value;
+    aux_word(f, type);
+    aux_word(f, value);
 }
 
 static size_t count(char *const list[], size_t *bytes)
@@ -56,10 +65,17 @@ static size_t count(char *const list[], size_t *bytes)
 /* Maps the stack with unmapped guard space below; its lowest address, or 0. */
 static uint64_t map_stack(uint64_t size, bool exec)
 {
-    char *p = mmap(NULL, size + STACK_GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    uint64_t room = size + STACK_GUARD, end = memory_space_end();
+    int64_t at = -1;
 
-    if (p == MAP_FAILED || mprotect(p + STACK_GUARD, size, PROT_READ | PROT_WRITE))
+    if (end < MEMORY_END) /* at the top, where the kernel leaves room for it */
+        at = memory_map(end - room, room, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (at < 0)
+        at = memory_map(0, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = (char *)at;
+
+    if (at < 0 || mprotect(p + STACK_GUARD, size, PROT_READ | PROT_WRITE))
         return 0;
     struct memory_area area = {
         .start = (uint64_t)p + STACK_GUARD,
@@ -76,6 +92,8 @@ static uint64_t map_stack(uint64_t size, bool exec)
 static void fill_auxv(struct filler *f, const struct process *p, const struct program_image *image,
                       uint64_t random, uint64_t execfn, uint64_t platform)
 {
+    if (p->vdso_at.syscall)
+        aux(f, AT_SYSINFO, p->vdso_at.syscall);
     aux(f, AT_SYSINFO_EHDR, p->vdso);
     aux(f, AT_MINSIGSTKSZ, p->abi->signal_room);
     aux(f, AT_HWCAP, p->abi->hwcap(1));
@@ -99,6 +117,15 @@ static void fill_auxv(struct filler *f, const struct process *p, const struct pr
     aux(f, AT_NULL, 0);
 }
 
+/* A word of the guest's at address at; the next one's. */
+static uint64_t put_word(const struct filler *f, uint64_t at, uint64_t word)
+{
+    size_t size = f->bits32 ? 4 : 8;
+
+    memcpy((void *)at, &word, size);
+    return at + size;
+}
+
 uint64_t stack_build(struct process *p, const struct program_image *image, const char *execfn,
                      char *const argv[], char *const envp[])
 {
@@ -117,7 +144,7 @@ uint64_t stack_build(struct process *p, const struct program_image *image, const
         return 0;
     p->stack_high = p->stack_low + size;
 
-    struct filler f = {p->stack_high - sizeof(uint64_t), p->auxv, 0};
+    struct filler f = {p->stack_high - sizeof(uint64_t), p->auxv, 0, p->abi->bits32};
     uint64_t name = push_string(&f, execfn);
 
     p->env_end = name;
@@ -134,19 +161,18 @@ uint64_t stack_build(struct process *p, const struct program_image *image, const
 
     random_at = push(&f, random, sizeof(random));
     fill_auxv(&f, p, image, random_at, name, platform);
-    p->auxv_count = f.auxv_count;
+    p->auxv_size = f.auxv_size;
 
-    uint64_t words = 1 + argc + 1 + envc + 1 + f.auxv_count;
-    uint64_t *sp = (uint64_t *)align_down(f.sp - words * 8, 16), *out = sp;
-    uint64_t at = p->arg_start;
+    uint64_t sp = align_down(f.sp - (1 + argc + 1 + envc + 1) * (f.bits32 ? 4 : 8) - f.auxv_size, 16);
+    uint64_t at = p->arg_start, out = sp;
 
-    *out++ = argc;
+    out = put_word(&f, out, argc);
     for (size_t i = 0; i < argc; i++, at += strlen((char *)at) + 1)
-        *out++ = at;
-    *out++ = 0;
+        out = put_word(&f, out, at);
+    out = put_word(&f, out, 0);
     for (size_t i = 0; i < envc; i++, at += strlen((char *)at) + 1)
-        *out++ = at;
-    *out++ = 0;
-    memcpy(out, p->auxv, f.auxv_count * 8);
-    return (uint64_t)sp;
+        out = put_word(&f, out, at);
+    out = put_word(&f, out, 0);
+    memcpy((void *)out, p->auxv, f.auxv_size);
+    return sp;
 }

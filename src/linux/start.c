@@ -50,6 +50,9 @@ static int find_program(struct thread *t, const struct process_start *start)
     struct process *p = t->process;
 
     if (start->exec_host) {
+        p->abi = abi_of_machine((unsigned)start->exec_machine);
+        if (!p->abi)
+            log_die(126, "%s: for a processor that this Demotic does not know", start->exec_guest);
         p->exe_guest = start->exec_guest;
         p->argv = start->argv;
         if (start->exec_fd >= 0) {
@@ -69,6 +72,7 @@ static int find_program(struct thread *t, const struct process_start *start)
     if (error)
         log_die(error == -ENOENT ? 127 : 126, "%s: %s", start->path, plan.why);
     p->argv = plan_argv(&plan, start->argv);
+    p->abi = plan.abi ? plan.abi : p->abi;
     if (plan.native) {
         host(rt_sigprocmask, SIG_SETMASK, &t->mask, 0, 8);
         error = (int)host(execve, plan.host, p->argv, start->envp);
@@ -81,13 +85,14 @@ static int find_program(struct thread *t, const struct process_start *start)
 
 static void map_vdso(struct process *p)
 {
-    void *image =
-        mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int64_t at = memory_map(0, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (image == MAP_FAILED)
+    if (at < 0)
         log_die(126, "out of memory");
-    p->vdso = (uint64_t)image;
-    p->abi->vdso(image, MEMORY_PAGE, p->vdso, &p->vdso_sigreturn);
+    void *image = (void *)at;
+
+    p->vdso = (uint64_t)at;
+    p->abi->vdso(image, MEMORY_PAGE, p->vdso, &p->vdso_at);
     mprotect(image, MEMORY_PAGE, PROT_READ);
     struct memory_area area = {
         .start = p->vdso,
@@ -100,11 +105,11 @@ static void map_vdso(struct process *p)
     memory_note_map(&area);
 }
 
-static struct engine *create_engine(const struct process_start *start)
+static struct engine *create_engine(const struct process *p, const struct process_start *start)
 {
     const struct process_config *c = start->config;
     struct engine_config config = {
-        .guest = &guest_arm64,
+        .guest = p->abi->guest,
         .host = c->engine_name ? host_by_name(c->engine_name) : host_best(),
         .cache_bytes = c->cache_bytes,
         .max_insns = c->max_insns,
@@ -132,10 +137,14 @@ static struct engine *create_engine(const struct process_start *start)
 }
 
 /* Loads the program and makes its first stack; where to start and the stack pointer. */
-static uint64_t load(struct thread *t, const struct process_start *start, uint64_t *sp)
+static uint64_t load(struct thread *t, struct process_start *start, uint64_t *sp)
 {
     struct process *p = t->process;
     int fd = find_program(t, start);
+    if (start->on_guest && !start->on_guest(start, p->abi->guest))
+        exit(64);
+    if (p->abi->bits32)
+        memory_space_32bit();
     const struct program_loader loader = {p->abi->elf_machine, exec_open_interp, t, p->exe_guest};
     struct program_image image;
     char why[512];
@@ -166,7 +175,7 @@ static void set_name(const char *path)
     prctl(PR_SET_NAME, slash ? slash + 1 : path, 0, 0, 0);
 }
 
-int process_run(const struct process_start *start)
+int process_run(struct process_start *start)
 {
     struct process *p = calloc(1, sizeof(*p));
     uint64_t mask = 0, sp;
@@ -177,10 +186,7 @@ int process_run(const struct process_start *start)
         log_die(126, "out of memory");
     pthread_mutex_init(&p->lock, NULL);
     p->pid = (int)host(getpid);
-    p->abi = &abi_arm64;
     p->config = start->config;
-    p->on_step = start->on_step;
-    p->on_exit = start->on_exit;
     p->personality = (uint32_t)host(personality, 0xffffffff) & ~(uint32_t)READ_IMPLIES_EXEC;
     trace_on = start->config->strace;
 
@@ -202,8 +208,10 @@ int process_run(const struct process_start *start)
     }
     uint64_t pc = load(t, start, &sp);
 
+    p->on_step = start->on_step;
+    p->on_exit = start->on_exit;
     signals_start(p);
-    p->engine = create_engine(start);
+    p->engine = create_engine(p, start);
     t->cpu = engine_cpu_create(p->engine, t);
     if (!t->cpu)
         log_die(126, "out of memory");

@@ -70,6 +70,9 @@ void stress_thread(struct thread *t)
     t->stress = false;
     memset(&info, 0, sizeof(info));
     info.si_signo = SIGURG;
-    if (abi->signal_enter(t, &action, &info, abi->sp_get(t->cpu), t->mask))
-        abi->signal_return(t, &altstack);
+    action.flags = SA_SIGINFO | ABI_SA_RESTORER;
+    if (!abi->signal_enter(t, &action, &info, abi->sp_get(t->cpu), t->mask))
+        return;
+    abi->handler_return(t->cpu);
+    abi->signal_return(t, true, &altstack);
 }

@@ -27,3 +27,19 @@ int64_t sys_dispatch(struct thread *t, uint64_t nr, const uint64_t a[6]);
  * restart). */
 int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, uint64_t a2,
                      uint64_t a3, uint64_t a4, uint64_t a5);
+/* The same by the host's 32-bit entry: nr as i386 has it; kin: the x86-64 call that is restarted as this one is, or -1
+ * if i386's alone. */
+int64_t sys_blocking32(struct thread *t, long nr, long kin, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                       uint64_t a5);
+
+/* The host's call of the row that is being handled, in the guest's own ABI: for handlers that change an argument and leave
+ * the rest to the host.  With a 32-bit guest every pointer must be below 4 GiB (sys_low). */
+int64_t sys_row_call(struct thread *t, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+int64_t sys_row_wait(struct thread *t, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Where the host's kernel can read n bytes of p for this guest's calls: p itself, or for a 32-bit guest a copy below 4 GiB that
+ * holds until the next call with the same slot (0 to 2; SYS_LOW_SLOT bytes each).  0 if there is no memory. */
+#define SYS_LOW_SLOT 4096u
+uint64_t sys_low(struct thread *t, unsigned slot, const void *p, size_t n);
+/* Gives that memory back. */
+void sys_low_free(struct thread *t);

@@ -22,7 +22,8 @@ enum sys_kind {
 struct sys_row {
     const char *name;
     sys_fn *fn;      /* of CALL and WAIT */
-    int16_t host_nr; /* of PASS and BLOCK */
+    int16_t host_nr; /* of PASS and BLOCK; NO: -1 */
+    int16_t host_nr32; /* the same for a 32-bit guest */
     uint8_t mode;    /* enum sys_mode */
     uint8_t result;  /* enum sys_kind */
     uint8_t args[6]; /* enum sys_kind */
@@ -47,6 +48,9 @@ enum sys_id {
 };
 
 extern const struct sys_row sys_rows[SYS_ID_COUNT];
+
+/* The call of that row, for a call that stands for others (socketcall). */
+int64_t sys_dispatch_id(struct thread *t, unsigned id, const uint64_t a[6]);
 
 /* The handlers: sys_<name>() for every row CALL and WAIT. */
 #define PASS(...)

@@ -29,6 +29,7 @@
 
 #include "engine/engine.h"
 #include "linux/hostcall.h"
+#include "support/hostcall32.h"
 #include "support/log.h"
 #include "linux/mapping.h"
 #include "linux/signals.h"
@@ -39,6 +40,7 @@
 #define HOST_STACK (512u << 10)
 #define HOST_GUARD (64u << 10)
 #define SIGSETXID  33
+#define SET_ROBUST_LIST32 311
 #ifndef CLONE_CLEAR_SIGHAND
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
 #endif
@@ -78,6 +80,7 @@ void thread_destroy(struct thread *t)
     pthread_mutex_unlock(&p->lock);
     if (t->cpu)
         engine_cpu_destroy(t->cpu);
+    sys_low_free(t);
     free(t->exec_buffer);
     free(t);
 }
@@ -130,12 +133,26 @@ static void robust_list(struct thread *t)
         int64_t offset;
         uint64_t pending;
     } head;
+    struct {
+        uint32_t first;
+        int32_t offset;
+        uint32_t pending;
+    } head32;
+    bool bits32 = t->process->abi->bits32;
     uint64_t entry, next, limit = 2048;
 
-    if (!t->robust_head || !memory_read(&head, t->robust_head, sizeof(head)))
+    if (!t->robust_head)
         return;
+    if (bits32 ? !memory_read(&head32, t->robust_head, sizeof(head32)) : !memory_read(&head, t->robust_head, sizeof(head)))
+        return;
+    if (bits32) {
+        head.first = head32.first;
+        head.offset = head32.offset;
+        head.pending = head32.pending;
+    }
     for (entry = head.first; limit-- && (entry & ~1ull) != t->robust_head; entry = next) {
-        bool more = memory_read(&next, entry & ~1ull, 8);
+        next = 0; /* a 32-bit list's links are half as long */
+        bool more = memory_read(&next, entry & ~1ull, bits32 ? 4 : 8);
 
         if ((entry & ~1ull) != (head.pending & ~1ull))
             robust_death(t, (entry & ~1ull) + (uint64_t)head.offset, entry & 1, false);
@@ -144,7 +161,10 @@ static void robust_list(struct thread *t)
     }
     if (head.pending & ~1ull)
         robust_death(t, (head.pending & ~1ull) + (uint64_t)head.offset, head.pending & 1, true);
-    host(set_robust_list, 0, sizeof(head));
+    if (bits32)
+        host_call32(SET_ROBUST_LIST32, 0, sizeof(head32), 0, 0, 0, 0);
+    else
+        host(set_robust_list, 0, sizeof(head));
 }
 
 void thread_end(struct thread *t)
@@ -284,6 +304,7 @@ static struct thread *child_thread(struct thread *t, struct process *p,
     child->mask = t->mask;
     child->fault_address = t->fault_address;
     child->fault_code = t->fault_code;
+    memcpy(child->tls, t->tls, sizeof(child->tls));
     child->cpu = engine_cpu_clone(t->cpu, child);
     if (!child->cpu) {
         thread_destroy(child);
@@ -486,6 +507,7 @@ static void fork_child(struct thread *t, const struct clone_request *rq)
             continue;
         if (other->host_altstack)
             munmap(other->host_altstack, SIGNALS_ALTSTACK);
+        sys_low_free(other);
         free(other->exec_buffer);
         free(other);
     }
@@ -566,6 +588,8 @@ static int64_t do_clone(struct thread *t, const struct clone_request *rq)
 {
     uint64_t flags = rq->flags;
 
+    if ((flags & CLONE_SETTLS) && t->process->abi->tls_check && !t->process->abi->tls_check(t->cpu, rq->tls))
+        return -EINVAL;
     /* What the kernel refuses, and the host would not see because it gets other flags. */
     if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
         return -EINVAL;
@@ -596,9 +620,27 @@ int64_t sys_clone(struct thread *t, const uint64_t a[6])
         .child_tid = a[4],
     };
 
+    if (t->process->abi->kind == ABI_X86_64) { /* alone in having them the other way round */
+        rq.child_tid = a[3];
+        rq.tls = a[4];
+    }
     if ((rq.flags & CLONE_PIDFD) && (rq.flags & CLONE_PARENT_SETTID))
         return -EINVAL;
     rq.flags &= ~(uint64_t)CLONE_DETACHED;
+    return do_clone(t, &rq);
+}
+
+int64_t sys_fork(struct thread *t, const uint64_t a[6])
+{
+    const struct clone_request rq = {.exit_signal = SIGCHLD};
+
+    return do_clone(t, &rq);
+}
+
+int64_t sys_vfork(struct thread *t, const uint64_t a[6])
+{
+    const struct clone_request rq = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD};
+
     return do_clone(t, &rq);
 }
 
@@ -654,7 +696,7 @@ int64_t sys_set_tid_address(struct thread *t, const uint64_t a[6])
 
 int64_t sys_set_robust_list(struct thread *t, const uint64_t a[6])
 {
-    int64_t ret = host(set_robust_list, a[0], a[1]);
+    int64_t ret = sys_row_call(t, a[0], a[1], 0, 0, 0, 0);
 
     if (!ret) {
         t->robust_head = a[0];
@@ -665,7 +707,7 @@ int64_t sys_set_robust_list(struct thread *t, const uint64_t a[6])
 
 int64_t sys_get_robust_list(struct thread *t, const uint64_t a[6])
 {
-    return host(get_robust_list, a[0], a[1], a[2]);
+    return sys_row_call(t, a[0], a[1], a[2], 0, 0, 0);
 }
 
 int64_t sys_futex(struct thread *t, const uint64_t a[6])
@@ -676,10 +718,15 @@ int64_t sys_futex(struct thread *t, const uint64_t a[6])
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
     case FUTEX_WAIT_REQUEUE_PI:
-        return sys_blocking(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+        return sys_row_wait(t, a[0], a[1], a[2], a[3], a[4], a[5]);
     default:
-        return host(futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+        return sys_row_call(t, a[0], a[1], a[2], a[3], a[4], a[5]);
     }
+}
+
+int64_t sys_futex_time64(struct thread *t, const uint64_t a[6])
+{
+    return sys_futex(t, a);
 }
 
 int64_t sys_futex_waitv(struct thread *t, const uint64_t a[6])

@@ -163,6 +163,8 @@ static void show_flags(struct trace_line *l, uint64_t v, const struct trace_name
 static void show_open(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
     static const char *const access[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
+    if (l->abi->kind != ABI_ARM64) /* the names are for Arm64's */
+        v = open_flags_from_host(v);
     put(l, "%s", access[v & O_ACCMODE]);
     if ((uint32_t)v & ~(uint32_t)O_ACCMODE) {
         put(l, "|");
@@ -272,9 +274,10 @@ static void show_bufout(struct trace_line *l, uint64_t v, const struct trace_nam
 
 static void show_strv(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
-    uint64_t p;
+    size_t size = l->abi->bits32 ? 4 : 8;
+    uint64_t p = 0;
     put(l, "[");
-    for (unsigned i = 0; i < SHOWN_ITEMS && memory_read(&p, v + 8 * i, 8) && p; i++) {
+    for (unsigned i = 0; i < SHOWN_ITEMS && memory_read(&p, v + size * i, size) && p; i++) {
         put(l, i ? ", " : "");
         show_str(l, p, NULL);
         if (i == SHOWN_ITEMS - 1)
@@ -285,9 +288,10 @@ static void show_strv(struct trace_line *l, uint64_t v, const struct trace_name 
 
 static void show_envv(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
-    uint64_t p;
+    size_t size = l->abi->bits32 ? 4 : 8;
+    uint64_t p = 0;
     unsigned n = 0;
-    while (n < 100000 && memory_read(&p, v + 8 * n, 8) && p)
+    while (n < 100000 && memory_read(&p, v + size * n, size) && p)
         n++;
     put(l, "%#lx /* %u vars */", v, n);
 }
@@ -538,18 +542,34 @@ static void put_epollev(struct trace_line *l, const struct generic_epoll_event *
     put(l, ", data=%#lx}", e->data);
 }
 
+/* The event at v, and how far the next one is. */
+static size_t read_epollev(const struct trace_line *l, uint64_t v, struct generic_epoll_event *e)
+{
+    struct epoll_event packed;
+
+    if (l->abi->kind == ABI_ARM64)
+        return memory_read(e, v, sizeof *e) ? sizeof *e : 0;
+    if (!memory_read(&packed, v, sizeof packed))
+        return 0;
+    *e = (struct generic_epoll_event){packed.events, 0, packed.data.u64};
+    return sizeof packed;
+}
+
 static void show_epollev(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
     struct generic_epoll_event e;
-    READ(e);
-    put_epollev(l, &e, names);
+    if (!read_epollev(l, v, &e))
+        show_ptr(l, v, names);
+    else
+        put_epollev(l, &e, names);
 }
 
 static void show_epollevs(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
     struct generic_epoll_event e;
+    size_t step;
     put(l, "[");
-    for (int64_t i = 0; i < l->ret && memory_read(&e, v + (uint64_t)i * sizeof e, sizeof e); i++) {
+    for (int64_t i = 0; i < l->ret && (step = read_epollev(l, v, &e)); i++, v += step) {
         put(l, i ? ", " : "");
         if (i == SHOWN_ITEMS) {
             put(l, "...");
@@ -631,7 +651,13 @@ static void put_file_mode(struct trace_line *l, unsigned mode)
 static void show_stat(struct trace_line *l, uint64_t v, const struct trace_name *names)
 {
     struct generic_stat s;
-    READ(s);
+    struct stat host;
+    if (l->abi->kind == ABI_X86_64) {
+        READ(host);
+        stat_to_guest(&s, &host);
+    } else {
+        READ(s);
+    }
     put(l, "{st_mode=");
     put_file_mode(l, s.mode);
     if (S_ISCHR(s.mode) || S_ISBLK(s.mode))
@@ -738,6 +764,42 @@ static const struct kind kinds[] = {
 #undef KIND
 };
 
+/* What these point to has another layout in a 32-bit program: the address is shown. */
+static bool is_wide(uint8_t kind)
+{
+    switch ((enum sys_kind)kind) {
+    case SYS_KIND_IOVIN:
+    case SYS_KIND_IOVOUT:
+    case SYS_KIND_TIMESPEC:
+    case SYS_KIND_TIMESPEC2:
+    case SYS_KIND_TIMESPECOUT:
+    case SYS_KIND_TIMESPECEINTR:
+    case SYS_KIND_TIMEVAL:
+    case SYS_KIND_TIMEVALOUT:
+    case SYS_KIND_ITIMERSPEC:
+    case SYS_KIND_ITIMERSPECOUT:
+    case SYS_KIND_ITIMERVAL:
+    case SYS_KIND_ITIMERVALOUT:
+    case SYS_KIND_SIGSETP:
+    case SYS_KIND_SIGACTION:
+    case SYS_KIND_SIGACTIONOUT:
+    case SYS_KIND_SIGINFO:
+    case SYS_KIND_SIGINFOOUT:
+    case SYS_KIND_STACK:
+    case SYS_KIND_STACKOUT:
+    case SYS_KIND_RLIMIT:
+    case SYS_KIND_RLIMITOUT:
+    case SYS_KIND_MSGHDR:
+    case SYS_KIND_MSGHDROUT:
+    case SYS_KIND_STAT:
+    case SYS_KIND_STATFS:
+    case SYS_KIND_LONGP:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* --- the line */
 
 /* Shows arguments from l->next up to `end`, or before the call up to the first that it fills in. */
@@ -754,6 +816,8 @@ static void show_args(struct trace_line *l)
         uint64_t v = l->args[l->next];
         if (k->out && l->ret < 0 &&
             !(l->row->args[l->next] == SYS_KIND_TIMESPECEINTR && l->ret == -EINTR))
+            show_ptr(l, v, NULL);
+        else if (l->abi->bits32 && is_wide(l->row->args[l->next]))
             show_ptr(l, v, NULL);
         else
             k->show(l, v, k->names);
@@ -778,9 +842,10 @@ static bool take_line(int tid)
     return was == tid;
 }
 
-void trace_enter(struct trace_line *l, const struct sys_row *row, const uint64_t args[6])
+void trace_enter(struct trace_line *l, const struct abi *abi, const struct sys_row *row, const uint64_t args[6])
 {
     int tid = (int)host(gettid);
+    l->abi = abi;
     l->row = row;
     l->args = args;
     l->ret = 0;

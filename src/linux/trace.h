@@ -9,6 +9,7 @@
 
 /* One line in the making.  It is cut short rather than overflowed. */
 struct trace_line {
+    const struct abi *abi;
     const struct sys_row *row;
     const uint64_t *args;
     int64_t ret;
@@ -23,7 +24,7 @@ struct trace_line {
 extern bool trace_on;
 
 /* Before and after the call; args must stay valid in between. */
-void trace_enter(struct trace_line *l, const struct sys_row *row, const uint64_t args[6]);
+void trace_enter(struct trace_line *l, const struct abi *abi, const struct sys_row *row, const uint64_t args[6]);
 void trace_leave(struct trace_line *l, const struct sys_row *row, const uint64_t args[6],
                  int64_t ret);
 

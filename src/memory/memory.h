@@ -20,6 +20,14 @@ struct memory_area {
     uint64_t copied_at;  /* the offset in that file, less the address */
 };
 
+/* The guest's address space ends at 4 GiB, less what Linux keeps from 32-bit programs; before any mapping. */
+void memory_space_32bit(void);
+/* Where it ends: MEMORY_END or there. */
+uint64_t memory_space_end(void);
+/* mmap and mremap of the host: what has no fixed address is placed where the guest can reach it.  -errno. */
+int64_t memory_map(uint64_t addr, uint64_t size, int prot, int flags, int fd, uint64_t offset);
+int64_t memory_remap(uint64_t old, uint64_t old_size, uint64_t new_size, int flags, uint64_t new_addr);
+
 /* The record of areas.  Areas that touch and agree are merged as the kernel does; overlapped ones
  * are cut. */
 void memory_note_map(const struct memory_area *area);

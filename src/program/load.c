@@ -1,4 +1,4 @@
-/* Lays a 64-bit ELF program and its interpreter out in memory, as fs/binfmt_elf.c does.
+/* Lays an ELF program and its interpreter out in memory, as fs/binfmt_elf.c does.
  *
  * Nothing becomes executable on the host: the right to execute is only recorded.
  * Position-independent programs go to PIE_BASE, far from the host's own mappings and from the low 4
@@ -18,14 +18,15 @@
 
 #include "memory/memory.h"
 
-#define PIE_BASE 0x4000000000ull
+#define PIE_BASE   0x4000000000ull
+#define PIE_BASE32 0x56555000ull
 
 /* One ELF file being mapped. */
 struct object {
     int fd;
     const char *name;
     struct stat st;
-    Elf64_Ehdr eh;
+    Elf64_Ehdr eh;  /* of a 32-bit file too */
     Elf64_Phdr *ph;
     uint64_t low, high; /* of all PT_LOADs, whole pages, before the bias */
     uint64_t align;     /* largest p_align */
@@ -63,7 +64,7 @@ static int check_segment(const struct object *o, const Elf64_Phdr *ph)
 {
     if (ph->p_filesz > ph->p_memsz)
         return refuse(o, -EINVAL, "damaged ELF: a segment is larger in the file than in memory");
-    if (ph->p_vaddr >= MEMORY_END || ph->p_memsz > MEMORY_END - ph->p_vaddr)
+    if (ph->p_vaddr >= memory_space_end() || ph->p_memsz > memory_space_end() - ph->p_vaddr)
         return refuse(o, -EINVAL, "damaged ELF: a segment lies outside the address space");
     if ((ph->p_vaddr - ph->p_offset) % MEMORY_PAGE)
         return refuse(o, -EINVAL, "damaged ELF: a segment's address and offset do not agree");
@@ -73,30 +74,69 @@ static int check_segment(const struct object *o, const Elf64_Phdr *ph)
     return 0;
 }
 
+/* The file header; a 32-bit one widened. */
+static int read_file_header(struct object *o, unsigned class)
+{
+    Elf32_Ehdr small;
+
+    if (!read_exactly(o->fd, &small, sizeof(small), 0))
+        return refuse(o, -ENOEXEC, "truncated ELF: no room for its header");
+    if (memcmp(small.e_ident, ELFMAG, SELFMAG) || small.e_ident[EI_CLASS] != class ||
+        small.e_ident[EI_DATA] != ELFDATA2LSB)
+        return refuse(o, -ENOEXEC, "not an ELF file for this architecture");
+    if (class == ELFCLASS32)
+        o->eh = (Elf64_Ehdr){.e_type = small.e_type,
+                             .e_machine = small.e_machine,
+                             .e_entry = small.e_entry,
+                             .e_phoff = small.e_phoff,
+                             .e_phentsize = small.e_phentsize,
+                             .e_phnum = small.e_phnum};
+    else if (!read_exactly(o->fd, &o->eh, sizeof(o->eh), 0))
+        return refuse(o, -ENOEXEC, "truncated ELF: no room for its header");
+    return 0;
+}
+
+/* Program header i. */
+static bool read_segment(const struct object *o, unsigned i, Elf64_Phdr *ph)
+{
+    Elf32_Phdr small;
+
+    if (o->eh.e_phentsize == sizeof(*ph))
+        return read_exactly(o->fd, ph, sizeof(*ph), o->eh.e_phoff + (uint64_t)i * sizeof(*ph));
+    if (!read_exactly(o->fd, &small, sizeof(small), o->eh.e_phoff + (uint64_t)i * sizeof(small)))
+        return false;
+    *ph = (Elf64_Phdr){small.p_type,  small.p_flags,  small.p_offset, small.p_vaddr,
+                       small.p_paddr, small.p_filesz, small.p_memsz,  small.p_align};
+    return true;
+}
+
 static int read_headers(struct object *o, unsigned machine)
 {
+    unsigned class = machine == EM_386 ? ELFCLASS32 : ELFCLASS64;
+    size_t size = class == ELFCLASS32 ? sizeof(Elf32_Phdr) : sizeof(Elf64_Phdr);
+
     if (fstat(o->fd, &o->st) < 0)
         return refuse(o, -errno, "cannot be examined");
-    if (!read_exactly(o->fd, &o->eh, sizeof(o->eh), 0))
-        return refuse(o, -ENOEXEC, "truncated ELF: no room for its header");
-    if (memcmp(o->eh.e_ident, ELFMAG, SELFMAG) || o->eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-        o->eh.e_ident[EI_DATA] != ELFDATA2LSB || o->eh.e_machine != machine)
+    int error = read_file_header(o, class);
+
+    if (error)
+        return error;
+    if (o->eh.e_machine != machine)
         return refuse(o, -ENOEXEC, "not an ELF file for this architecture");
     if (o->eh.e_type != ET_EXEC && o->eh.e_type != ET_DYN)
         return refuse(o, -ENOEXEC, "an ELF file that is not a program");
-    if (o->eh.e_phentsize != sizeof(Elf64_Phdr) || !o->eh.e_phnum ||
-        o->eh.e_phnum > 65536 / sizeof(Elf64_Phdr))
+    if (o->eh.e_phentsize != size || !o->eh.e_phnum || o->eh.e_phnum > 65536 / size)
         return refuse(o, -ENOEXEC, "damaged ELF: no program headers of the right size");
     o->ph = calloc(o->eh.e_phnum, sizeof(*o->ph));
     if (!o->ph)
         return refuse(o, -ENOMEM, "out of memory");
-    if (!read_exactly(o->fd, o->ph, o->eh.e_phnum * sizeof(*o->ph), o->eh.e_phoff))
-        return refuse(o, -ENOEXEC, "truncated ELF: no room for its program headers");
+    for (unsigned i = 0; i < o->eh.e_phnum; i++)
+        if (!read_segment(o, i, &o->ph[i]))
+            return refuse(o, -ENOEXEC, "truncated ELF: no room for its program headers");
     o->low = UINT64_MAX;
     o->align = MEMORY_PAGE;
     for (unsigned i = 0; i < o->eh.e_phnum; i++) {
         const Elf64_Phdr *ph = &o->ph[i];
-        int error;
 
         if (ph->p_type != PT_LOAD)
             continue;
@@ -119,14 +159,18 @@ static int read_headers(struct object *o, unsigned machine)
 
 static void *reserve_at(uint64_t addr, uint64_t size, int flags)
 {
-    void *p = mmap((void *)addr, size, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    int64_t at = memory_map(addr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 
-    if (p != MAP_FAILED && (flags & MAP_FIXED_NOREPLACE) && (uint64_t)p != addr) {
-        munmap(p, size);
+    if (at < 0) {
+        errno = (int)-at;
         return MAP_FAILED;
     }
-    return p;
+    if ((flags & MAP_FIXED_NOREPLACE) && (uint64_t)at != addr) {
+        munmap((void *)at, size);
+        errno = EEXIST;
+        return MAP_FAILED;
+    }
+    return (void *)at;
 }
 
 /* Reserves room anywhere the host likes, aligned. */
@@ -157,7 +201,8 @@ static int place(struct object *o, bool is_program)
                           "its fixed addresses are not free on this host");
         return 0;
     }
-    uint64_t start = PIE_BASE + (o->low & (o->align - 1));
+    uint64_t base = memory_space_end() < MEMORY_END ? align_up(PIE_BASE32, o->align) : PIE_BASE;
+    uint64_t start = base + (o->low & (o->align - 1));
 
     if (!is_program || reserve_at(start, size, MAP_FIXED_NOREPLACE) == MAP_FAILED)
         start = reserve_aligned(size, o->align);

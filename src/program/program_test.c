@@ -69,8 +69,18 @@ static void test_kinds(void **state)
     assert_int_equal(RECOGNISE("\0\1\2").kind, PROGRAM_DATA);
     assert_int_equal(RECOGNISE("\177ELF").error, PROGRAM_TRUNCATED);
     assert_int_equal(RECOGNISE("MZ").error, PROGRAM_TRUNCATED);
-    struct program_info info = RECOGNISE("\177ELF\1\1\1\0\0\0\0\0\0\0\0\0\2\0\3\0\1\0\0\0");
+    Elf32_Ehdr small = {.e_ident = "\177ELF\1\1\1", .e_type = ET_EXEC, .e_machine = EM_386, .e_phoff = sizeof(small),
+                        .e_phentsize = sizeof(Elf32_Phdr), .e_phnum = 1};
+    char file[sizeof(small) + sizeof(Elf32_Phdr) + 8] = {0};
+    const Elf32_Phdr segment = {.p_type = PT_INTERP, .p_offset = sizeof(small) + sizeof(segment), .p_filesz = 8};
 
+    memcpy(file, &small, sizeof(small));
+    memcpy(file + sizeof(small), &segment, sizeof(segment));
+    memcpy(file + sizeof(small) + sizeof(segment), "/lib/ld", 8);
+    struct program_info info = recognise(file, sizeof(file));
+
+    assert_string_equal(info.interp, "/lib/ld");
+    assert_int_equal(recognise(file, sizeof(small) + 4).error, PROGRAM_TRUNCATED);
     assert_int_equal(info.kind, PROGRAM_ELF);
     assert_int_equal(info.machine, EM_386);
     program_describe(&info, text, sizeof(text));

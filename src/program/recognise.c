@@ -82,12 +82,25 @@ static void parse_script(struct program_info *info, const char *line, size_t n)
     }
 }
 
+/* Program header i, widened if it is a 32-bit one. */
+static bool read_segment(int fd, struct program_info *info, const Elf64_Ehdr *eh, unsigned i, Elf64_Phdr *ph)
+{
+    Elf32_Phdr small;
+
+    if (info->bits64)
+        return read_at(fd, info, ph, sizeof(*ph), eh->e_phoff + (uint64_t)i * sizeof(*ph));
+    if (!read_at(fd, info, &small, sizeof(small), eh->e_phoff + (uint64_t)i * sizeof(small)))
+        return false;
+    *ph = (Elf64_Phdr){.p_type = small.p_type, .p_offset = small.p_offset, .p_filesz = small.p_filesz};
+    return true;
+}
+
 static void find_interp(int fd, struct program_info *info, const Elf64_Ehdr *eh)
 {
     for (unsigned i = 0; i < eh->e_phnum; i++) {
         Elf64_Phdr ph;
 
-        if (!read_at(fd, info, &ph, sizeof(ph), eh->e_phoff + (uint64_t)i * sizeof(ph))) {
+        if (!read_segment(fd, info, eh, i, &ph)) {
             fail(info, PROGRAM_TRUNCATED);
             return;
         }
@@ -135,15 +148,23 @@ static void parse_elf(int fd, struct program_info *info, const unsigned char *he
         fail(info, PROGRAM_NOT_EXECUTABLE);
         return;
     }
-    if (!info->bits64 || info->big_endian)
+    if ((!info->bits64 && info->machine != EM_386) || info->big_endian)
         return; /* known, and nothing we load */
-    if (n < sizeof(eh)) {
+    size_t size = info->bits64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+
+    if (n < (info->bits64 ? sizeof(eh) : sizeof(Elf32_Ehdr))) {
         fail(info, PROGRAM_TRUNCATED);
         return;
     }
-    memcpy(&eh, head, sizeof(eh));
-    if (eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_phnum < 1 ||
-        eh.e_phnum > 65536 / sizeof(Elf64_Phdr)) {
+    if (info->bits64) {
+        memcpy(&eh, head, sizeof(eh));
+    } else {
+        Elf32_Ehdr small;
+
+        memcpy(&small, head, sizeof(small));
+        eh = (Elf64_Ehdr){.e_phoff = small.e_phoff, .e_phentsize = small.e_phentsize, .e_phnum = small.e_phnum};
+    }
+    if (eh.e_phentsize != size || eh.e_phnum < 1 || eh.e_phnum > 65536 / size) {
         fail(info, PROGRAM_BAD_HEADER);
         return;
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the tests of kernel behaviour: natively (they must hold on a real kernel), and built for arm64 under Demotic.
+"""Runs the tests of kernel behaviour: natively (they must hold on a real kernel), and built for arm64 (--arch: amd64, i386) under
+Demotic.
 
     run.py                            native only
     run.py --demotic build/demotic    and under Demotic
@@ -7,7 +8,7 @@
 
 Each program prints TAP. The set "--root" stands for a root made up for the run, in which the programs work instead of /tmp.
 
-A program listed in known-failures.txt ("name [options]: reason") is expected to fail; if it
+A program listed in known-failures.txt ("[arch] name [options]: reason") is expected to fail; if it
 passes, that fails the run too, so that the list stays true.
 """
 import argparse
@@ -82,6 +83,7 @@ def main():
     p.add_argument("--option", action="append", default=[], help="an option to give to it (repeatable)")
     p.add_argument("--matrix", action="store_true", help="all sets of options")
     p.add_argument("--only-demotic", action="store_true", help="do not run natively")
+    p.add_argument("--arch", default="arm64", choices=["arm64", "amd64", "i386"], help="what the programs are built for")
     p.add_argument("--native-cc", default="cc")
     p.add_argument("--cross-cc", default="aarch64-linux-gnu-gcc")
     p.add_argument("--build", default="build", help="where the programs are built: in linux-tests below it")
@@ -98,14 +100,17 @@ def main():
                 key, _, reason = line.partition(":")
                 known[key.strip()] = reason.strip()
 
-    variants = [] if a.only_demotic else [("native", [a.native_cc], [])]
+    # gcc -m32 without gcc-multilib (which excludes the Arm64 compilers): its headers are those of the host's own architecture.
+    cc_for = {"arm64": [a.cross_cc], "amd64": [a.native_cc], "i386": [a.native_cc, "-m32", "-I/usr/include/x86_64-linux-gnu"]}
+    native = cc_for[a.arch] if a.arch == "i386" else [a.native_cc]
+    variants = [] if a.only_demotic else [("native", native, [])]
     if a.demotic:
         for options in MATRIX if a.matrix else [a.option]:
             name = " ".join(["demotic", *options])
-            variants.append((name, [a.cross_cc], [os.path.abspath(a.demotic), *options]))
+            variants.append((name, cc_for[a.arch], [os.path.abspath(a.demotic), *options]))
     all_passed = all_failed = 0
     for name, cc, prefix in variants:
-        out_dir = Path(a.build).resolve() / "linux-tests" / ("arm64" if prefix else "native")
+        out_dir = Path(a.build).resolve() / "linux-tests" / (a.arch if prefix or a.arch == "i386" else "native")
         out_dir.mkdir(parents=True, exist_ok=True)
 
         env = dict(os.environ)
@@ -129,7 +134,7 @@ def main():
             for test, passed, bad, seconds in pool.map(one, sources):
                 total += passed
                 key = f"{test} {' '.join(name.split()[1:])}".strip()
-                excuse = prefix and (known.get(key) or known.get(test))
+                excuse = prefix and (known.get(key) or known.get(test) or known.get(f"{a.arch} {test}"))
                 if bad and excuse:
                     print(f"  {test}: known failure: {excuse}")
                     continue

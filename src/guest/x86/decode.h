@@ -1,5 +1,6 @@
 /* From bytes to an instruction: its row, operands, prefixes. */
 #pragma once
+#include "guest/x86/state.h"
 #include "guest/x86/rows.h"
 
 enum x86_operand_kind {
@@ -23,8 +24,6 @@ struct x86_operand {
     uint8_t kind, reg;
     uint8_t size; /* bytes; 0: of no particular size */
 };
-
-enum x86_segment { X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_NO_SEGMENT };
 
 #define X86_NO_REG 0xff
 #define X86_RIP    0xfe /* as a base */

@@ -141,6 +141,12 @@ static void rdrand(struct cpu *cpu, uint64_t arg)
         *r = size == 4 ? (uint32_t)v : v;
 }
 
+/* The local table, one for all threads of the process: data segments of 32 bits. */
+static struct {
+    uint32_t base;
+    bool present;
+} ldt[X86_LDT_ENTRIES];
+
 static void load_segment(struct cpu *cpu, uint64_t arg)
 {
     struct x86_state *s = x86_state(cpu);
@@ -148,13 +154,20 @@ static void load_segment(struct cpu *cpu, uint64_t arg)
     bool null = selector < 4, flat = (selector | 3) == 0x2b;
     unsigned entry = (selector >> 3) - X86_TLS_FIRST;
     bool tls = (selector & 7) == 3 && entry < ARRAY_LEN(s->tls);
+    bool local = (selector & 7) == 7 && ldt[selector >> 3].present;
     s->status = 1;
-    if (!flat && !tls && !(null && segment != X86_SS))
+    if (!flat && !tls && !local && !(null && segment != X86_SS))
         return;
     s->status = 0;
     s->selector[segment] = selector;
     if (!s->mode64 || segment >= X86_FS)
-        s->base[segment] = tls ? s->tls[entry] : 0;
+        s->base[segment] = tls ? s->tls[entry] : local ? ldt[selector >> 3].base : 0;
+}
+
+void x86_ldt_set(unsigned entry, uint32_t base, bool present)
+{
+    ldt[entry].base = base;
+    ldt[entry].present = present;
 }
 
 bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base)
@@ -163,6 +176,24 @@ bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base)
         return false;
     s->tls[entry - X86_TLS_FIRST] = base;
     return true;
+}
+
+bool x86_tls_get(const struct x86_state *s, unsigned entry, uint32_t *base)
+{
+    if (entry - X86_TLS_FIRST >= ARRAY_LEN(s->tls))
+        return false;
+    *base = s->tls[entry - X86_TLS_FIRST];
+    return true;
+}
+
+bool x86_segment_load(struct cpu *cpu, unsigned segment, unsigned selector)
+{
+    struct x86_state *s = x86_state(cpu);
+    uint32_t status = s->status;
+    load_segment(cpu, segment << 16 | (selector & 0xffff));
+    bool good = !s->status;
+    s->status = status;
+    return good;
 }
 
 uint32_t x86_mxcsr_get(const struct cpu *cpu)
@@ -204,5 +235,6 @@ guest_helper_fn *const x86_helpers[] = {
     [X86_HELPER_SHA] = x86_helper_sha,
     [X86_HELPER_PCMPSTR] = x86_helper_pcmpstr,
     [X86_HELPER_X87] = x86_helper_x87,
+    [X86_HELPER_CLOCK] = x86_helper_clock,
 };
 static_assert(ARRAY_LEN(x86_helpers) == X86_HELPER_COUNT, "a helper for each number");

@@ -79,6 +79,7 @@ enum x86_helper {
     X86_HELPER_SHA,       /* arg: which << 8 | immediate; on the scratch slots */
     X86_HELPER_PCMPSTR,   /* arg: likewise, W << 16; RCX or XMM0, flags */
     X86_HELPER_X87,       /* arg: X87_ARG of x87.h */
+    X86_HELPER_CLOCK,     /* the vdso's: arg 0: the time, 1: the resolution */
     X86_HELPER_COUNT
 };
 

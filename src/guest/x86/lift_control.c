@@ -2,6 +2,7 @@
  *
  * Known limitations: far transfers only within the same code segment's selector (another one raises #GP); IN, OUT and
  * the privileged instructions raise #GP as Linux lets them. Manual: SDM vol. 2; vol. 3, 6.15 for exceptions. */
+#include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
 
 /* A branch target from a register or memory, as i64. */
@@ -352,8 +353,13 @@ void x86_lift_priv(struct x86_lift *l, const struct x86_insn *in)
     x86_trap(l, X86_VECTOR_GP, l->pc);
 }
 
+/* Undefined but in the vdso, where UD1 is a call of a helper (x86_set_vdso_range). */
 void x86_lift_ud2(struct x86_lift *l, const struct x86_insn *in)
 {
+    if (in->row->arg == 1 && in->modrm >= 0xc0 && x86_in_vdso(l->pc)) {
+        ir_helper(l->u, X86_HELPER_CLOCK, IR_NONE, in->modrm & 7);
+        return;
+    }
     x86_undefined(l);
 }
 

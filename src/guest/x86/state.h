@@ -49,6 +49,7 @@ enum x86_slot {
     X86_SLOT_COUNT = X86_SCRATCH0 + 10
 };
 
+enum x86_segment { X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_NO_SEGMENT };
 enum { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI };
 
 static inline struct x86_state *x86_state(struct cpu *cpu)
@@ -73,11 +74,35 @@ void x86_eflags_set(struct x86_state *s, uint32_t eflags);
  * there); false if it is none of them. */
 #define X86_TLS_FIRST 12u
 bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base);
+bool x86_tls_get(const struct x86_state *s, unsigned entry, uint32_t *base);
+/* An entry of the process's local descriptor table (modify_ldt): segments that are loaded from then on have that base. */
+#define X86_LDT_ENTRIES 8192u
+void x86_ldt_set(unsigned entry, uint32_t base, bool present);
+/* As MOV to a segment register (X86_ES ...) does; false where that raises an exception. */
+bool x86_segment_load(struct cpu *cpu, unsigned segment, unsigned selector);
 
 /* MXCSR with its cumulative bits gathered from everywhere (the cpu is not running), and set; call
  * engine_state_changed afterwards. */
 uint32_t x86_mxcsr_get(const struct cpu *cpu);
 void x86_mxcsr_set(struct cpu *cpu, uint32_t mxcsr);
+
+/* The state that XSAVE knows, in its standard form: FXSAVE's 512 bytes, the header with the components that are there, the
+ * upper halves of the YMM registers.  `mode64` is FXSAVE's form.  The cpu is not running; after a set call
+ * engine_state_changed.  Setting initialises the components that `present` has not; false (and nothing changed) for reserved bits in
+ * MXCSR. */
+#define X86_XSAVE_SIZE  832u
+#define X86_XSAVE_X87   1u
+#define X86_XSAVE_SSE   2u
+#define X86_XSAVE_AVX   4u
+#define X86_XSAVE_ALL   7u
+#define X86_FXSAVE_SIZE 512u
+void x86_xsave_get(struct cpu *cpu, uint8_t image[X86_XSAVE_SIZE]);
+bool x86_xsave_set(struct cpu *cpu, const uint8_t image[X86_XSAVE_SIZE], uint64_t present);
+
+/* Where the Linux layer put the vdso: only there UD1 with two registers, the second n (0 to 7), asks for a clock.  n 0: the time of the
+ * clock in EAX, n 1: its resolution -> RAX seconds (32-bit: EDX:EAX), RCX nanoseconds, or -1: ask the kernel.  Before any
+ * translation. */
+void x86_set_vdso_range(uint64_t start, uint64_t end);
 
 /* cpu.mode bits: what translations are specialised on. */
 #define X86_MODE_64       0x1u
