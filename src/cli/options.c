@@ -67,7 +67,7 @@ static const char doc[] =
     "Runs programs built for another processor and another operating system: Arm64 Linux programs, "
     "and Windows programs for Arm64 through Wine."
     "\vCommands other than running a program:\n"
-    "  demotic root create NAME --arch arm64 [--suite SUITE] [--include PKG,...]\n"
+    "  demotic root create NAME --arch ARCH [--suite SUITE] [--include PKG,...]\n"
     "  demotic root list | path NAME | remove NAME | run NAME PROGRAM [ARG...]\n"
     "  demotic cache stat | clear   translations kept on disk: how many; remove them\n"
     "  demotic cache warm PROGRAM [ARG...]   run PROGRAM so that its translations are kept\n"

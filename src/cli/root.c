@@ -97,7 +97,7 @@ struct create {
 };
 
 static const struct argp_option create_table[] = {
-    {"arch", 'a', "ARCH", 0, "Architecture of its programs: arm64 (default)", 0},
+    {"arch", 'a', "ARCH", 0, "Architecture of its programs: arm64 (default), amd64, i386", 0},
     {"suite", 's', "SUITE", 0, "Debian suite (default " DEFAULT_SUITE ")", 0},
     {"include", 'i', "PKG,...", 0, "Packages beside the basic ones", 0},
     {"mirror", 'm', "URL", 0, "Debian mirror (default " DEFAULT_MIRROR ")", 0},
@@ -243,8 +243,8 @@ static int root_create(int argc, char **argv)
     char path[4096];
     argv[0] = "demotic root create";
     argp_parse(&argp, argc, argv, 0, NULL, &c);
-    if (strcmp(c.arch, "arm64") != 0) {
-        log_warn("programs for '%s' cannot be run yet; --arch arm64 can", c.arch);
+    if (strcmp(c.arch, "arm64") != 0 && strcmp(c.arch, "amd64") != 0 && strcmp(c.arch, "i386") != 0) {
+        log_warn("programs for '%s' cannot be run; those for arm64, amd64 and i386 can", c.arch);
         return 64;
     }
     if (!name_is_good(c.name)) {

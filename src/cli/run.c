@@ -73,23 +73,46 @@ static int refuse(const char *name, const struct program_info *info)
     return 126;
 }
 
-/* Sets the root to use; false with a message if --root names none. *rooted: there is one. */
-static bool choose_root(struct options *o, char root[PATH_MAX], bool *rooted)
+static bool use_root(struct options *o, const char *root)
 {
-    const char *name = o->root_name ? o->root_name : getenv("DEMOTIC_ROOT");
-    *rooted = name && *name;
-    if (*rooted && !root_find(name, root))
+    int err = path_set_root(root);
+    if (err < 0) {
+        log_warn("root %s: %s", root, strerror(-err));
         return false;
-    if (!*rooted)
-        *rooted = root_exists("arm64", root);
-    if (*rooted) {
-        int err = path_set_root(root);
-        if (err < 0) {
-            log_warn("root %s: %s", root, strerror(-err));
-            return false;
-        }
-        o->config.root = root;
     }
+    o->config.root = root;
+    return true;
+}
+
+/* Sets the root to use; false with a message if --root names none. *rooted: there is one; *named: by the user. */
+static bool choose_root(struct options *o, char root[PATH_MAX], bool *rooted, bool *named)
+{
+    static const char *const defaults[] = {"arm64", "amd64", "i386"};
+    const char *name = o->root_name ? o->root_name : getenv("DEMOTIC_ROOT");
+    *named = *rooted = name && *name;
+    if (*named && !root_find(name, root))
+        return false;
+    for (unsigned i = 0; !*rooted && i < ARRAY_LEN(defaults); i++)
+        *rooted = root_exists(defaults[i], root);
+    return !*rooted || use_root(o, root);
+}
+
+/* The program at `path` is for another architecture than the root that was taken by default: that of its own architecture is taken,
+ * or none. False with a message if that cannot be used. */
+static bool fit_root(struct options *o, const char *path, const struct program_info *info, char root[PATH_MAX])
+{
+    const struct abi *abi = info->kind == PROGRAM_ELF ? abi_of_machine(info->machine) : NULL;
+    char host[PATH_MAX], loader[PATH_MAX + 64];
+    size_t n = strlen(root);
+    if (!abi || path_translate(NULL, AT_FDCWD, path, 0, host) || (strncmp(host, root, n) == 0 && host[n] == '/'))
+        return true;
+    snprintf(loader, sizeof loader, "%s/%s", root, abi->loader);
+    if (access(loader, F_OK) == 0)
+        return true;
+    if (root_exists(abi->arch, root))
+        return use_root(o, root);
+    path_set_root(NULL);
+    o->config.root = NULL;
     return true;
 }
 
@@ -179,8 +202,8 @@ int cli_run(struct options *o)
 {
     static char root[PATH_MAX];
     char program[PATH_MAX];
-    bool rooted;
-    if (!choose_engine(o) || !choose_root(o, root, &rooted))
+    bool rooted, named;
+    if (!choose_engine(o) || !choose_root(o, root, &rooted, &named))
         return 64;
     for (int i = 0; rooted && i < o->arg_count; i++)
         path_grant(o->args[i]);
@@ -194,6 +217,8 @@ int cli_run(struct options *o)
     struct program_info info;
     program_recognise(fd, &info);
     close(fd);
+    if (rooted && !named && !fit_root(o, program, &info, root))
+        return 64;
 
     struct process_start start = {.path = program, .argv = o->args, .envp = environ};
     switch (info.kind) {

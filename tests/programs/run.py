@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the programs of programs.py in an arm64 root under Demotic and in an amd64 root natively, and compares.
+"""Runs the programs of programs.py in an arm64 root under Demotic and in an amd64 root natively, and compares; with --arch amd64 or
+i386 in that architecture's root both times.
 
-    tests/programs/run.py --demotic build/demotic [--set runtimes] [--only NAME] [--engine jit]... [--option=--chaos]... [--write docs/programs.md]
+    tests/programs/run.py --demotic build/demotic [--arch ARCH] [--set runtimes] [--only NAME] [--engine jit]... [--option=--chaos]... [--write docs/programs.md]
 
 A set is a file beside this one: BASE, what its roots hold, and PROGRAMS. The roots are made with mmdebstrap once, under --roots. Both
 run in bubblewrap, which needs no privilege, without the files of this machine.
@@ -88,6 +89,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--demotic', default='build/demotic')
     p.add_argument('--roots', default='build/roots')
+    p.add_argument('--arch', default='arm64', choices=['arm64', 'amd64', 'i386'])
     p.add_argument('--set', action='append', choices=SETS)
     p.add_argument('--only', action='append')
     p.add_argument('--engine', action='append', help='one or more; default jit')
@@ -96,14 +98,15 @@ def main():
     p.add_argument('--write')
     o = p.parse_args()
     o.engine = o.engine or ['jit']
+    archs = (o.arch, 'i386' if o.arch == 'i386' else 'amd64')
     scratch = f'/tmp/demotic-programs-{os.getpid()}/work'  # of its own: several may run at a time
     if o.write and o.only:
         p.error('--write wants whole sets, not --only')
     passed = failed = 0
     for s in o.set or ['programs']:
-        guest, native = (os.path.abspath(f'{o.roots}/{s}-{arch}') for arch in ('arm64', 'amd64'))
-        make_root(guest, 'arm64', SETS[s].BASE)
-        make_root(native, 'amd64', SETS[s].BASE)
+        guest, native = (os.path.abspath(f'{o.roots}/{s}-{arch}') for arch in archs)
+        for path, arch in zip((guest, native), archs):
+            make_root(path, arch, SETS[s].BASE)
         dirs = ['--dev', '/dev', '--proc', '/proc', '--bind', os.path.dirname(scratch), os.path.dirname(scratch), '--chdir', scratch]
         natively = ['bwrap', '--bind', native, '/'] + dirs
         # nor does Demotic find any of the host's files, so that both have the same
