@@ -21,6 +21,7 @@ ENGINES = {  # the matrix that must agree
     'jit, not linked': ['--no-link'],
     'jit, one instruction a unit': ['--max-insns', '1'],
     'jit, moved': ['--relocate'],
+    'jit, regions everywhere': ['--regions=1'],
     'jit, chaos and 1 MiB of code': ['--chaos', '--cache-size', '1'],
 }
 
@@ -107,7 +108,7 @@ class Check:
         for group, oracle, cases, sequences in (
                 (('jit', 'interp'), newest, 48, 3000),
                 (('jit', 'interp'), n1, 24, 2000),
-                (('jit, no optimiser', 'jit, not linked', 'jit, one instruction a unit', 'jit, moved'), newest, 12, 1000)):
+                (('jit, no optimiser', 'jit, not linked', 'jit, one instruction a unit', 'jit, moved', 'jit, regions everywhere'), newest, 12, 1000)):
             subjects = []
             for e in group:
                 subjects += ['--subject', ' '.join([self.demotic] + ENGINES[e])]
@@ -122,7 +123,7 @@ class Check:
         """the Linux layer: small C programs that assert what a kernel does"""
         shutil.rmtree(os.environ['DEMOTIC_DISK_CACHE'], ignore_errors=True)
         for name, e in (('jit', 'jit'), ('jit, warm', 'jit'), ('jit, moved', 'jit, moved'), ('interp', 'interp'),
-                        ('interp, warm', 'interp'), ('chaos', 'jit, chaos and 1 MiB of code')):
+                        ('interp, warm', 'interp'), ('regions', 'jit, regions everywhere'), ('chaos', 'jit, chaos and 1 MiB of code')):
             self.run('linux, ' + name, ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic] +
                      ['--option=' + x for x in ENGINES[e]])
 

@@ -22,6 +22,8 @@ enum {
     KEY_DISK_SIZE,
     KEY_NO_DISK,
     KEY_RELOCATE,
+    KEY_REGIONS,
+    KEY_NO_REGIONS,
     KEY_MAX_INSNS,
     KEY_NO_LINK,
     KEY_NO_OPT,
@@ -43,6 +45,9 @@ static const struct argp_option option_table[] = {
                                        "$XDG_CACHE_HOME or ~/.cache)", 2},
     {"disk-cache-size", KEY_DISK_SIZE, "MIB", 0, "Bound of what is kept there (default 512)", 2},
     {"no-disk-cache", KEY_NO_DISK, 0, 0, "Do not keep translations", 2},
+    {"regions", KEY_REGIONS, "N", OPTION_ARG_OPTIONAL, "Translate hot code a second time, as paths across branches and calls; N: how often "
+                                                       "it must have been seen (1, for tests: everything is hot)", 2},
+    {"no-regions", KEY_NO_REGIONS, 0, 0, "Do not", 2},
     {0, 0, 0, 0, "To see what it does:", 3},
     {"strace", KEY_STRACE, 0, 0, "Print system calls, decoded", 3},
     {"trace", KEY_TRACE, "FILE", OPTION_ARG_OPTIONAL, "Print every instruction with the registers it changes (slow)", 3},
@@ -130,6 +135,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RELOCATE:
         o->config.relocate = true;
+        return 0;
+    case KEY_REGIONS:
+        o->config.regions = arg ? (unsigned)number(state, "regions", arg, 1u << 20) : REGIONS_THRESHOLD;
+        return 0;
+    case KEY_NO_REGIONS:
+        o->config.regions = 0;
         return 0;
     case KEY_MAX_INSNS:
         o->config.max_insns = (unsigned)number(state, "max-insns", arg, 1024);

@@ -1,5 +1,6 @@
 /* The command line, parsed: one table for --help and for parsing. */
 #pragma once
+#include "engine/engine.h"
 #include "linux/process.h"
 
 enum command { COMMAND_RUN, COMMAND_ROOT, COMMAND_DOCTOR, COMMAND_WINE, COMMAND_CACHE };

@@ -26,6 +26,11 @@ struct engine *engine_create(const struct engine_config *config)
         return NULL;
     }
     e->stub_used = stubs.size;
+    if (!regions_create(e)) {
+        cache_destroy(e);
+        free(e);
+        return NULL;
+    }
     disk_create(e);
     guard_create(e);
     return e;
@@ -72,6 +77,7 @@ static void cpu_free(struct engine *e, struct cpu *cpu)
     e->config.host->cpu_exit(cpu);
     arena_free(cpu->arena);
     free(cpu->arena);
+    free(cpu->recording);
     munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
 }
 

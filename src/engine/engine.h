@@ -6,6 +6,8 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
+#define REGIONS_THRESHOLD 24u /* engine_config.regions, where nothing else is wished */
+
 enum engine_stage { ENGINE_STAGE_LIFTED, ENGINE_STAGE_OPTIMISED, ENGINE_STAGE_COMPILED };
 
 struct engine_config {
@@ -26,6 +28,7 @@ struct engine_config {
     const char *disk_dir;    /* where translations are kept, see disk_store_prepare; NULL: nowhere */
     uint64_t disk_limit;     /* bytes there; 0: the default */
     const char *guest_model; /* set_model's, or NULL: part of what they depend on */
+    unsigned regions;        /* samples of a place that make it hot: a region is made there; 0: never, 1: for tests */
     bool relocate;           /* for tests: units are made for another address and moved, as those from disk */
 };
 

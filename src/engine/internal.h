@@ -26,6 +26,18 @@ struct site {
     struct site *next, **prev; /* in to->incoming */
 };
 
+/* Guest code that a region was made from. */
+struct code_range {
+    uint64_t pc;
+    uint32_t size; /* within one page, or an instruction beyond */
+};
+/* The same, as it is found by its page. */
+struct member {
+    struct code_range range;
+    struct block *owner;
+    struct member *next, **prev;
+};
+
 /* One translation, with its sites and map behind it; zeroed.  What look-ups touch comes first. */
 struct block {
     uint64_t pc;
@@ -43,6 +55,9 @@ struct block {
     const void *map;
     struct disk_source *source; /* what it takes to keep it on disk, or NULL */
     const uint64_t *looks; /* where GUEST_LOOK_AHEAD bytes outside of it were looked at, in its page */
+    struct member *members; /* of a region: all that it depends on, its entry included; see region.c */
+    uint32_t range_count;   /* of them; 0: a unit of the first tier */
+    bool loops;             /* a region that leads back to its entry */
 };
 
 /* A part of the code cache: filled front to back, evicted whole. */
@@ -65,6 +80,7 @@ struct chunk {
 struct page {
     uint64_t number;
     struct block *blocks;
+    struct member *members; /* of regions */
     struct page *next;
 };
 
@@ -95,8 +111,9 @@ struct engine {
     unsigned page_count;
     _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
     struct disk *disk; /* NULL: nothing is kept */
+    struct regions *regions; /* NULL: no second tier */
     uint64_t chaos; /* random state */
-    uint64_t stat[32]; /* of cpus that are gone */
+    uint64_t stat[CPU_STATS]; /* of cpus that are gone */
 };
 
 static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->exec - e->rw; }
@@ -122,7 +139,11 @@ void cache_parent_fork(struct engine *e);
 bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */
 
 /* table.c; lock held but for table_find */
-struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode);
+struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode); /* a region rather than a unit */
+struct block *table_find_unit(struct engine *e, uint64_t pc, uint32_t mode); /* of the first tier */
+/* A newer translation of the same key is there: what leads to this one is to find that. */
+void table_replace(struct engine *e, struct block *old);
+void table_unlink_outgoing(struct engine *e, struct block *b);
 void table_insert(struct engine *e, struct block *b);
 void table_remove(struct engine *e, struct block *b); /* out of every index, unlinked; dead */
 void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end);
@@ -155,6 +176,9 @@ struct block_parts {
     struct chunk *chunk;
     const uint64_t *looks;
     uint32_t look_count;
+    const struct code_range *ranges; /* of a region */
+    uint32_t range_count;
+    bool loops;
 };
 
 /* translate.c: finds or makes; NULL if pc cannot be fetched. */
@@ -176,6 +200,15 @@ void guard_stale(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
  * guard_check_end when the unit has been lifted. */
 unsigned guard_check_begin(struct ir_unit *u, const uint8_t *bytes, uint32_t size);
 void guard_check_end(struct ir_unit *u, unsigned stale);
+/* region.c */
+bool regions_create(struct engine *e); /* false: out of memory */
+/* cpu's budget has run out; it is about to run what is at pc. */
+void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* While cpu notes a path: it came to pc, whose translation is b, by the exit `site` or (NULL) otherwise.  What to enter
+ * instead of b, not to be linked; or NULL: it has ended, and b may be gone. */
+struct block *region_note(struct engine *e, struct cpu *cpu, struct block *b, const void *site, uint64_t pc, uint32_t mode);
+/* The path ends here; use: what was noted of it is good. */
+void region_stop(struct engine *e, struct cpu *cpu, bool use);
 
 /* disk.c */
 struct disk_object;

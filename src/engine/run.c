@@ -133,6 +133,8 @@ static struct block *link_exit(struct engine *e, struct cpu *cpu, const void *si
 
 static enum cpu_event leave(struct cpu *cpu, enum cpu_event event)
 {
+    if (UNLIKELY(cpu->recording != NULL))
+        region_stop(cpu->engine, cpu, event == CPU_EVENT_SYSCALL);
     atomic_store(&cpu->epoch, 0);
     return event;
 }
@@ -209,6 +211,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
             __atomic_and_fetch(&cpu->pending, ~CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
             return leave(cpu, CPU_EVENT_INTERRUPT);
         }
+        if (UNLIKELY((cpu->budget[0] | cpu->budget[1]) < 0) && e->regions && !steps && !once)
+            region_sample(e, cpu, *pc, cpu->mode);
         if (UNLIKELY(e->config.chaos))
             chaos(e, cpu);
         uint32_t mode = cpu->mode | (steps ? ENGINE_MODE_STEP : 0) | (once ? ENGINE_MODE_STEP | ENGINE_MODE_ONCE : 0);
@@ -218,7 +222,12 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
             cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc};
             return leave(cpu, CPU_EVENT_FETCH);
         }
-        if (site && !e->config.no_link && !(mode & ENGINE_MODE_STEP)) {
+        if (UNLIKELY(cpu->recording != NULL)) {
+            b = region_note(e, cpu, b, site, start, mode);
+            site = b ? NULL : site;
+            if (!b) /* perhaps there is a region now */
+                continue;
+        } else if (site && !e->config.no_link && !(mode & ENGINE_MODE_STEP)) {
             b = link_exit(e, cpu, site, b, start, mode);
             site = NULL;
             if (!b)

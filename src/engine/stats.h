@@ -18,7 +18,10 @@
     X(CHECKED, "units that check their own bytes")                                                 \
     X(STALE, "of these found changed")                                                             \
     X(FAULTS, "guest memory faults")                                                               \
-    X(SYSCALLS, "system calls")
+    X(SYSCALLS, "system calls")                                                                    \
+    X(SAMPLES, "samples of where hot code is")                                                     \
+    X(REGIONS, "regions made")                                                                     \
+    X(REGION_INSNS, "guest instructions in regions")
 
 enum engine_stat {
 #define X(name, doc) ENGINE_STAT_##name,

@@ -25,6 +25,14 @@ struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode)
     return b;
 }
 
+struct block *table_find_unit(struct engine *e, uint64_t pc, uint32_t mode)
+{
+    struct block *b = table_find(e, pc, mode);
+    while (b && (b->pc != pc || b->mode != mode || b->range_count))
+        b = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+    return b;
+}
+
 static struct page **page_slot(struct engine *e, uint64_t number)
 {
     struct page **p = &e->pages[(number * 0x9e3779b97f4a7c15ull) >> (64 - ENGINE_PAGE_BITS)];
@@ -33,21 +41,39 @@ static struct page **page_slot(struct engine *e, uint64_t number)
     return p;
 }
 
-void table_insert(struct engine *e, struct block *b)
+static struct page *page_make(struct engine *e, uint64_t number)
 {
-    struct page **p = page_slot(e, b->pc >> 12);
+    struct page **p = page_slot(e, number);
     if (!*p) {
         *p = calloc(1, sizeof **p);
         if (!*p)
             abort();
-        (*p)->number = b->pc >> 12;
+        (*p)->number = number;
         e->page_count++;
     }
-    b->page_next = (*p)->blocks;
-    b->page_prev = &(*p)->blocks;
+    return *p;
+}
+
+static void member_insert(struct engine *e, struct member *m)
+{
+    struct page *p = page_make(e, m->range.pc >> 12);
+    m->next = p->members;
+    m->prev = &p->members;
+    if (m->next)
+        m->next->prev = &m->next;
+    p->members = m;
+}
+
+void table_insert(struct engine *e, struct block *b)
+{
+    struct page *p = page_make(e, b->pc >> 12);
+    b->page_next = p->blocks;
+    b->page_prev = &p->blocks;
     if (b->page_next)
         b->page_next->page_prev = &b->page_next;
-    (*p)->blocks = b;
+    p->blocks = b;
+    for (uint32_t i = 0; i < b->range_count; i++)
+        member_insert(e, &b->members[i]);
 
     atomic_fetch_add_explicit(&e->inserted, 1, memory_order_relaxed); /* under the lock, which orders it */
     _Atomic(struct block *) *head = &e->hash[hash_key(b->pc, b->mode)];
@@ -72,6 +98,29 @@ void table_unlink_incoming(struct engine *e, struct block *b)
         site_unlink(e, b->incoming);
 }
 
+void table_unlink_outgoing(struct engine *e, struct block *b)
+{
+    for (uint32_t i = 0; i < b->site_count; i++)
+        site_unlink(e, &b->sites[i]);
+}
+
+/* Indirect branches of all cpus come to the engine for pc. */
+static void forget_jump(struct engine *e, uint64_t pc)
+{
+    for (struct cpu *c = e->cpus; c; c = c->next) {
+        unsigned index = cpu_jump_index(pc);
+        struct cpu_jump *j = &c->own_jumps[index];
+        if (j->pc == pc)
+            __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
+    }
+}
+
+void table_replace(struct engine *e, struct block *old)
+{
+    table_unlink_incoming(e, old);
+    forget_jump(e, old->pc);
+}
+
 void table_remove(struct engine *e, struct block *b)
 {
     atomic_store(&b->dead, true);
@@ -82,16 +131,16 @@ void table_remove(struct engine *e, struct block *b)
     *b->page_prev = b->page_next;
     if (b->page_next)
         b->page_next->page_prev = b->page_prev;
-    table_unlink_incoming(e, b);
-    for (uint32_t i = 0; i < b->site_count; i++)
-        site_unlink(e, &b->sites[i]); /* a thread in its middle comes back to the engine */
-    /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
-    for (struct cpu *c = e->cpus; c; c = c->next) {
-        unsigned index = cpu_jump_index(b->pc);
-        struct cpu_jump *j = &c->own_jumps[index];
-        if (j->pc == b->pc)
-            __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < b->range_count; i++) {
+        struct member *m = &b->members[i];
+        *m->prev = m->next;
+        if (m->next)
+            m->next->prev = m->prev;
     }
+    table_unlink_incoming(e, b);
+    table_unlink_outgoing(e, b); /* a thread in its middle comes back to the engine */
+    /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
+    forget_jump(e, b->pc);
 }
 
 /* b was made from bytes in [start, end). */
@@ -113,6 +162,17 @@ static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p
             table_remove(e, b);
             if (cpu)
                 cpu->stat[ENGINE_STAT_INVALIDATED]++;
+        }
+    }
+    /* A region may have several members here: begin again after each. */
+    for (struct member *m = p->members; m;) {
+        if (m->range.pc < end && m->range.pc + m->range.size > start) {
+            table_remove(e, m->owner);
+            if (cpu)
+                cpu->stat[ENGINE_STAT_INVALIDATED]++;
+            m = p->members;
+        } else {
+            m = m->next;
         }
     }
 }

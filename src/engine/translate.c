@@ -117,6 +117,7 @@ static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     uint32_t size = u->size;
     ir_unit_init(u, cpu->arena, g->slots, g->slot_count);
     u->pc = rq->pc;
+    u->counts = e->regions != NULL;
     g->fp_env(rq->mode, &u->fp);
     if (check)
         stale = guard_check_begin(u, reading->bytes->bytes, size);
@@ -158,7 +159,8 @@ struct block *block_enter(struct engine *e, const struct block_parts *p)
 {
     const struct host_code *hc = p->code;
     size_t sites = hc->site_count * sizeof(struct site), looks = p->look_count * sizeof *p->looks;
-    struct block *b = arena_alloc(&p->chunk->memory, sizeof *b + sites + looks + hc->map_size);
+    size_t members = p->range_count * sizeof(struct member);
+    struct block *b = arena_alloc(&p->chunk->memory, sizeof *b + members + sites + looks + hc->map_size);
     b->pc = p->pc;
     b->mode = p->mode;
     b->guest_size = p->guest_size;
@@ -166,7 +168,12 @@ struct block *block_enter(struct engine *e, const struct block_parts *p)
     b->size = (uint32_t)hc->size;
     b->entry = hc->entry;
     b->chunk = p->chunk;
-    b->sites = (struct site *)(b + 1);
+    b->members = (struct member *)(b + 1);
+    b->range_count = p->range_count;
+    b->loops = p->loops;
+    for (uint32_t i = 0; i < p->range_count; i++)
+        b->members[i] = (struct member){.range = p->ranges[i], .owner = b};
+    b->sites = (struct site *)(b->members + p->range_count);
     b->site_count = hc->site_count;
     for (uint32_t i = 0; i < hc->site_count; i++)
         b->sites[i] = (struct site){.owner = b, .target = hc->sites[i].target, .offset = hc->sites[i].offset};

@@ -6,6 +6,9 @@
 #define CPU_STATE_SIZE 2048
 #define CPU_JUMP_BITS 12 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
 
+#define CPU_STATS 32
+enum { CPU_BUDGET_BACKWARD, CPU_BUDGET_OTHER, CPU_BUDGETS };
+
 #define CPU_PENDING_INTERRUPT 1u /* engine_interrupt was called */
 #define CPU_PENDING_ENGINE 2u    /* the engine wants a quiescent point */
 
@@ -53,6 +56,8 @@ struct cpu {
     /* Read and written by generated code; a host may reach all of it with a short displacement
      * from `pending`. */
     volatile uint32_t pending; /* CPU_PENDING_*; nonzero: leave at the next poll (backward or indirect branch) */
+    volatile int32_t budget[CPU_BUDGETS]; /* polls that count, until the engine wants to see where this thread is; negative: leave.
+                                             Another thread's store may be lost until it runs out */
     uint32_t exit_reason;      /* enum ir_exit, or a host's own beyond 0x100 */
     uint64_t exit_detail;
     const void *exit_site;     /* link site that was not linked yet (executable address), or NULL */
@@ -81,7 +86,8 @@ struct cpu {
     _Atomic uint64_t epoch;    /* engine: last quiescent point, 0 while outside engine_run */
     uint64_t purge_seen;       /* engine: reclamations of code this cpu has taken note of */
     struct arena *arena;       /* engine: for this thread's translations */
-    uint64_t stat[32];         /* engine/stats.h */
+    struct recording *recording; /* engine: of a path that this thread notes, or NULL */
+    uint64_t stat[CPU_STATS];  /* engine/stats.h */
 };
 
 /* A table with nothing in it. */
@@ -94,6 +100,8 @@ static inline void cpu_set_pending(struct cpu *cpu, uint32_t what)
 {
     __atomic_or_fetch(&cpu->pending, what, __ATOMIC_SEQ_CST);
     __atomic_store_n(&cpu->jumps, cpu_jumps_none, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < CPU_BUDGETS; i++)
+        cpu->budget[i] = -1;
 }
 /* Before `pending` is looked at: what is set from now on takes the table away again. */
 static inline void cpu_restore_jumps(struct cpu *cpu)

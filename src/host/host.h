@@ -48,6 +48,7 @@ struct host_unit {
 
 struct host {
     const char *name; /* "interp", "x64" */
+    bool follows;     /* units that go on behind jumps, and counted polls, are worth making */
     /* Once a process, before anything else; false with a logged reason if this machine cannot. `stubs` is
      * room for code shared by all units; its size is what was used, on return. */
     bool (*init)(const struct guest *guest, struct host_buffer *stubs);

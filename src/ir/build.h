@@ -126,6 +126,22 @@ static inline void ir_call(struct ir_unit *u, uint64_t pc)
 {
     ir_emit(u, (struct ir_inst){.op = IR_CALL, .imm = pc});
 }
+static inline void ir_poll(struct ir_unit *u, uint64_t pc)
+{
+    ir_emit(u, (struct ir_inst){.op = IR_POLL, .imm = pc});
+}
+static inline void ir_jump_not(struct ir_unit *u, ir_ref target, uint64_t pc)
+{
+    ir_emit(u, (struct ir_inst){.op = IR_JUMP_NOT, .a = target, .imm = pc});
+}
+static inline void ir_pair(struct ir_unit *u, uint64_t pc)
+{
+    ir_emit(u, (struct ir_inst){.op = IR_PAIR, .imm = pc});
+}
+static inline void ir_unpair(struct ir_unit *u)
+{
+    ir_emit(u, (struct ir_inst){.op = IR_UNPAIR});
+}
 /* JUMP_IND, CALL_IND, RET */
 static inline void ir_jump_to(struct ir_unit *u, enum ir_op op, ir_ref target)
 {

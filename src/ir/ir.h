@@ -124,6 +124,8 @@ struct ir_unit {
     uint64_t pc;       /* guest PC of the entry */
     uint32_t size;     /* bytes of guest code covered from pc (contiguous today) */
     uint32_t insn_count;
+    bool counts;  /* polls count (cpu.budget) */
+    bool follows; /* it goes on behind jumps: a way out in its middle is seldom taken */
 };
 
 /* An empty unit in `arena`; slots must outlive it. */

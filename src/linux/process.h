@@ -43,6 +43,7 @@ struct process_config {
     bool random_signals; /* stress: interrupt threads at random */
     int report_pid;      /* of this process an exit status beyond 255 is told to the log; 0: none */
     unsigned max_insns;
+    unsigned regions; /* engine_config's */
     uint64_t chaos_seed;
     size_t cache_bytes;
     uint64_t disk_limit; /* bytes in disk_cache, 0: the default */

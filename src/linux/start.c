@@ -125,6 +125,7 @@ static struct engine *create_engine(const struct process *p, const struct proces
         .disk_limit = c->disk_limit,
         .guest_model = c->cpu_name,
         .relocate = c->relocate,
+        .regions = c->regions,
     };
 
     if (!config.host)

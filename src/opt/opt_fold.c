@@ -182,6 +182,10 @@ static bool fold_branch(struct fold *f, struct ir_inst *in)
             in->a = IR_NONE;
         }
     }
+    /* Only if it holds wherever the guest's code lies. */
+    if (in->op == IR_JUMP_NOT && fold_at(f, in->a)->op == IR_CONST && (fold_at(f, in->a)->attr & IR_CONST_PC) &&
+        fold_at(f, in->a)->imm == in->imm)
+        in->op = IR_NOP;
     return in->op == IR_BR || (ir_op_info[in->op].flags & IR_OPF_ENDS);
 }
 

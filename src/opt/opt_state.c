@@ -201,7 +201,9 @@ static void backward(struct liveness *l)
         case IR_HELPER:
         case IR_LABEL:
         case IR_BR:
-        case IR_BR_IF: look_at_all(l); break;
+        case IR_BR_IF:
+        case IR_JUMP_NOT:
+        case IR_POLL: look_at_all(l); break;
         default:
             if (ir_op_info[in->op].flags & (IR_OPF_FAULTS | IR_OPF_ENDS))
                 look_at_all(l);

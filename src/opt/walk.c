@@ -110,6 +110,9 @@ static bool has_effect(const struct walk *w, const struct ir_inst *in, union ir_
     switch (in->op) {
     case IR_NOP:
     case IR_INSN:
+    case IR_PAIR:
+    case IR_UNPAIR:
+    case IR_POLL: /* nothing waits */
     case IR_LABEL: return true;
     case IR_GET:
         *out = o->slots[in->imm];
@@ -138,6 +141,8 @@ static bool has_effect(const struct walk *w, const struct ir_inst *in, union ir_
 
 static bool is_taken(const struct walk *w, const struct ir_inst *in)
 {
+    if (in->op == IR_JUMP_NOT)
+        return w->v[in->a].u64[0] != in->imm;
     return (in->op != IR_BR_IF && in->op != IR_JUMP_IF) || (w->v[in->a].u8[0] & 1);
 }
 
@@ -151,7 +156,7 @@ void walk_unit(struct outcome *o, const struct ir_unit *u, unsigned flags_slot,
         bool ends;
 
         in = &u->insts[r];
-        ends = (ir_op_info[in->op].flags & IR_OPF_ENDS) || in->op == IR_JUMP_IF;
+        ends = (ir_op_info[in->op].flags & IR_OPF_ENDS) || in->op == IR_JUMP_IF || in->op == IR_JUMP_NOT;
         if (ends && is_taken(&w, in))
             break;
         if (in->op == IR_BR || in->op == IR_BR_IF)
@@ -159,14 +164,14 @@ void walk_unit(struct outcome *o, const struct ir_unit *u, unsigned flags_slot,
         else if (!ends && !has_effect(&w, in, &w.v[r]))
             compute(&w, in, &w.v[r]);
     }
-    if (in->op == IR_JUMP_IND || in->op == IR_CALL_IND || in->op == IR_RET)
+    if (in->op == IR_JUMP_IND || in->op == IR_CALL_IND || in->op == IR_RET || in->op == IR_JUMP_NOT)
         o->left = w.v[in->a].u64[0];
     else
         o->left = in->imm;
     if (in->op == IR_EXIT)
         see(o, &w.v[in->a], 8);
     if (flags_dead && in->op != IR_EXIT && in->op != IR_RET && in->op != IR_JUMP_IND &&
-        in->op != IR_CALL_IND && flags_dead(ctx, o->left))
+        in->op != IR_CALL_IND && in->op != IR_JUMP_NOT && flags_dead(ctx, o->left))
         o->slots[flags_slot] = (union ir_value){{0}};
     see_all(&w);
     memset(o->locals, 0, sizeof(o->locals)); /* gone with the unit */

@@ -31,6 +31,9 @@ MATRIX = [
     ["--max-insns", "1"],
     ["--chaos=1"],
     ["--random-signals"],
+    ["--regions=1"],
+    ["--regions=1", "--chaos=1"],
+    ["--regions=1", "--random-signals"],
     ["--root"],
 ]
 

@@ -255,6 +255,7 @@ static bool tolerates(const struct ir_unit *u, ir_ref user, unsigned n)
         return !is_renaming(u, i);
     case IR_LSET: case IR_SELECT: case IR_ZEXT: case IR_COPY: case IR_BITCAST: case IR_HELPER: case IR_EXIT: case IR_BR_IF:
     case IR_JUMP_IF: case IR_JUMP_IND: case IR_CALL_IND: case IR_RET: case IR_LOAD: case IR_LOADS:
+    case IR_JUMP_NOT:
         return false;
     default:
         /* The 64-bit handlers serve bitwise operations of less than 32 bits; all others cut their arguments. */
@@ -523,6 +524,14 @@ static void lower_inst(struct lower *l, ir_ref r)
         break;
     case IR_JUMP_IND: case IR_CALL_IND: case IR_RET:
         emit(l, INTERP_JUMP_IND, i);
+        break;
+    case IR_JUMP_NOT:
+        relocate(l, emit(l, INTERP_JUMP_NOT, i));
+        break;
+    case IR_POLL:
+        relocate(l, emit(l, INTERP_POLL, i));
+        break;
+    case IR_PAIR: case IR_UNPAIR: /* it keeps no pairs */
         break;
     case IR_EXIT:
         relocate(l, emit(l, INTERP_EXIT, i));

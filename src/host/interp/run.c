@@ -747,6 +747,21 @@ leave_by_site:
             GO_TO(target);
         goto leave_by_site;
     }
+    HANDLER(POLL)
+    {
+        if (LIKELY(!cpu->pending))
+            NEXT;
+        set_pc(cpu, op->imm);
+        cpu->exit_reason = IR_EXIT_NONE;
+        cpu->exit_site = NULL;
+        return;
+    }
+    HANDLER(JUMP_NOT)
+    {
+        if (f[op->a] == op->imm)
+            NEXT;
+    }
+    /* fall through */
     HANDLER(JUMP_IND)
     {
         uint64_t pc = f[op->a];

@@ -128,6 +128,7 @@ bool compare_run(struct harness *h, const struct ir_unit *u, const struct test_c
     memcpy(h->memory, in->memory, TEST_MEMORY);
     cpu->pending = 0;
     cpu_restore_jumps(cpu);
+    cpu->budget[CPU_BUDGET_BACKWARD] = cpu->budget[CPU_BUDGET_OTHER] = 1000;
     cpu->fp = (struct fp_status){.env = u->fp, .flags = in->fp_flags};
     memcpy(want_state, cpu->state, CPU_STATE_SIZE);
     memcpy(want_memory, in->memory, TEST_MEMORY);

@@ -15,6 +15,7 @@ struct maker {
     unsigned locals[LOCALS], counter; /* counter: for loops */
     uint64_t pc;
     unsigned depth; /* of labels */
+    unsigned pairs; /* PAIRs that are open */
 };
 
 /* A slot of this type that may be set. */

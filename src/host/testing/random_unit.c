@@ -311,6 +311,34 @@ static void step_control(struct maker *m)
     m->depth--;
 }
 
+/* What units have that follow calls and indirect branches. */
+static void step_follow(struct maker *m)
+{
+    struct random *r = &m->r;
+    uint64_t pc = TEST_PC_BASE + 0x20000 + 4 * random_below(r, 1000);
+    switch (random_below(r, 4)) {
+    case 0:
+        m->pairs++;
+        ir_pair(m->u, random_chance(r, 50) ? pc : pc | 1ull << 40);
+        break;
+    case 1:
+        if (m->pairs) {
+            m->pairs--;
+            ir_unpair(m->u);
+        }
+        break;
+    case 2:
+        ir_poll(m->u, m->u->pc);
+        break;
+    default: {
+        ir_ref to = maker_argument(m, IR_I64);
+        if (random_chance(r, 70)) /* seldom taken */
+            to = ir_select(m->u, ir_cond(m->u, IR_CC_P, maker_argument(m, IR_FLAGS)), to, ir_const_pc(m->u, pc));
+        ir_jump_not(m->u, to, pc);
+    }
+    }
+}
+
 static void step(struct maker *m)
 {
     struct random *r = &m->r;
@@ -328,7 +356,9 @@ static void step(struct maker *m)
         ir_helper(m->u, random_below(r, 3), arg, random_below(r, 1000));
     } else if (what < 36 && m->o->control) {
         ir_jump_if(m->u, ir_cond(m->u, IR_CC_P, maker_argument(m, IR_FLAGS)), TEST_PC_BASE + 0x10000 + 4 * random_below(r, 1000));
-    } else if (what < 38 && m->o->fp) {
+    } else if (what < 38 && m->o->control && m->u->follows) {
+        step_follow(m);
+    } else if (what < 40 && m->o->fp) {
         if (random_chance(r, 70))
             expose_fp_flags(m);
         else
@@ -378,6 +408,8 @@ void random_unit_program(struct ir_unit *u, const struct random_unit *o)
 {
     static const uint8_t local_types[LOCALS] = {IR_I64, IR_I32, IR_V128, IR_F64, IR_FLAGS};
     struct maker m = {.u = u, .o = o, .r = {o->seed}, .pc = u->pc};
+    u->follows = random_chance(&m.r, 30);
+    u->counts = random_chance(&m.r, 30);
     maker_insn(&m);
     if (o->control) {
         m.counter = ir_local_new(u, IR_I64);

@@ -137,7 +137,8 @@ static bool walk_inst(struct walker *k, ir_ref *at)
     union ir_value *v = k->values, result = {0};
     const struct ir_slot *slots = k->u->slots;
     switch ((enum ir_op)i->op) {
-    case IR_NOP: case IR_LABEL: case IR_FENCE:
+    case IR_NOP: case IR_LABEL: case IR_FENCE: case IR_PAIR: case IR_UNPAIR:
+    case IR_POLL: /* nothing waits */
         break;
     case IR_INSN:
         k->insn_pc = i->imm;
@@ -193,6 +194,10 @@ static bool walk_inst(struct walker *k, ir_ref *at)
     case IR_JUMP: case IR_CALL:
         w->direct = true;
         return leave(w, WALK_NEXT, i->imm);
+    case IR_JUMP_NOT:
+        if (v[i->a].u64[0] == i->imm)
+            break;
+        /* fall through */
     case IR_JUMP_IND: case IR_CALL_IND: case IR_RET:
         return leave(w, WALK_NEXT, v[i->a].u64[0]);
     case IR_EXIT:

@@ -80,19 +80,115 @@ static void emit_poll_exit(struct ctx *c, struct ool *o)
     emit_jmp_m(&c->e, mem_area(AREA_EXIT_LOOKUP));
 }
 
-static void emit_pending(struct ctx *c)
+/* What a look at cpu->pending counts down (cpu->budget), if the unit counts. */
+enum counted { COUNT_BACKWARD = CPU_BUDGET_BACKWARD, COUNT_OTHER = CPU_BUDGET_OTHER, COUNT_NOTHING };
+
+/* Looks whether something is pending; the condition that says so.  Counted: each look takes one from a budget, which runs
+ * out now and then (the engine sees where hot code is) and at once when something is pending.  There are two, so that one chain
+ * of subtractions is not what is waited for. */
+static enum x64_cc emit_pending(struct ctx *c, enum counted counted)
 {
+    if (counted != COUNT_NOTHING && c->u->counts) {
+        emit_alu_mi(&c->e, ALU_SUB, 4, mem_cpu(offsetof(struct cpu, budget) + 4 * counted), 1);
+        return CC_S;
+    }
     emit_alu_mi(&c->e, ALU_CMP, 4, mem_cpu(offsetof(struct cpu, pending)), 0);
+    return CC_NE;
 }
 
 /* Leaves for guest PC v, or for the one in reg (>= 0), if something is pending. */
-static void poll(struct ctx *c, uint64_t v, int reg)
+static void poll(struct ctx *c, uint64_t v, int reg, enum counted counted)
 {
     struct ool *o = ool_new(c, emit_poll_exit);
     o->v = v;
     o->r[0] = reg;
-    emit_pending(c);
-    ool_from(o, emit_jcc(&c->e, CC_NE));
+    enum x64_cc cc = emit_pending(c, counted);
+    ool_from(o, emit_jcc(&c->e, cc));
+}
+
+/* -- calls that the unit follows: their pairs are pushed only on the ways out ------------------------------- */
+
+/* Before a way out: the pairs of the calls in `frame`, outermost first.  reg is overwritten. */
+static void emit_pairs(struct ctx *c, const struct x64_frame *frame, int reg)
+{
+    struct emit *e = &c->e;
+    if (!frame)
+        return;
+    emit_pairs(c, frame->outer, reg);
+    if (frame->pc < 0x80000000u) {
+        reloc_add(c, HOST_RELOC_GUEST_PC32, emit_push_i(e, (int32_t)frame->pc), frame->pc);
+    } else {
+        emit_guest_pc(c, reg, frame->pc);
+        emit_push(e, reg);
+    }
+    uint32_t call = emit_call(e); /* the host's predictor is told, too */
+    site_emit(c, SITE_JMP, CC_O, frame->pc);
+    emit_patch(e, call, emit_pos(e));
+}
+
+/* The unit ends here. */
+static void flush_pairs(struct ctx *c)
+{
+    if (!c->frame)
+        return;
+    flags_sync(c);
+    c->ef_loc = 0;
+    emit_pairs(c, c->frame, tmp_gpr(c)); /* what may follow at a label is within the calls all the same */
+}
+
+/* Out of line, the rest of JUMP_IF in a unit that follows jumps. */
+static void emit_side_exit(struct ctx *c, struct ool *o)
+{
+    struct emit *e = &c->e;
+    if (o->r[0]) { /* backward */
+        enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
+        uint32_t over = emit_jcc_short(e, (enum x64_cc)(cc ^ 1));
+        emit_guest_pc(c, RCX, o->v);
+        emit_jmp_m(e, mem_area(AREA_EXIT_LOOKUP));
+        emit_patch_short(e, over);
+    }
+    emit_pairs(c, o->frame, RCX);
+    site_emit(c, SITE_JMP, CC_O, o->v);
+}
+
+static void emit_jump_not(struct ctx *c, struct ool *o)
+{
+    struct emit *e = &c->e;
+    if (o->r[0] != RCX)
+        emit_mov_rr(e, 8, RCX, o->r[0]);
+    emit_pairs(c, o->frame, RSI);
+    emit_mov_rr(e, 4, RSI, RCX);
+    emit_alu_ri(e, ALU_AND, 4, RSI, ((1 << CPU_JUMP_BITS) - 1) << 2);
+    emit_load(e, 8, RDI, mem_cpu(offsetof(struct cpu, jumps)));
+    struct x64_mem m = {.base = RDI, .index = RSI, .scale = 2};
+    emit_alu_mr(e, ALU_CMP, 8, m, RCX);
+    uint32_t miss = emit_jcc(e, CC_NE);
+    m.disp = offsetof(struct cpu_jump, code);
+    emit_jmp_m(e, m);
+    emit_patch(e, miss, emit_pos(e));
+    emit_jmp_m(e, mem_area(AREA_EXIT_LOOKUP));
+}
+
+static void jump_not(struct ctx *c, const struct ir_inst *in)
+{
+    struct emit *e = &c->e;
+    int r = use_gpr(c, in->a);
+    flags_sync(c);
+    flags_clobber(c);
+    int t = tmp_gpr(c);
+    emit_guest_pc(c, t, in->imm);
+    emit_alu_rr(e, ALU_CMP, 8, r, t);
+    struct ool *o = ool_new(c, emit_jump_not);
+    o->r[0] = r;
+    o->frame = c->frame;
+    ool_from(o, emit_jcc(e, CC_NE));
+}
+
+static void pair(struct ctx *c, uint64_t pc)
+{
+    struct x64_frame *f = arena_alloc(c->u->arena, sizeof *f);
+    *f = (struct x64_frame){.pc = pc, .outer = c->frame};
+    c->frame = f;
 }
 
 static bool is_backward(const struct ctx *c, uint64_t target)
@@ -102,9 +198,9 @@ static bool is_backward(const struct ctx *c, uint64_t target)
 
 static void jump(struct ctx *c, uint64_t target)
 {
-    if (is_backward(c, target)) {
+    if (is_backward(c, target) && !(c->polled && target == c->u->pc)) {
         flags_clobber(c);
-        poll(c, target, -1);
+        poll(c, target, -1, COUNT_BACKWARD);
     }
     site_emit(c, SITE_JMP, CC_O, target);
 }
@@ -114,7 +210,19 @@ static void jump_if(struct ctx *c, const struct ir_inst *in)
     struct emit *e = &c->e;
     flags_sync_for(c, in->a);
     struct cond k = cond_emit(c, in->a);
-    if (!is_backward(c, in->imm)) {
+    bool backward = is_backward(c, in->imm) && !(c->polled && in->imm == c->u->pc);
+    if (c->u->follows && (c->frame || (backward && in->imm != c->u->pc))) { /* seldom taken */
+        struct ool *o = ool_new(c, emit_side_exit);
+        uint32_t at[2];
+        unsigned n = cond_jump(c, k, at);
+        for (unsigned i = 0; i < n; i++)
+            ool_from(o, at[i]);
+        o->v = in->imm;
+        o->r[0] = backward;
+        o->frame = c->frame;
+        return;
+    }
+    if (!backward) {
         if (k.parity == COND_AND_NP) {
             uint32_t skip = emit_jcc_short(e, CC_P);
             site_emit(c, SITE_JCC, k.cc, in->imm);
@@ -138,8 +246,8 @@ static void jump_if(struct ctx *c, const struct ir_inst *in)
     o->r[0] = -1;
     uint32_t held = c->ef_loc;
     c->ef_loc = 0; /* this way does not fall through */
-    emit_pending(c);
-    site_emit(c, SITE_JCC, CC_E, in->imm);
+    enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
+    site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), in->imm);
     ool_from(o, emit_jmp(e));
     c->ef_loc = held;
     if (k.parity == COND_PLAIN)
@@ -220,6 +328,10 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     flags_sync(c);
     c->ef_loc = 0;
     int r = use_gpr(c, in->a);
+    flush_pairs(c);
+    c->gpr_locked = 1u << r;
+    if (c->u->counts && !c->u->follows && !is_call)
+        poll(c, 0, r, COUNT_OTHER); /* it needs none, but is where hot code is seen */
     uint64_t pc = return_pc(c);
     if (is_call)
         push_pc(c, pc, false);
@@ -256,6 +368,7 @@ static void jump_return(struct ctx *c, const struct ir_inst *in)
     flags_sync(c);
     c->ef_loc = 0;
     int r = use_gpr(c, in->a);
+    flush_pairs(c);
     emit_alu_mr(e, ALU_CMP, 8, mem_at(RSP, 8), r);
     struct ool *o = ool_new(c, emit_return_miss);
     ool_from(o, emit_jcc(e, CC_NE));
@@ -341,6 +454,7 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         return true;
     }
     case IR_JUMP:
+        flush_pairs(c);
         flags_sync(c);
         jump(c, in->imm);
         c->left = true;
@@ -348,16 +462,33 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
     case IR_JUMP_IF:
         jump_if(c, in);
         return true;
+    case IR_JUMP_NOT:
+        jump_not(c, in);
+        return true;
+    case IR_POLL:
+        flags_sync(c);
+        flags_clobber(c);
+        poll(c, in->imm, -1, COUNT_NOTHING);
+        c->polled = true;
+        return true;
+    case IR_PAIR:
+        pair(c, in->imm);
+        return true;
+    case IR_UNPAIR:
+        if (c->frame) /* else the passes have found that its PAIR is not reached */
+            c->frame = c->frame->outer;
+        return true;
     case IR_JUMP_IND:
     case IR_CALL_IND:
         jump_indirect(c, in, in->op == IR_CALL_IND);
         c->left = true;
         return true;
     case IR_CALL:
+        flush_pairs(c);
         flags_sync(c);
         if (is_backward(c, in->imm)) {
             c->ef_loc = 0;
-            poll(c, in->imm, -1);
+            poll(c, in->imm, -1, COUNT_OTHER);
         }
         push_pc(c, return_pc(c), true);
         site_emit(c, SITE_CALL, CC_O, in->imm);
@@ -369,6 +500,9 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         c->left = true;
         return true;
     case IR_EXIT:
+        if (in->a)
+            use_gpr(c, in->a);
+        flush_pairs(c);
         flags_sync(c);
         if (in->a)
             emit_store(e, 8, mem_cpu(offsetof(struct cpu, exit_detail)), use_gpr(c, in->a));

@@ -522,6 +522,7 @@ static uint64_t x64_variant(void)
 
 const struct host host_x64 = {
     .name = "x64",
+    .follows = true,
     .init = x64_init,
     .cpu_init = x64_cpu_init,
     .cpu_exit = x64_cpu_exit,

@@ -153,6 +153,12 @@ enum {                    /* per instruction, from analysis */
 };
 
 struct ctx;
+/* A call that the unit follows (PAIR). */
+struct x64_frame {
+    uint64_t pc; /* to return to */
+    const struct x64_frame *outer;
+};
+
 /* Code out of line, emitted after the unit's body. */
 struct ool {
     struct ool *next;
@@ -163,6 +169,7 @@ struct ool {
     int r[6];      /* registers, as the emitter likes */
     struct x64_mem m[3];
     uint64_t v;
+    const struct x64_frame *frame;
     uint32_t inst; /* the IR instruction */
     uint64_t insn_pc;
 };
@@ -214,6 +221,8 @@ struct ctx {
     uint32_t side_size, side_capacity, side_offset;
     uint64_t side_pc;
     bool left; /* the body ended */
+    const struct x64_frame *frame; /* the calls that were followed and have not returned */
+    bool polled; /* the unit has a POLL, at its entry */
 
     bool plain; /* one value after the other, through the evaluator */
     jmp_buf given_up;
