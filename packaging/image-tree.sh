@@ -29,7 +29,7 @@ if [ -n "${IMAGE_ROOT:-}" ]; then
     mkdir -p "$root"
     cp -a --reflink=auto --no-preserve=ownership "$IMAGE_ROOT/." "$root"
 else
-    XDG_DATA_HOME=$share "$build/demotic" root create arm64 --suite="${IMAGE_SUITE:-trixie}" \
+    XDG_DATA_HOME=$share "$build/demotic" root create arm64 --bare --suite="${IMAGE_SUITE:-trixie}" \
         ${IMAGE_MIRROR:+--mirror="$IMAGE_MIRROR"} --include=wine,wine64,libwine-dev
 fi
 # The name by which the examples and `wine-arm64` ask for it, too.

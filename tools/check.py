@@ -135,6 +135,10 @@ class Check:
         """the command line: wrong input, what options do"""
         self.run('command line', ['tests/cli.py', self.build])
 
+    def roots(self):
+        """roots as a user makes them"""
+        self.run('roots', ['tests/roots.py', self.build])
+
     def programs(self):
         """real programs against their native builds"""
         self.run('programs', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots')], timeout=2400)
@@ -153,7 +157,7 @@ class Check:
         self.run('x86 programs', ['tests/x86/programs.py', '--x86run', os.path.join(self.build, 'tests/x86/x86run'), '--work',
                                   os.path.join(self.build, 'x86-programs')])
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'programs', 'windows']
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'roots', 'programs', 'windows']
 
 
 def main():

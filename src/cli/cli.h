@@ -23,6 +23,10 @@ bool root_exists(const char *name, char out[4096]);
 /* Makes root `name` from Debian's packages for Arm64 and those of `include` (comma-separated, or NULL), unless another process has
  * made it meanwhile; false with a message if that fails. */
 bool root_make(const char *name, const char *include);
+/* What mmdebstrap is to do with the packages it has unpacked, so that root_configure finds dpkg's database. */
+extern const char configure_hook[];
+/* Runs the scripts of the packages in root directory `root`, if it has dpkg and fakeroot; what fails is told. */
+void root_configure(const char *root);
 /* Corrects known defects of the programs in root directory `root` (see mend.c); *count: how many files were changed.  False with a
  * message if one could not be. */
 bool root_mend(const char *root, unsigned *count);

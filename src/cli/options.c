@@ -11,6 +11,7 @@ const char *argp_program_bug_address = NULL;
 
 enum {
     KEY_ENGINE = 0x100,
+    KEY_ALONE,
     KEY_CPU,
     KEY_STRACE,
     KEY_TRACE,
@@ -37,6 +38,7 @@ static const struct argp_option option_table[] = {
     {0, 0, 0, 0, "Where the program finds its libraries:", 1},
     {"root", 'r', "ROOT", 0, "Guest file system: a name (see 'demotic root list') or a directory. Default: "
                              "$DEMOTIC_ROOT, else the root named like the program's architecture", 1},
+    {"alone", KEY_ALONE, 0, 0, "The program sees the root and nothing of the host's files but /proc, /sys and /dev", 1},
     {0, 0, 0, 0, "How it is run:", 2},
     {"engine", KEY_ENGINE, "ENGINE", 0, "jit (default), interp, or a host by name (x64)", 2},
     {"cpu", KEY_CPU, "MODEL", 0, "Processor to be: max (default), armv8.2, armv8.0; what a model lacks is undefined", 2},
@@ -99,6 +101,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'r':
         o->root_name = arg;
+        return 0;
+    case KEY_ALONE:
+        o->config.alone = true;
         return 0;
     case KEY_ENGINE:
         o->config.engine_name = arg;

@@ -1,8 +1,8 @@
 /* Roots: the file systems guest programs see, kept as directories under roots_dir; those of the system (data_dirs), which an
  * image or a package brings, are found behind the user's own.  `create` has
- * mmdebstrap fetch and unpack Debian packages of the guest's architecture (no package's script is
- * run, so no privilege and no registered interpreter is needed) as a tar stream that is unpacked here,
- * which works alike for root and for ordinary users. */
+ * mmdebstrap fetch and unpack Debian packages of the guest's architecture as a tar stream that is unpacked here,
+ * which works alike for root and for ordinary users; their scripts are run under Demotic then (configure.c): so no
+ * privilege and no registered interpreter is needed. */
 #include "cli/cli.h"
 #include "support/file.h"
 #include "support/log.h"
@@ -22,6 +22,8 @@
 #define DEFAULT_SUITE "trixie"
 #define DEFAULT_MIRROR "http://deb.debian.org/debian"
 #define DEFAULT_PACKAGES "base-files,bash,coreutils,dash,debianutils,diffutils,findutils,grep,gzip,hostname,libc-bin,ncurses-base,sed,tar,util-linux"
+/* What scripts of packages may take for granted beside those, and what runs them. */
+#define SCRIPT_PACKAGES ",base-passwd,bsdutils,dpkg,fakeroot,init-system-helpers,login,ncurses-bin,perl-base,sysvinit-utils"
 
 void data_dir(char out[4096])
 {
@@ -94,12 +96,16 @@ bool root_find(const char *name, char out[4096])
 
 struct create {
     const char *name, *arch, *suite, *include, *mirror;
+    bool bare; /* no scripts */
 };
+
+#define KEY_BARE 0x100
 
 static const struct argp_option create_table[] = {
     {"arch", 'a', "ARCH", 0, "Architecture of its programs: arm64 (default), amd64, i386", 0},
     {"suite", 's', "SUITE", 0, "Debian suite (default " DEFAULT_SUITE ")", 0},
     {"include", 'i', "PKG,...", 0, "Packages beside the basic ones", 0},
+    {"bare", KEY_BARE, 0, 0, "Only unpack: no package's script is run, dpkg knows of none", 0},
     {"mirror", 'm', "URL", 0, "Debian mirror (default " DEFAULT_MIRROR ")", 0},
     {0},
 };
@@ -119,6 +125,9 @@ static error_t parse_create(int key, char *arg, struct argp_state *state)
         return 0;
     case 'm':
         c->mirror = arg;
+        return 0;
+    case KEY_BARE:
+        c->bare = true;
         return 0;
     case ARGP_KEY_ARG:
         if (c->name)
@@ -179,10 +188,12 @@ static bool succeeded(pid_t pid)
 /* mmdebstrap | tar -x, into dir. */
 static bool unpack(const struct create *c, char *dir)
 {
-    char include[4096], arch[64];
-    snprintf(include, sizeof include, "--include=%s%s%s", DEFAULT_PACKAGES, c->include ? "," : "", c->include ? c->include : "");
+    char include[4096], arch[64], hook[8192];
+    snprintf(include, sizeof include, "--include=%s%s%s%s", DEFAULT_PACKAGES, c->bare ? "" : SCRIPT_PACKAGES, c->include ? "," : "",
+             c->include ? c->include : "");
     snprintf(arch, sizeof arch, "--arch=%s", c->arch);
-    char *debstrap[] = {"mmdebstrap", "--variant=extract", geteuid() ? "--mode=unshare" : "--mode=root", arch, include,
+    snprintf(hook, sizeof hook, "--extract-hook=%s", c->bare ? ":;" : configure_hook);
+    char *debstrap[] = {"mmdebstrap", "--variant=extract", geteuid() ? "--mode=unshare" : "--mode=root", arch, include, hook,
                         "--format=tar", (char *)c->suite, "-", (char *)c->mirror, NULL};
     char *tar[] = {"tar", "-x", "-C", dir, "--exclude=./dev/*", "--no-same-owner", "--delay-directory-restore", NULL};
     int p[2];
@@ -214,6 +225,8 @@ static bool make(const struct create *c)
         succeeded(spawn(rm, -1, -1, -1));
         fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c->name, c->suite, c->arch, final);
         ok = make_dirs(part) && unpack(c, part) && root_mend(part, &mended);
+        if (ok && !c->bare)
+            root_configure(part);
         if (ok && mended)
             fprintf(stderr, "demotic: %u file(s) of Debian's Wine corrected (see docs/roots.md)\n", mended);
         if (!ok)
@@ -232,7 +245,8 @@ static bool make(const struct create *c)
 
 bool root_make(const char *name, const char *include)
 {
-    struct create c = {.name = name, .arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR, .include = include};
+    struct create c = {.name = name, .arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR, .include = include,
+                       .bare = true}; /* Wine needs none of what scripts make, and somebody is waiting */
     return make(&c);
 }
 

@@ -75,6 +75,7 @@ static int refuse(const char *name, const struct program_info *info)
 
 static bool use_root(struct options *o, const char *root)
 {
+    path_set_alone(o->config.alone);
     int err = path_set_root(root);
     if (err < 0) {
         log_warn("root %s: %s", root, strerror(-err));

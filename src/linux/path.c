@@ -42,6 +42,7 @@
 /* Always the host's.  The last place is for the initial working directory. */
 static const char *host_trees[] = {"/proc", "/sys", "/dev",   "/tmp", "/run", "/home",
                                    "/root", "/mnt", "/media", "/srv", NULL};
+#define ALONE_TREES 3 /* the first so many, where the root is alone */
 /* What is of one system and architecture: a root that is a whole system does not have it completed by the host's... */
 static const char *const owned_trees[] = {"/usr",   "/bin",    "/sbin", "/lib",             "/lib32",
                                           "/lib64", "/libx32", "/var",  "/etc/alternatives"};
@@ -54,6 +55,7 @@ static unsigned granted_count;
 static char *granted_text; /* all of them, for path_granted */
 static char root_path[PATH_MAX];
 static size_t root_len; /* 0: there is no root */
+static bool alone;      /* the host has nothing but what no tree can have in its place */
 static bool whole;      /* the root has a shell, so it is a system, not only some libraries */
 static int root_fd = -1;
 static bool no_openat2;
@@ -78,7 +80,7 @@ static bool has_prefix(const char *path, const char *dir, size_t len)
 
 static bool in_host_tree(const char *path)
 {
-    for (unsigned i = 0; i < ARRAY_LEN(host_trees); i++)
+    for (unsigned i = 0; i < (alone ? ALONE_TREES : ARRAY_LEN(host_trees)); i++)
         if (host_trees[i] && has_prefix(path, host_trees[i], strlen(host_trees[i])))
             return true;
     for (unsigned i = 0; i < granted_count; i++)
@@ -98,6 +100,8 @@ static bool root_only(const char *path)
 {
     bool owned = false;
 
+    if (alone)
+        return !in_host_tree(path);
     /* The dynamic linker's configuration is about one architecture: another's is never right. */
     if (!strncmp(path, "/etc/ld.so.", 11))
         return true;
@@ -117,12 +121,17 @@ static bool root_only(const char *path)
 /* True if the host's file of this name is for reading: a change is made to a copy in the root. */
 static bool read_only(const char *path)
 {
-    if (!whole || in_host_tree(path))
+    if (!whole || alone || in_host_tree(path))
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(shared_trees); i++)
         if (has_prefix(path, shared_trees[i], strlen(shared_trees[i])))
             return true;
     return false;
+}
+
+void path_set_alone(bool yes)
+{
+    alone = yes;
 }
 
 const char *path_root(void)
@@ -221,7 +230,7 @@ void path_grant(const char *arg)
 
     if (*arg != '/') /* --file=/usr/... */
         arg = strchr(arg, '=') ? strchr(arg, '=') + 1 : "";
-    if (*arg != '/' || strlen(arg) >= PATH_MAX || !(root_only(arg) || read_only(arg)))
+    if (alone || *arg != '/' || strlen(arg) >= PATH_MAX || !(root_only(arg) || read_only(arg)))
         return;
     if ((!path_translate(NULL, AT_FDCWD, arg, 0, host_path) && !read_only(host_path) && access(host_path, F_OK) == 0) ||
         access(arg, F_OK))

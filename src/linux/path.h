@@ -20,6 +20,8 @@ void path_to_guest(const char *host, char out[PATH_MAX]);
 /* Sets the root directory (host path, absolute), or NULL for none. Before any guest runs. */
 int path_set_root(const char *root);
 const char *path_root(void);
+/* The root is not completed by the host: only /proc, /sys and /dev are the host's. With path_set_root. */
+void path_set_alone(bool yes);
 /* An argument of the user's command: if it is or ends (after "=") in the absolute name of a file that only the host has,
  * that name is the host's from now on, also where the root otherwise hides the host's system. After path_set_root. */
 #define PATH_GRANTS 64

@@ -194,6 +194,27 @@ static void host_fallback(void **state)
     check(root, 0, root);
 }
 
+/* The host has nothing to add. */
+static void root_alone(void **state)
+{
+    path_set_alone(true);
+    assert_int_equal(path_set_root(root), 0);
+    check("/usr/bin/prog", 0, in(root, "/usr/bin/prog"));
+    check("/etc/passwd", 0, in(root, "/etc/passwd"));
+    check("/tmp/hidden", 0, in(root, "/tmp/hidden"));
+    check("/tmp/new", PATH_CREATE, in(root, "/tmp/new"));
+    check("/run", 0, in(root, "/run"));
+    check("/run/new", PATH_CREATE, in(root, "/run/new"));
+    check("/etc/../dev/null", 0, "/dev/null");
+    check("/dev/null", 0, "/dev/null");
+    check("/proc/sys", 0, "/proc/sys");
+    path_grant("/usr/share/doc");
+    assert_string_equal(path_granted(), "");
+    path_set_alone(false);
+    assert_int_equal(path_set_root(root), 0);
+    check("/etc/passwd", 0, "/etc/passwd");
+}
+
 /* With a shell in it the root is a system: the host's programs and libraries do not complete it. */
 static void whole_system(void **state)
 {
@@ -365,6 +386,7 @@ int main(void)
         cmocka_unit_test(relative_files), cmocka_unit_test(to_guest),
         cmocka_unit_test(quick_open),     cmocka_unit_test(own_descriptors),
         cmocka_unit_test(whole_system),   cmocka_unit_test(changes),
+        cmocka_unit_test(root_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -32,6 +32,7 @@ struct signal_action {
 struct process_config {
     const char *root;        /* host path of the root, or NULL */
     const char *granted;     /* path_granted's, or NULL */
+    bool alone;              /* path_set_alone's */
     const char *engine_name; /* host's name ("interp", "x64"), or NULL: the best */
     const char *cpu_name;    /* or NULL */
     const char *log_path;    /* or NULL: stderr */

@@ -204,6 +204,7 @@ int process_run(struct process_start *start)
 
         if (error)
             log_die(126, "root %s: %s", start->config->root, strerror(-error));
+        path_set_alone(start->config->alone);
         if (start->config->granted)
             path_grant_list(start->config->granted);
     }
