@@ -160,8 +160,7 @@ static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p
         next = b->page_next;
         if (depends_on(b, start, end)) {
             table_remove(e, b);
-            if (cpu)
-                cpu->stat[ENGINE_STAT_INVALIDATED]++;
+            ++*(cpu ? &cpu->stat[ENGINE_STAT_INVALIDATED] : &e->stat[ENGINE_STAT_INVALIDATED]);
         }
     }
     /* A region may have several members here: begin again after each. */
