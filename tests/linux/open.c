@@ -155,7 +155,7 @@ int main(void)
     fails(write(fd, buf, 1), EBADF);
     ok(lseek(fd, 0, SEEK_HOLE) == 6);
     fails(lseek(fd, -1, SEEK_SET), EINVAL);
-    fails(syscall(SYS_pread64, fd, (void *)16, 1, 0), EFAULT);
+    fails(syscall(SYS_pread64, fd, (void *)16, 1, 0, 0), EFAULT);
     close(fd);
     fails(close(fd), EBADF);
     return test_done();

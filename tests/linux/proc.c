@@ -1,6 +1,7 @@
 /* What /proc says of the process itself. */
 #include "test.h"
 #include <elf.h>
+#include <link.h>
 #include <limits.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -95,6 +96,8 @@ int main(int argc, char **argv)
     ok(read(fd, &e, sizeof e) == sizeof e && !memcmp(e.e_ident, ELFMAG, 4));
 #if defined(__aarch64__)
     ok(e.e_machine == EM_AARCH64);
+#elif defined(__i386__)
+    ok(e.e_machine == EM_386);
 #else
     ok(e.e_machine == EM_X86_64);
 #endif
@@ -153,9 +156,9 @@ int main(int argc, char **argv)
     ok(good);
 
     n = slurp("/proc/self/auxv", buf, sizeof buf);
-    Elf64_auxv_t *x = (void *)buf;
+    ElfW(auxv_t) *x = (void *)buf;
     bool end = false, phdr = false, random = false, pagesz = false;
-    for (; n >= 16; n -= 16, x++) {
+    for (; n >= (ssize_t)sizeof *x; n -= (ssize_t)sizeof *x, x++) {
         phdr |= x->a_type == AT_PHDR && x->a_un.a_val == getauxval(AT_PHDR);
         random |= x->a_type == AT_RANDOM && x->a_un.a_val == getauxval(AT_RANDOM);
         pagesz |= x->a_type == AT_PAGESZ && x->a_un.a_val == 4096;

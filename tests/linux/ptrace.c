@@ -4,7 +4,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-static volatile long word = 0x1122334455667788;
+static volatile long word = (long)0x1122334455667788;
 
 int main(void)
 {
@@ -23,10 +23,10 @@ int main(void)
     ok(ptrace(PTRACE_ATTACH, child, 0, 0) == 0);
     ok(waitpid(child, &status, __WALL) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
     errno = 0;
-    ok(ptrace(PTRACE_PEEKDATA, child, (void *)&word, 0) == 0x1122334455667788 && errno == 0);
+    ok(ptrace(PTRACE_PEEKDATA, child, (void *)&word, 0) == (long)0x1122334455667788 && errno == 0);
     ok(ptrace(PTRACE_PEEKDATA, child, (void *)8, 0) == -1 && errno == EIO);
     ok(ptrace(PTRACE_POKEDATA, child, (void *)&word, (void *)7) == 0);
-    ok(word == 0x1122334455667788);
+    ok(word == (long)0x1122334455667788);
     ok(ptrace(PTRACE_DETACH, child, 0, 0) == 0);
     ok(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 5);
     ok(ptrace(PTRACE_ATTACH, 0x3fffffff, 0, 0) == -1 && errno == ESRCH);

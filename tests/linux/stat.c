@@ -5,6 +5,10 @@
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 
+#ifdef __i386__
+#define SYS_newfstatat SYS_fstatat64
+#endif
+
 int main(void)
 {
     struct stat s, l;
