@@ -157,7 +157,18 @@ class Check:
         self.run('x86 programs', ['tests/x86/programs.py', '--x86run', os.path.join(self.build, 'tests/x86/x86run'), '--work',
                                   os.path.join(self.build, 'x86-programs')])
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'roots', 'programs', 'windows']
+    def x86linux(self):
+        """the Linux ABIs of x86-64 and i386: the small C programs of the linux stage, and real programs"""
+        for arch in ('amd64', 'i386'):
+            for name in ('jit', 'interp', 'jit, chaos and 1 MiB of code'):
+                self.run(f'linux, {arch}, {name}', ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic,
+                                                    '--arch', arch] + ['--option=' + x for x in ENGINES[name]])
+            self.run(f'linux, {arch}, random signals', ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic',
+                                                        self.demotic, '--arch', arch, '--only-demotic', '--option=--random-signals'])
+        self.run('programs, amd64', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots'),
+                                     '--arch', 'amd64', '--except', 'python3 -m test'], timeout=1200)
+
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows']
 
 
 def main():

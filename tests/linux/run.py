@@ -104,7 +104,7 @@ def main():
                 known[key.strip()] = reason.strip()
 
     # gcc -m32 without gcc-multilib (which excludes the Arm64 compilers): its headers are those of the host's own architecture.
-    cc_for = {"arm64": [a.cross_cc], "amd64": [a.native_cc], "i386": [a.native_cc, "-m32", "-D_FILE_OFFSET_BITS=64", "-I/usr/include/x86_64-linux-gnu"]}
+    cc_for = {"arm64": [a.cross_cc], "amd64": [a.native_cc], "i386": [a.native_cc, "-m32", "-msse2", "-D_FILE_OFFSET_BITS=64", "-I/usr/include/x86_64-linux-gnu"]}
     native = cc_for[a.arch] if a.arch == "i386" else [a.native_cc]
     variants = [] if a.only_demotic else [("native", native, [])]
     if a.demotic:

@@ -92,6 +92,7 @@ def main():
     p.add_argument('--arch', default='arm64', choices=['arm64', 'amd64', 'i386'])
     p.add_argument('--set', action='append', choices=SETS)
     p.add_argument('--only', action='append')
+    p.add_argument('--except', action='append', default=[], dest='without', help='not this one')
     p.add_argument('--engine', action='append', help='one or more; default jit')
     p.add_argument('--option', action='append', default=[], help='option for demotic')
     p.add_argument('--timeout', type=int, default=900)
@@ -114,7 +115,7 @@ def main():
         demotic += ['/demotic', '--root', guest] + o.option
         rows = []
         for name, script in SETS[s].PROGRAMS:
-            if o.only and name not in o.only:
+            if o.only and name not in o.only or name in o.without:
                 continue
             times, differences = judge(natively, demotic, script, scratch, o)
             passed += not differences

@@ -250,12 +250,11 @@ void x86_lift_pushf(struct x86_lift *l, const struct x86_insn *in)
     x86_push(l, in, in->opsize == 2 ? x86_trunc(l, IR_I16, v) : x86_zext(l, x86_int_type(in->opsize), v));
 }
 
-void x86_lift_popf(struct x86_lift *l, const struct x86_insn *in)
+/* EFLAGS from a value of operand size that was on the stack; where a program may not change them they stay. */
+static void set_eflags(struct x86_lift *l, const struct x86_insn *in, ir_ref loaded)
 {
     struct ir_unit *u = l->u;
-    ir_ref loaded = x86_stack_load(l, in, x86_int_type(in->opsize), 0);
-    ir_ref v = in->opsize == 2 ? x86_zext(l, IR_I32, loaded) : x86_trunc(l, IR_I32, loaded);
-    x86_stack_move_by(l, in->opsize);
+    ir_ref v = in->opsize == 2 ? x86_zext(l, IR_I32, loaded) : in->opsize == 4 ? loaded : x86_trunc(l, IR_I32, loaded);
     uint32_t changes = in->opsize == 2 ? X86_EFLAGS_TF | X86_EFLAGS_NT : X86_EFLAGS_OTHERS;
     ir_ref others = ir_bin_imm(u, IR_AND, v, changes);
     others = ir_bin(u, IR_OR, others, ir_bin_imm(u, IR_AND, ir_get(u, IR_I32, X86_EFLAGS), ~changes));
@@ -263,6 +262,13 @@ void x86_lift_popf(struct x86_lift *l, const struct x86_insn *in)
     ir_ref d = ir_bin_imm(u, IR_SHL, x86_zext(l, IR_I64, ir_field(u, IR_BFX, v, IR_NONE, 10, 1)), 1);
     ir_set(u, X86_DF, ir_bin(u, IR_SUB, ir_const(u, IR_I64, 1), d));
     x86_set_flags(l, flags_from(l, v));
+}
+
+void x86_lift_popf(struct x86_lift *l, const struct x86_insn *in)
+{
+    ir_ref loaded = x86_stack_load(l, in, x86_int_type(in->opsize), 0);
+    x86_stack_move_by(l, in->opsize);
+    set_eflags(l, in, loaded);
 }
 
 void x86_lift_sahf(struct x86_lift *l, const struct x86_insn *in)
@@ -461,6 +467,28 @@ static void check_cs(struct x86_lift *l, ir_ref selector)
     x86_trap_if(l, ir_cmp(l->u, IR_CC_NE, cs, selector), X86_VECTOR_GP);
 }
 
+/* IRET to the same privilege: EFLAGS from the stack; in 64-bit mode RSP and SS too. */
+static void interrupt_return(struct x86_lift *l, const struct x86_insn *in, ir_ref target, ir_ref selector)
+{
+    struct ir_unit *u = l->u;
+    unsigned size = in->opsize;
+    enum ir_type t = x86_int_type(size);
+    ir_ref flags = x86_stack_load(l, in, t, 2 * size), sp = IR_NONE;
+    if (l->mode64) {
+        sp = x86_stack_load(l, in, t, 3 * size);
+        ir_ref ss = x86_trunc(l, IR_I16, x86_stack_load(l, in, t, 4 * size));
+        ir_ref now = x86_trunc(l, IR_I16, ir_get(u, IR_I32, X86_SELECTOR0 + X86_SS));
+        x86_trap_if(l, ir_cmp(u, IR_CC_NE, now, ss), X86_VECTOR_GP);
+    }
+    check_cs(l, selector);
+    if (l->mode64)
+        ir_set(u, X86_R0 + X86_RSP, size == 8 ? sp : x86_zext(l, IR_I64, sp));
+    else
+        x86_stack_move_by(l, 3 * size);
+    set_eflags(l, in, flags);
+    ir_jump_to(u, IR_JUMP_IND, size == 8 ? target : x86_zext(l, IR_I64, target));
+}
+
 static ir_ref cs_value(struct x86_lift *l, enum ir_type t)
 {
     ir_ref cs = ir_get(l->u, IR_I32, X86_SELECTOR0 + X86_CS);
@@ -478,8 +506,8 @@ void x86_lift_far(struct x86_lift *l, const struct x86_insn *in)
     if (op == X86_FAR_RET || op == X86_FAR_IRET) {
         target = x86_stack_load(l, in, t, 0);
         selector = x86_trunc(l, IR_I16, x86_stack_load(l, in, t, size));
-        if (op == X86_FAR_IRET) { /* in 64-bit mode to a stack of its own; nobody but a kernel needs it */
-            x86_trap(l, X86_VECTOR_GP, l->pc);
+        if (op == X86_FAR_IRET) {
+            interrupt_return(l, in, target, selector);
             return;
         }
         check_cs(l, selector);

@@ -1,0 +1,204 @@
+/* What only the x86 ABIs have: registers in signal frames, exceptions and their signals, segments, old entries to the
+ * kernel. */
+#include "test.h"
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <asm/ldt.h>
+
+#ifdef __x86_64__
+#define IP REG_RIP
+#define SP REG_RSP
+#else
+#define IP REG_EIP
+#define SP REG_ESP
+#endif
+
+static volatile sig_atomic_t caught, code;
+static void *volatile address;
+static volatile unsigned long at, trap, error, cr2, flags, mxcsr_in, fcw_in;
+static volatile unsigned skip;
+
+static void handler(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    unsigned mxcsr = 0;
+    unsigned short fcw;
+
+    caught = sig;
+    code = info->si_code;
+    address = info->si_addr;
+    at = (unsigned long)uc->uc_mcontext.gregs[IP];
+    trap = (unsigned long)uc->uc_mcontext.gregs[REG_TRAPNO];
+    error = (unsigned long)uc->uc_mcontext.gregs[REG_ERR];
+    flags = (unsigned long)uc->uc_mcontext.gregs[REG_EFL];
+#ifdef __x86_64__
+    cr2 = (unsigned long)uc->uc_mcontext.gregs[REG_CR2];
+#else
+    cr2 = uc->uc_mcontext.cr2;
+#endif
+    __asm__ volatile("stmxcsr %0; pxor %%xmm0, %%xmm0; pxor %%xmm7, %%xmm7" : "=m"(mxcsr) : : "xmm0", "xmm7");
+    __asm__ volatile("fnstcw %0; fldz; fldz" : "=m"(fcw));
+    mxcsr_in = mxcsr;
+    fcw_in = fcw;
+    uc->uc_mcontext.gregs[IP] += (long)skip;
+}
+
+static void catch(int sig, int how)
+{
+    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | how};
+    sigaction(sig, &sa, NULL);
+}
+
+/* Runs an instruction of `length` bytes that raises `sig`; `where` is its address. */
+#define RAISES(sig, length, insn)                                                                                         \
+    ({                                                                                                                    \
+        void *where;                                                                                                      \
+        caught = 0;                                                                                                       \
+        skip = length;                                                                                                    \
+        __asm__ volatile("call 9f; 9: pop %0; add $8f-9b, %0; 8: " insn : "=&r"(where) : : "eax", "ecx", "edx", "memory", "cc"); \
+        caught == (sig) ? (unsigned long)where : 1;                                                                       \
+    })
+
+static void test_exceptions(void)
+{
+    catch(SIGSEGV, 0);
+    catch(SIGFPE, 0);
+    catch(SIGILL, 0);
+    catch(SIGTRAP, 0);
+    unsigned long where = RAISES(SIGFPE, 2, "xor %%ecx, %%ecx; div %%ecx");
+    ok(at == where + 2 && code == FPE_INTDIV && address == (void *)at && trap == 0);
+    where = RAISES(SIGILL, 2, "ud2");
+    ok(at == where && code == ILL_ILLOPN && address == (void *)at && trap == 6);
+    where = RAISES(SIGTRAP, 0, "int3");
+    ok(at == where + 1 && code == SI_KERNEL && address == NULL && trap == 3);
+    where = RAISES(SIGSEGV, 1, "hlt");
+    ok(at == where && code == SI_KERNEL && address == NULL && trap == 13 && error == 0);
+}
+
+static void test_faults(void)
+{
+    char *p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    munmap(p + 4096, 4096);
+    ok(*(volatile char *)p == 0); /* from then on the page is there */
+    skip = 2; /* movb of a register to [register], and back */
+    caught = 0;
+    __asm__ volatile("movb %%al, (%0)" : : "r"(p + 5) : "memory");
+    ok(caught == SIGSEGV && code == SEGV_ACCERR && address == p + 5 && cr2 == (unsigned long)p + 5 && trap == 14 && error == 7);
+    caught = 0;
+    __asm__ volatile("movb (%0), %%al" : : "r"(p + 4100) : "eax", "memory");
+    ok(caught == SIGSEGV && code == SEGV_MAPERR && address == p + 4100 && trap == 14 && error == 4);
+    munmap(p, 4096);
+}
+
+/* A signal between two instructions changes nothing. */
+static void test_state(void)
+{
+    struct itimerval it = {{0, 0}, {0, 20000}};
+    unsigned mxcsr = 0x5f80, mxcsr_after; /* rounding up */
+    unsigned short fcw = 0xb7f, fcw_after;
+    char vector[16] = "0123456789abcde", vector_after[16];
+    double x87 = 0;
+
+    catch(SIGALRM, 0);
+    skip = 0;
+    caught = 0;
+    setitimer(ITIMER_REAL, &it, NULL);
+    __asm__ volatile("ldmxcsr %5; fldcw %6; movdqu %7, %%xmm7; fldpi\n"
+#ifdef __x86_64__
+                     "movq $0x1234567, -8(%%rsp); movq $0x7654321, -128(%%rsp)\n"
+#endif
+                     "std; 1: pause; cmpl $0, %4; je 1b; pushf; cld\n"
+#ifdef __x86_64__
+                     "testl $0x400, (%%rsp); popf; cld; mov $0, %%eax; je 2f; cmpq $0x7654321, -128(%%rsp); jne 2f\n"
+#else
+                     "testl $0x400, (%%esp); popf; cld; mov $0, %%eax; je 2f\n"
+#endif
+                     "mov $1, %%eax; 2: stmxcsr %0; fnstcw %1; movdqu %%xmm7, %2; fstpl %3\n"
+                     : "=m"(mxcsr_after), "=m"(fcw_after), "=m"(vector_after), "=m"(x87)
+                     : "m"(caught), "m"(mxcsr), "m"(fcw), "m"(vector)
+                     : "eax", "memory", "cc", "xmm7");
+    unsigned as_usual = 0x1f80;
+    unsigned short usual = 0x37f;
+    __asm__ volatile("ldmxcsr %0; fldcw %1" : : "m"(as_usual), "m"(usual));
+    ok(caught == SIGALRM && (flags & 0x400));
+    ok((mxcsr_after & 0xffc0) == 0x5f80 && fcw_after == 0xb7f);
+    ok(!memcmp(vector, vector_after, 16) && x87 > 3.1415 && x87 < 3.1416);
+    ok(mxcsr_in == 0x1f80 && fcw_in == 0x37f); /* the handler's are those of a program's start */
+}
+
+static void test_iret(void)
+{
+    unsigned long carry = 0;
+#ifdef __x86_64__
+    __asm__ volatile("sub $128, %%rsp; mov %%rsp, %%rcx; mov %%ss, %%eax; push %%rax; push %%rcx; pushf; orq $1, (%%rsp); mov %%cs, %%eax;"
+                     "push %%rax; lea 1f(%%rip), %%rax; push %%rax; iretq; ud2; 1: setc %b0; lea 128(%%rsp), %%rsp"
+                     : "+q"(carry) : : "rax", "rcx", "memory", "cc");
+#else /* the upper half of CS on the stack does not count */
+    __asm__ volatile("pushf; orl $1, (%%esp); mov %%cs, %%eax; orl $0xabcd0000, %%eax; push %%eax; call 2f; 2: addl $1f-2b, (%%esp);"
+                     "iret; ud2; 1: setc %b0"
+                     : "+q"(carry) : : "eax", "memory", "cc");
+#endif
+    ok(carry == 1);
+}
+
+#ifdef __x86_64__
+static void test_entries(void)
+{
+    unsigned long fs = 0, self;
+
+    ok(syscall(SYS_arch_prctl, 0x1003, &fs) == 0);
+    __asm__ volatile("mov %%fs:0, %0" : "=r"(self));
+    ok(fs && fs == self);
+    time_t (*vsyscall_time)(time_t *) = (time_t (*)(time_t *))0xffffffffff600400;
+    ok(llabs((long long)vsyscall_time(NULL) - (long long)time(NULL)) <= 1);
+}
+#else
+static volatile int old_signal;
+static void old_handler(int sig)
+{
+    old_signal = sig;
+}
+
+static void test_entries(void)
+{
+    long pid, word = 0x12345678, read_back = 0;
+
+    __asm__ volatile("int $0x80" : "=a"(pid) : "a"(SYS_getpid));
+    ok(pid == getpid());
+    struct user_desc d = {.entry_number = -1u, .base_addr = (unsigned long)&word, .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
+    ok(syscall(SYS_set_thread_area, &d) == 0 && d.entry_number >= 12 && d.entry_number <= 14);
+    __asm__ volatile("mov %1, %%fs; mov %%fs:0, %0; xor %%ecx, %%ecx; mov %%ecx, %%fs" : "=r"(read_back) : "r"(d.entry_number << 3 | 3) : "ecx");
+    ok(read_back == word);
+    struct user_desc got = {.entry_number = d.entry_number};
+    ok(syscall(SYS_get_thread_area, &got) == 0 && got.base_addr == d.base_addr && got.limit == d.limit && got.limit_in_pages);
+    struct user_desc local = d;
+    local.entry_number = 5;
+    ok(syscall(SYS_modify_ldt, 0x11, &local, sizeof local) == 0);
+    __asm__ volatile("mov %1, %%fs; mov %%fs:0, %0; xor %%ecx, %%ecx; mov %%ecx, %%fs" : "=r"(read_back) : "r"(5 << 3 | 7) : "ecx");
+    ok(read_back == word);
+    /* The frame without siginfo, and the kernel's own trampoline. */
+    struct { void (*handler)(int); unsigned long mask, flags; void (*restorer)(void); } sa = {old_handler, 0, 0, NULL};
+    ok(syscall(SYS_sigaction, SIGUSR1, &sa, NULL) == 0);
+    ok(raise(SIGUSR1) == 0 && old_signal == SIGUSR1);
+}
+#endif
+
+int main(void)
+{
+    test_exceptions();
+    test_faults();
+    test_state();
+    test_iret();
+    test_entries();
+    return test_done();
+}
+#else
+int main(void)
+{
+    skip("no x86");
+    return test_done();
+}
+#endif
