@@ -447,6 +447,43 @@ def test_children():
     check('children, warm', warm.out == plain.out and warm.made < 100, warm)
 
 
+FORKS = r'''
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    for (int i = 0; i < atoi(argv[1]); i++) {
+        if (!fork()) {
+            char text[200]; /* code that only children run */
+            snprintf(text, sizeof text, "%a %.3e %s %lo", 1.5 * i, 2.25, strerror(i), 511l);
+            _exit(0);
+        }
+        wait(NULL);
+    }
+    write(1, "done\n", 5);
+    return 0;
+}
+'''
+
+
+def test_forks():
+    """A parent makes what its first child needed before it forks again, and the next child makes nothing."""
+    program = compile('forks', FORKS)
+    counts = []
+    for n in '1', '2', '3':
+        r = run('--no-disk-cache', '--stats', program, n)
+        check(f'forks {n}', r.status == 0 and r.out == 'done\n', r)
+        made = [int(m) for m in re.findall(r'(\d+)  units translated', r.err)]
+        counts.append((made[-1], made[:-1]))  # the parent's, the children's
+    (once, (first,)), (_, second), (thrice, third) = counts
+    check('the first child makes what it needs', first - once > 100, counts)
+    check('then the parent has it', thrice >= first and thrice - once > 100, counts)
+    check('and the third child makes little', third[2] - thrice < 20, counts)
+
+
 def test_command():
     d = fresh('command')
     r = run('--disk-cache', d, 'cache', 'warm', hello)

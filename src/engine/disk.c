@@ -552,6 +552,13 @@ void disk_save(struct engine *e, struct cpu *cpu)
         disk_store_trim(d->dir, d->limit);
 }
 
+void disk_look_again(struct engine *e)
+{
+    for (unsigned i = 0; e->disk && i < OBJECT_BUCKETS; i++)
+        for (struct disk_object *o = e->disk->objects[i]; o; o = o->next)
+            o->look_again = true;
+}
+
 void disk_after_fork(struct engine *e)
 {
     struct disk *d = e->disk;
@@ -564,8 +571,7 @@ void disk_after_fork(struct engine *e)
     d->fresh = 0;
     d->saving = false;
     for (unsigned i = 0; i < OBJECT_BUCKETS; i++)
-        for (struct disk_object *o = d->objects[i]; o; o = o->next) {
+        for (struct disk_object *o = d->objects[i]; o; o = o->next)
             o->fresh = 0;
-            o->look_again = true; /* the parent's other children may have written what this one needs */
-        }
+    disk_look_again(e); /* the parent's other children may have written what this one needs */
 }

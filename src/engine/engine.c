@@ -1,4 +1,4 @@
-/* The engine's life: creation, cpus, the lock, invalidation, fork. */
+/* The engine's life: creation, cpus, the lock, invalidation. */
 #include "engine/internal.h"
 #include "support/log.h"
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static struct cpu *cpu_new(struct engine *e, void *personality)
     return cpu;
 }
 
-static void cpu_free(struct engine *e, struct cpu *cpu)
+void engine_cpu_free(struct engine *e, struct cpu *cpu)
 {
     e->config.host->cpu_exit(cpu);
     arena_free(cpu->arena);
@@ -123,7 +123,7 @@ void engine_cpu_destroy(struct cpu *cpu)
     for (unsigned i = 0; i < ARRAY_LEN(e->stat); i++)
         e->stat[i] += cpu->stat[i];
     pthread_mutex_unlock(&e->lock);
-    cpu_free(e, cpu);
+    engine_cpu_free(e, cpu);
 }
 
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
@@ -154,35 +154,5 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
     pthread_mutex_lock(&e->lock);
     atomic_fetch_add(&e->invalidations, 1);
     table_invalidate(e, NULL, start, start + size);
-    pthread_mutex_unlock(&e->lock);
-}
-
-void engine_fork_prepare(struct engine *e)
-{
-    pthread_mutex_lock(&e->lock);
-    cache_before_fork(e); /* if there is no memory, the child, if there will be one, says so and ends */
-}
-
-void engine_fork_parent(struct engine *e)
-{
-    cache_parent_fork(e);
-    pthread_mutex_unlock(&e->lock);
-}
-
-void engine_fork_child(struct engine *e, struct cpu *self)
-{
-    /* The other cpus' threads are not in this process; their memory is, and is given back. */
-    for (struct cpu *c = e->cpus, *next; c; c = next) {
-        next = c->next;
-        if (c != self)
-            cpu_free(e, c);
-    }
-    e->cpus = self;
-    self->next = NULL;
-    if (!cache_after_fork(e)) {
-        table_clear(e);
-        atomic_fetch_add(&e->purge, 1);
-    }
-    disk_after_fork(e);
     pthread_mutex_unlock(&e->lock);
 }

@@ -79,6 +79,8 @@ void engine_save(struct engine *e, struct cpu *cpu);
 /* The way it runs translations. */
 const struct host *engine_host(const struct engine *e);
 
+/* Before a fork, without locks: gets translations that children will ask for.  cpu: the calling thread's, out of engine_run. */
+void engine_fork_expect(struct engine *e, struct cpu *cpu);
 /* Around fork(2): takes the locks; releases them in parent and child (in the child other cpus are gone). */
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);

@@ -96,6 +96,7 @@ struct engine {
     _Atomic uint64_t inserted; /* translations entered into the indexes */
     _Atomic uint64_t purge; /* how often code memory was given up */
 
+    struct wishes *children, *parents; /* fork.c; or NULL */
     uint8_t *fork_memory; /* the copy for a child about to be forked */
     size_t fork_size;
     bool fork_copy; /* it holds translations, not only the stubs */
@@ -122,6 +123,11 @@ static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->ex
  * be waited for, so that translations may be gone meanwhile. */
 bool engine_lock(struct engine *e, struct cpu *cpu);
 void engine_unlock(struct engine *e, struct cpu *cpu);
+
+void engine_cpu_free(struct engine *e, struct cpu *cpu);
+
+/* fork.c: a translation that the process does not have is asked for, or one of its exits is linked. */
+void fork_note(struct engine *e, uint64_t pc, uint32_t mode);
 
 /* cache.c */
 bool cache_create(struct engine *e);
@@ -230,6 +236,7 @@ struct disk_source {
 };
 void disk_create(struct engine *e);
 void disk_after_fork(struct engine *e);
+void disk_look_again(struct engine *e); /* lock held: there may be newer files */
 /* Lock held: the translation from disk, or NULL; *place is for disk_keep. */
 struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, struct disk_place *place);
 /* Lock held: notes that b, new, is to be written. */

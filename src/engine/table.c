@@ -229,6 +229,7 @@ void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block 
         if (s->offset != offset || s->target != to->pc || s->to)
             continue;
         site_link(e, cpu, s, to);
+        fork_note(e, b->pc, b->mode);
         return;
     }
 }

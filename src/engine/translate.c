@@ -308,6 +308,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
         return b;
     }
     uint64_t start = e->config.timed ? now_ns() : 0;
+    fork_note(e, pc, mode);
     b = make(e, cpu, pc, mode, inserted);
     if (UNLIKELY(disk_wants_saving(e))) {
         disk_save(e, cpu);

@@ -556,6 +556,7 @@ static int64_t clone_fork(struct thread *t, const struct clone_request *rq)
     struct process *p = t->process;
 
     signals_block();
+    engine_fork_expect(p->engine, t->cpu);
     pthread_mutex_lock(&p->lock);
     mapping_fork_prepare();
     engine_fork_prepare(p->engine);
