@@ -42,6 +42,12 @@ static bool make_unit(struct fuzz *f, struct ir_unit *u, enum ir_op op, struct r
     return true;
 }
 
+/* Of half of the ways out. */
+static bool is_dead(void *ctx, uint64_t pc)
+{
+    return pc & 4;
+}
+
 /* Makes, compiles and runs the unit of options.seed; false if it fails. *made: there is such a unit. */
 static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
 {
@@ -60,7 +66,7 @@ static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
     struct ir_unit original = u;
     if (f->optimise && error == NULL) {
         make_unit(f, &original, op, &r);
-        opt_run(&u, &(struct opt_config){.enabled = true, .flags_slot = TEST_FLAGS});
+        opt_run(&u, &(struct opt_config){.enabled = true, .flags_slot = TEST_FLAGS, .flags_dead = is_dead});
         error = ir_verify(&u);
         char *text = ir_print(&u), *both = arena_alloc(&f->arena, strlen(text) + strlen(f->text) + 32);
         f->text = strcat(strcat(strcpy(both, f->text), "optimised:\n"), text);
@@ -79,6 +85,7 @@ static bool try_one(struct fuzz *f, enum ir_op op, bool *made)
     bool good = true;
     for (unsigned i = 0; i < f->inputs && good; i++) {
         compare_prepare(f->h, &in, &r);
+        in.flags_dead = f->optimise ? is_dead : NULL;
         good = compare_run(f->h, &original, &code, &in, f->report, sizeof f->report);
     }
     if (!good && !f->quiet)

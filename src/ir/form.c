@@ -24,6 +24,7 @@
 
 ATTR(attr_none) = {.mask = 0};
 ATTR(attr_const) = {.bits = {"pc"}};
+ATTR(attr_jump) = {.bits = {"dead"}};
 ATTR(attr_cc) = {ENUM(0x0f, "o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l",
                       "ge", "le", "g")};
 ATTR(attr_int_cc) = {
@@ -168,7 +169,7 @@ const struct ir_form ir_form[IR_OP_COUNT] = {
 
     ROW(INSN, BIT(IR_VOID), ATTRS(number), IMM(HEX)), ROW(LABEL, BIT(IR_VOID), IMM(LABEL)),
     ROW(BR, BIT(IR_VOID), IMM(LABEL)), ROW(BR_IF, BIT(IR_VOID), IMM(LABEL)),
-    ROW(JUMP, BIT(IR_VOID), IMM(HEX)), ROW(JUMP_IF, BIT(IR_VOID), IMM(HEX)),
+    ROW(JUMP, BIT(IR_VOID), ATTRS(jump), IMM(HEX)), ROW(JUMP_IF, BIT(IR_VOID), ATTRS(jump), IMM(HEX)),
     ROW(JUMP_IND, BIT(IR_VOID)), ROW(JUMP_NOT, BIT(IR_VOID), IMM(HEX)), ROW(POLL, BIT(IR_VOID), IMM(HEX)),
     ROW(PAIR, BIT(IR_VOID), IMM(HEX)), ROW(UNPAIR, BIT(IR_VOID)), ROW(CALL, BIT(IR_VOID), IMM(HEX)), ROW(CALL_IND, BIT(IR_VOID)),
     ROW(RET, BIT(IR_VOID)), ROW(EXIT, BIT(IR_VOID), ATTRS(exit), IMM(HEX)),

@@ -68,6 +68,9 @@ struct ir_inst {
 /* CONST.attr */
 #define IR_CONST_PC 1 /* derived from the guest PC: to be relocated with the code's mapping */
 
+/* JUMP, JUMP_IF attr */
+#define IR_JUMP_FLAGS_DEAD 1 /* nobody reads the flags slot there: it may hold anything on this way out */
+
 /* LOAD, LOADS, STORE attr.  ATOMIC_* : low bits enum ir_rmw, and IR_MEM_ALIGNED. */
 #define IR_MEM_SCALE 0x07   /* b << 0..4 */
 #define IR_MEM_MODIFY 0x08  /* LOAD: what is there will be written: a fault is a write's */

@@ -11,7 +11,8 @@
  * unit's borders, and a unit made for single steps has one instruction.
  *
  * The flags slot is also dead at a direct way out to a guest PC of which config->flags_dead says
- * so. It is asked late, only when there is a SET that hangs on the answer. */
+ * so. It is asked late, only when there is a SET that hangs on the answer.  If it is dead at some of
+ * them and not at all, the SET stays, and those say so (IR_JUMP_FLAGS_DEAD). */
 #include "opt/opt.h"
 
 #define EXITS_MAX 8 /* direct ways out that one SET of the flags may hang on */
@@ -116,7 +117,7 @@ struct liveness {
     uint32_t *dead;  /* [slot_count]: == now if a SET follows before anything looks */
     uint32_t now;    /* counts the points at which everything is looked at */
     uint64_t locals; /* bit set: read somewhere */
-    uint64_t exits[EXITS_MAX];
+    ir_ref exits[EXITS_MAX];
     unsigned exit_count;
     bool asking; /* the flags are dead if they are at all exits[] */
 };
@@ -126,20 +127,28 @@ static bool flags_dead(struct liveness *l)
 {
     const struct opt_config *config = l->s->config;
 
+    struct ir_inst *dead[EXITS_MAX];
+    unsigned count = 0, asked = l->exit_count;
+
     if (!l->asking)
         return false;
-    while (l->exit_count) {
-        if (!config->flags_dead(config->ctx, l->exits[l->exit_count - 1])) {
-            l->asking = false;
-            return false;
-        }
-        l->exit_count--;
+    for (unsigned i = asked; i-- > 0;) {
+        struct ir_inst *exit = &l->s->u->insts[l->exits[i]];
+        if (config->flags_dead(config->ctx, exit->imm))
+            dead[count++] = exit;
     }
-    return true;
+    l->exit_count = 0;
+    if (count == asked)
+        return true;
+    l->asking = false;
+    while (count-- > 0)
+        if (dead[count]->op != IR_CALL)
+            dead[count]->attr |= IR_JUMP_FLAGS_DEAD;
+    return false;
 }
 
-/* A direct way out, taken always or sometimes. */
-static void leave(struct liveness *l, uint64_t pc, bool always)
+/* Direct way out r, taken always or sometimes. */
+static void leave(struct liveness *l, ir_ref r, bool always)
 {
     const struct opt_config *config = l->s->config;
     unsigned f = config->flags_slot;
@@ -155,7 +164,7 @@ static void leave(struct liveness *l, uint64_t pc, bool always)
     if (l->exit_count == EXITS_MAX)
         l->asking = false;
     else if (l->asking)
-        l->exits[l->exit_count++] = pc;
+        l->exits[l->exit_count++] = r;
 }
 
 static void look_at_all(struct liveness *l)
@@ -196,8 +205,8 @@ static void backward(struct liveness *l)
                 *in = (struct ir_inst){.op = IR_NOP};
             break;
         case IR_JUMP:
-        case IR_CALL: leave(l, in->imm, true); break;
-        case IR_JUMP_IF: leave(l, in->imm, false); break;
+        case IR_CALL: leave(l, r, true); break;
+        case IR_JUMP_IF: leave(l, r, false); break;
         case IR_HELPER:
         case IR_LABEL:
         case IR_BR:

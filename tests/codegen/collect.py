@@ -15,51 +15,38 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', '..', 'bench'))
-import run as bench  # noqa: E402
+import suite  # noqa: E402
 
-NUMPY = '''
-import numpy as np
-a = np.arange(90000, dtype=np.float64).reshape(300, 300) % 17
-b = a @ a.T
-c = np.sort((a * 1.5 + np.sin(a)).ravel())
-d = (np.arange(300000) * 7919 % 1000).astype(np.int32)
-print(b.sum(), c[::1000].sum(), np.bincount(d).max(), np.cumsum(d)[-1], np.unique(d).size, (d[d > 500] // 3).sum())
-'''
-NODE = '''
-const words = []; for (let i = 0; i < 60000; i++) words.push((i * 7919 % 65536).toString(36));
-const m = new Map(); for (const w of words) m.set(w, (m.get(w) || 0) + 1);
-let s = 0; for (let i = 0; i < 3e6; i++) s = (s + Math.imul(i, 31) ^ i >> 3) | 0;
-const o = JSON.parse(JSON.stringify([...m].sort((a, b) => a[0] < b[0] ? -1 : 1)));
-const t = words.join(' ').replace(/[aeiou]+/g, x => x.toUpperCase()); class P { constructor(x) { this.x = x; } add(o) { return new P(this.x + o.x); } }
-let p = new P(0); for (let i = 0; i < 500000; i++) p = p.add(new P(i * 0.5));
-console.log(s, o.length, t.length, p.x);
-'''
-BLAS = '/usr/lib/aarch64-linux-gnu/blas:/usr/lib/aarch64-linux-gnu/lapack'
-SPEED = ['sha256', 'aes-128-gcm', 'chacha20-poly1305', 'rsa2048', 'ecdsap256', 'ecdhx25519', 'md5']
+# The kernel's work, and threads'
+NOT_CODE = ('syscalls', 'signals', 'fork') + suite.THREADS
+# How many programs each program of a group counts as
+WEIGHTS = {'C kernels': 0.25, 'OpenSSL': 0.25, 'start-up': 0.1, 'fork+exec': 0}
+
+
+def find_root(o, program):
+    """The first root that has the program, and NumPy if it wants that"""
+    wanted = [program.args[0]] + (['/usr/lib/python3/dist-packages/numpy'] if program.group == 'NumPy' else [])
+    for name in ('bench-arm64', 'programs-arm64', 'runtimes-arm64'):
+        root = os.path.join(o.roots, name)
+        if all(os.path.lexists(root + w) for w in wanted):
+            return root
+    sys.exit(f'no root has {program.args[0]}')
 
 
 def collection(o, work):
-    """(weight, name, root or None, arguments, standard input)"""
-    kernels = os.path.join(work, 'kernels-arm64')
-    subprocess.run([o.cross, '-O2', '-ffp-contract=off', '-static', '-o', kernels, os.path.join(HERE, '../../bench/kernels.c'),
-                    '-lpthread'], check=True)
-    listed = subprocess.run([o.demotic, kernels], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
-    sets = [(0.25, 'C: ' + k, None, [kernels, k], None) for k in listed if k not in ('syscalls', 'signals', 'fork', 'threads')]
-    for name, args, stdin in bench.programs(work):
-        if not name.startswith('start:') and name != 'fork+exec':
-            sets.append((1, name, 'bench-arm64', args, stdin))
-    sample = os.path.join(work, 'sample')
-    sets += [
-        (1, 'start: bash', 'bench-arm64', ['/usr/bin/bash', '-c', 'echo hello'], None),
-        (1, 'numpy', 'runtimes-arm64', ['/usr/bin/python3', '-c', NUMPY], None),
-        (1, 'node', 'programs-arm64', ['/usr/bin/node', '-e', NODE], None),
-        (1, 'sort', 'programs-arm64', ['/usr/bin/sort', '-k', '2', sample], None),
-        (1, '7z', 'programs-arm64', ['/usr/bin/7z', 'a', '-mmt1', '-si', '-so', '-txz', '-an'], open(sample, 'rb').read()),
-        (1, 'cc1', 'programs-arm64', ['/usr/bin/gcc', '-O2', '-S', '-w', '-o', '/dev/null', os.path.abspath(HERE + '/../../bench/kernels.c')], None),
-    ]
-    sets += [(1 / len(SPEED), 'openssl ' + s, 'bench-arm64', ['/usr/bin/openssl', 'speed', '-seconds', '1', '-bytes', '1024'] +
-              ([s] if s[-1:].isdigit() and s[:3] in ('rsa', 'ecd') or s == 'ecdhx25519' else ['-evp', s]), None) for s in SPEED]
-    return sets
+    """(weight, name, root or None, arguments, standard input, environment)"""
+    kernels, source = os.path.join(work, 'kernels-arm64'), os.path.join(HERE, '../../bench/kernels.c')
+    subprocess.run([o.cross, '-O2', '-ffp-contract=off', '-static', '-o', kernels, source, '-lpthread'], check=True)
+    with open(os.path.join(work, 'kernels.i'), 'w') as f:
+        subprocess.run([o.cross, '-E', '-P', source], check=True, stdout=f)
+    for k in subprocess.run([o.demotic, kernels], stdout=subprocess.PIPE, check=True, text=True).stdout.split():
+        if k not in NOT_CODE:
+            yield WEIGHTS['C kernels'], 'C: ' + k, None, [kernels, k], None, {}
+    for p in suite.programs(work):
+        weight = WEIGHTS.get(p.group, 1)
+        if weight:
+            env = {k: v.replace('{root}', '').replace('{triplet}', 'aarch64-linux-gnu') for k, v in p.env.items()}
+            yield weight, p.name, find_root(o, p), p.args, open(p.stdin, 'rb').read() if p.stdin else None, env
 
 
 def counts(path):
@@ -100,13 +87,13 @@ def main():
     os.makedirs(o.keep, exist_ok=True)
     o.demotic = os.path.abspath(o.demotic)
     total, weights = collections.Counter(), 0
-    for weight, name, root, args, stdin in collection(o, os.path.abspath(o.keep)):
+    for weight, name, root, args, stdin, more in collection(o, os.path.abspath(o.keep)):
         log = os.path.join(o.keep, name.replace(' ', '_').replace(':', '') + '.counts')
         if not (o.again and os.path.exists(log)):
             if os.path.exists(log):
                 os.remove(log)
-            where = ['--root', os.path.join(o.roots, root)] if root else []
-            env = {**os.environ, 'LC_ALL': 'C.UTF-8', 'PYTHONHOME': '/usr', 'LD_LIBRARY_PATH': BLAS}
+            where = ['--root', root] if root else []
+            env = {**os.environ, 'LC_ALL': 'C.UTF-8', **more}
             done = subprocess.run([o.demotic, '--dump=counts', '--log=' + log] + where + args, input=stdin or b'', env=env,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=900)
             if done.returncode:

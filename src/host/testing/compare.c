@@ -142,6 +142,8 @@ bool compare_run(struct harness *h, const struct ir_unit *u, const struct test_c
     harness_run(h, code->entry);
     struct test_state *want = (struct test_state *)(void *)want_state;
     want->pc = w.pc;
+    if (in->flags_dead && w.direct && w.end == WALK_NEXT && in->flags_dead(NULL, w.pc))
+        want->flags = ((struct test_state *)(void *)cpu->state)->flags;
     compare_slots(&rep, in, cpu->state, want_state);
     for (unsigned i = 0; i < TEST_MEMORY; i++)
         if (h->memory[i] != want_memory[i])

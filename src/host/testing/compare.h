@@ -7,6 +7,7 @@ struct compare_input {
     struct test_state state;
     unsigned char memory[TEST_MEMORY];
     uint32_t fp_flags;
+    bool (*flags_dead)(void *ctx, uint64_t pc); /* as the optimiser was told, or NULL */
 };
 void compare_prepare(struct harness *h, struct compare_input *in, struct random *r);
 

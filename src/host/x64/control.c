@@ -11,8 +11,9 @@
  *         jmp    [AREA_EXIT_SITE]
  *
  * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on
- * the stack, and if they agree uses ret, which takes both off.  Whatever the guest does with its
- * stack, a pair that does not fit only costs a look-up (AREA_RET_MISS).
+ * the stack, and if they agree uses ret; whoever called takes the PC off (ret with a number to take
+ * off would do both, and be slower).  Whatever the guest does with its stack, a pair that does not
+ * fit only costs a look-up (AREA_RET_MISS).
  *
  * Backward jumps and calls, indirect ones, and returns that do not fit look at cpu->pending, so that
  * every loop does: one without any of them only calls forward and returns, and ends. */
@@ -106,6 +107,13 @@ static void poll(struct ctx *c, uint64_t v, int reg, enum counted counted)
     ool_from(o, emit_jcc(&c->e, cc));
 }
 
+/* Where a call comes back to. */
+static void after_call(struct ctx *c, uint64_t pc)
+{
+    emit_lea(&c->e, 8, RSP, mem_at(RSP, 8));
+    site_emit(c, SITE_JMP, CC_O, pc);
+}
+
 /* -- calls that the unit follows: their pairs are pushed only on the ways out ------------------------------- */
 
 /* Before a way out: the pairs of the calls in `frame`, outermost first.  reg is overwritten. */
@@ -122,7 +130,7 @@ static void emit_pairs(struct ctx *c, const struct x64_frame *frame, int reg)
         emit_push(e, reg);
     }
     uint32_t call = emit_call(e); /* the host's predictor is told, too */
-    site_emit(c, SITE_JMP, CC_O, frame->pc);
+    after_call(c, frame->pc);
     emit_patch(e, call, emit_pos(e));
 }
 
@@ -140,6 +148,7 @@ static void flush_pairs(struct ctx *c)
 static void emit_side_exit(struct ctx *c, struct ool *o)
 {
     struct emit *e = &c->e;
+    flags_leave(c, (enum flags_at)o->r[1]);
     if (o->r[0]) { /* backward */
         enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
         uint32_t over = emit_jcc_short(e, (enum x64_cc)(cc ^ 1));
@@ -196,64 +205,124 @@ static bool is_backward(const struct ctx *c, uint64_t target)
     return target <= c->insn_pc;
 }
 
-static void jump(struct ctx *c, uint64_t target)
+/* Guest PC target is behind the current instruction, and nobody has looked at `pending` on the way there. */
+static bool must_poll(const struct ctx *c, uint64_t target)
 {
-    if (is_backward(c, target) && !(c->polled && target == c->u->pc)) {
-        flags_clobber(c);
-        poll(c, target, -1, COUNT_BACKWARD);
-    }
-    site_emit(c, SITE_JMP, CC_O, target);
+    return is_backward(c, target) && !(c->polled && target == c->u->pc);
 }
 
-static void jump_if(struct ctx *c, const struct ir_inst *in)
+/* To guest PC target, unless something is pending and it lies backward.  EFLAGS hold nothing that is wanted. */
+static void jump(struct ctx *c, uint64_t target)
 {
-    struct emit *e = &c->e;
-    flags_sync_for(c, in->a);
-    struct cond k = cond_emit(c, in->a);
-    bool backward = is_backward(c, in->imm) && !(c->polled && in->imm == c->u->pc);
-    if (c->u->follows && (c->frame || (backward && in->imm != c->u->pc))) { /* seldom taken */
-        struct ool *o = ool_new(c, emit_side_exit);
-        uint32_t at[2];
-        unsigned n = cond_jump(c, k, at);
-        for (unsigned i = 0; i < n; i++)
-            ool_from(o, at[i]);
-        o->v = in->imm;
-        o->r[0] = backward;
-        o->frame = c->frame;
+    if (!must_poll(c, target)) {
+        site_emit(c, SITE_JMP, CC_O, target);
         return;
     }
-    if (!backward) {
-        if (k.parity == COND_AND_NP) {
-            uint32_t skip = emit_jcc_short(e, CC_P);
-            site_emit(c, SITE_JCC, k.cc, in->imm);
-            emit_patch_short(e, skip);
-            return;
-        }
-        site_emit(c, SITE_JCC, k.cc, in->imm);
-        if (k.parity == COND_OR_P)
-            site_emit(c, SITE_JCC, CC_P, in->imm);
+    struct ool *o = ool_new(c, emit_poll_exit);
+    o->v = target;
+    o->r[0] = -1;
+    enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
+    site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), target);
+    ool_from(o, emit_jmp(&c->e));
+}
+
+/* To guest PC target if k holds. */
+static void sites_emit(struct ctx *c, struct cond k, uint64_t target)
+{
+    if (k.parity == COND_AND_NP) {
+        uint32_t skip = emit_jcc_short(&c->e, CC_P);
+        site_emit(c, SITE_JCC, k.cc, target);
+        emit_patch_short(&c->e, skip);
         return;
     }
+    site_emit(c, SITE_JCC, k.cc, target);
+    if (k.parity == COND_OR_P)
+        site_emit(c, SITE_JCC, CC_P, target);
+}
+
+/* The JUMP by which the unit ends where JUMP_IF does not leave it, if it comes next: its index, or 0. */
+static uint32_t other_way(const struct ctx *c)
+{
+    uint32_t i = c->i + 1;
+    while (i < c->u->count && inst_of(c, i)->op == IR_NOP)
+        i++;
+    return i < c->u->count && inst_of(c, i)->op == IR_JUMP && !c->frame ? i : 0;
+}
+
+/* Backward, and nothing is pending: jumped around. */
+static void jump_if_backward(struct ctx *c, struct cond k, uint64_t target)
+{
     uint32_t over[2];
     unsigned n = 0;
     k = cond_negate(k);
     if (k.parity == COND_PLAIN)
-        over[0] = emit_jcc_short(e, k.cc);
+        over[0] = emit_jcc_short(&c->e, k.cc);
     else
         n = cond_jump(c, k, over);
-    struct ool *o = ool_new(c, emit_poll_exit);
-    o->v = in->imm;
-    o->r[0] = -1;
     uint32_t held = c->ef_loc;
     c->ef_loc = 0; /* this way does not fall through */
-    enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
-    site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), in->imm);
-    ool_from(o, emit_jmp(e));
+    jump(c, target);
     c->ef_loc = held;
     if (k.parity == COND_PLAIN)
-        emit_patch_short(e, over[0]);
+        emit_patch_short(&c->e, over[0]);
     for (unsigned i = 0; i < n; i++)
-        emit_patch(e, over[i], emit_pos(e));
+        emit_patch(&c->e, over[i], emit_pos(&c->e));
+}
+
+/* In a unit that goes on: the way out is seldom taken, and what is to be done on it is out of line. */
+static void jump_if_aside(struct ctx *c, const struct ir_inst *in)
+{
+    struct cond k = cond_emit(c, in->a);
+    enum flags_at where = in->attr & IR_JUMP_FLAGS_DEAD ? FLAGS_AT_AX : (enum flags_at)flags_where(c);
+    bool poll = must_poll(c, in->imm);
+    if (where == FLAGS_AT_AX && !c->frame && (!poll || in->imm == c->u->pc)) {
+        if (poll)
+            jump_if_backward(c, k, in->imm);
+        else
+            sites_emit(c, k, in->imm);
+        return;
+    }
+    struct ool *o = ool_new(c, emit_side_exit);
+    uint32_t at[2];
+    unsigned n = cond_jump(c, k, at);
+    for (unsigned i = 0; i < n; i++)
+        ool_from(o, at[i]);
+    o->v = in->imm;
+    o->r[0] = poll;
+    o->r[1] = (int)where;
+    o->frame = c->frame;
+}
+
+/* Of two ways out that follow one another, the conditional jump is to the one that has nothing to do on the way: no
+ * flags to save, and not to look at `pending`. */
+static void jump_if(struct ctx *c, const struct ir_inst *in)
+{
+    uint32_t last = other_way(c);
+    const struct ir_inst *other = last ? inst_of(c, last) : NULL;
+    bool dead = in->attr & IR_JUMP_FLAGS_DEAD, other_dead = other && (other->attr & IR_JUMP_FLAGS_DEAD);
+    bool poll = must_poll(c, in->imm);
+    bool turn = other && !must_poll(c, other->imm) && (poll ? other_dead || !dead : other_dead && !dead);
+    if (c->u->follows && !other) {
+        jump_if_aside(c, in);
+        return;
+    }
+    if (turn ? !other_dead : !dead)
+        flags_sync_for(c, in->a);
+    struct cond k = cond_emit(c, in->a);
+    if (!turn) {
+        if (poll)
+            jump_if_backward(c, k, in->imm);
+        else
+            sites_emit(c, k, in->imm);
+        return;
+    }
+    sites_emit(c, cond_negate(k), other->imm);
+    if (!dead)
+        flags_sync(c);
+    c->ef_loc = 0;
+    jump(c, in->imm);
+    c->mark[last] |= INST_DONE;
+    c->left = true;
 }
 
 static void branch_add(struct ctx *c, uint32_t at, uint32_t label)
@@ -349,7 +418,7 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     if (is_call) {
         emit_call_m(e, m);
         o->back = emit_pos(e);
-        site_emit(c, SITE_JMP, CC_O, pc);
+        after_call(c, pc);
     } else {
         emit_jmp_m(e, m);
     }
@@ -373,7 +442,7 @@ static void jump_return(struct ctx *c, const struct ir_inst *in)
     struct ool *o = ool_new(c, emit_return_miss);
     ool_from(o, emit_jcc(e, CC_NE));
     o->r[0] = r;
-    emit_ret_n(e, 8);
+    emit_ret(e);
 }
 
 static void leave(struct ctx *c, unsigned reason, uint64_t pc)
@@ -455,7 +524,9 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
     }
     case IR_JUMP:
         flush_pairs(c);
-        flags_sync(c);
+        if (!(in->attr & IR_JUMP_FLAGS_DEAD))
+            flags_sync(c);
+        c->ef_loc = 0;
         jump(c, in->imm);
         c->left = true;
         return true;
@@ -492,7 +563,7 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         }
         push_pc(c, return_pc(c), true);
         site_emit(c, SITE_CALL, CC_O, in->imm);
-        site_emit(c, SITE_JMP, CC_O, return_pc(c));
+        after_call(c, return_pc(c));
         c->left = true;
         return true;
     case IR_RET:

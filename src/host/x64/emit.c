@@ -681,13 +681,6 @@ void emit_ret(struct emit *e)
     emit_u8(e, 0xc3);
 }
 
-void emit_ret_n(struct emit *e, unsigned n)
-{
-    emit_u8(e, 0xc2);
-    emit_u8(e, n & 0xff);
-    emit_u8(e, n >> 8);
-}
-
 void emit_lea_rip(struct emit *e, int dst, uint32_t to)
 {
     opcode(e, 0, 8 | bit3(dst) << 2, false, 0x8d);

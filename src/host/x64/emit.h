@@ -167,7 +167,6 @@ void emit_push(struct emit *e, int r);
 void emit_pop(struct emit *e, int r);
 uint32_t emit_push_i(struct emit *e, int32_t imm); /* offset of the constant */
 void emit_ret(struct emit *e);
-void emit_ret_n(struct emit *e, unsigned n); /* and n bytes more off the stack */
 void emit_lea_rip(struct emit *e, int dst, uint32_t to); /* address of offset `to` */
 void emit_ldmxcsr(struct emit *e, struct x64_mem m);
 void emit_stmxcsr(struct emit *e, struct x64_mem m);

@@ -68,6 +68,17 @@ static void ax_preserve(struct ctx *c)
     c->locs[loc].imm = c->ax_inv;
 }
 
+/* AX := the flags that UCOMIS has left, as FCMP's.  Constants from memory: no temporary may be left here. */
+static void fcmp_to_ax(struct ctx *c, bool swapped, bool inv)
+{
+    struct emit *e = &c->e;
+    uint32_t flip = inv ? IR_FLAG_C : 0, lt = IR_FLAG_S | IR_FLAG_C;
+    emit_mov_ri(e, RAX, (swapped ? lt : 0) ^ flip);
+    emit_cmov_rm(e, CC_B, 4, RAX, emit_pool(e, (swapped ? 0 : lt) ^ flip, 0));
+    emit_cmov_rm(e, CC_E, 4, RAX, emit_pool(e, IR_FLAG_Z ^ flip, 0));
+    emit_cmov_rm(e, CC_P, 4, RAX, emit_pool(e, IR_FLAG_O ^ flip, 0));
+}
+
 /* AX := what EFLAGS hold, its carry inverted if inv. EFLAGS keep their meaning. */
 static void eflags_to_ax(struct ctx *c, bool inv)
 {
@@ -81,13 +92,7 @@ static void eflags_to_ax(struct ctx *c, bool inv)
         emit_setcc(e, CC_O, RAX);
         return;
     }
-    /* Constants from memory: no temporary may be left here. */
-    uint32_t flip = inv ? IR_FLAG_C : 0, lt = IR_FLAG_S | IR_FLAG_C;
-    bool swapped = c->ef_kind == EF_FCMP_SWAPPED;
-    emit_mov_ri(e, RAX, (swapped ? lt : 0) ^ flip);
-    emit_cmov_rm(e, CC_B, 4, RAX, emit_pool(e, (swapped ? 0 : lt) ^ flip, 0));
-    emit_cmov_rm(e, CC_E, 4, RAX, emit_pool(e, IR_FLAG_Z ^ flip, 0));
-    emit_cmov_rm(e, CC_P, 4, RAX, emit_pool(e, IR_FLAG_O ^ flip, 0));
+    fcmp_to_ax(c, c->ef_kind == EF_FCMP_SWAPPED, inv);
 }
 
 bool flags_busy(struct ctx *c)
@@ -178,6 +183,24 @@ unsigned flags_where(struct ctx *c)
     if (c->ef_kind == EF_NORMAL)
         return c->ef_inv != c->fs_inv ? FLAGS_AT_EFLAGS_INV : FLAGS_AT_EFLAGS;
     return (c->ef_kind == EF_FCMP ? FLAGS_AT_FCMP : FLAGS_AT_FCMP_SWAPPED) + (c->fs_inv ? 1u : 0u);
+}
+
+void flags_leave(struct ctx *c, enum flags_at where)
+{
+    bool swapped = where == FLAGS_AT_FCMP_SWAPPED || where == FLAGS_AT_FCMP_SWAPPED_INV;
+    switch (where) {
+    case FLAGS_AT_AX:
+        return;
+    case FLAGS_AT_EFLAGS_INV:
+        emit_cmc(&c->e);
+        /* fallthrough */
+    case FLAGS_AT_EFLAGS:
+        emit_lahf(&c->e);
+        emit_setcc(&c->e, CC_O, RAX);
+        return;
+    default:
+        fcmp_to_ax(c, swapped, where == FLAGS_AT_FCMP_INV || where == FLAGS_AT_FCMP_SWAPPED_INV);
+    }
 }
 
 void flags_produced(struct ctx *c, ir_ref r, enum ef_kind kind)

@@ -155,7 +155,7 @@ static void return_miss(struct emit *e, const struct x64_target *t)
     emit_jmp_m(e, m);
     emit_patch(e, found, emit_pos(e));
     emit_mov_rr(e, 8, RSP, RSI);
-    emit_ret_n(e, 8);
+    emit_ret(e);
     for (unsigned i = 0; i < 2; i++)
         emit_patch(e, to_lookup[i], emit_pos(e));
     emit_jmp_m(e, mem_area(AREA_EXIT_LOOKUP));
@@ -189,7 +189,7 @@ bool stubs_emit(struct x64_target *t, struct host_buffer *buf)
     t->entry[AREA_RET_MISS] = exec + emit_pos(&e);
     return_miss(&e, t);
     t->entry[AREA_RET_SENTINEL] = exec + emit_pos(&e);
-    emit_lea(&e, 8, RSP, mem_at(RSP, -16));
+    emit_lea(&e, 8, RSP, mem_at(RSP, -8));
     emit_mov_ri(&e, RCX, ~0ull);
     emit_jmp_m(&e, mem_area(AREA_EXIT_LOOKUP));
     if (e.overflow) {

@@ -339,6 +339,8 @@ bool flags_busy(struct ctx *c);
 void flags_detach(struct ctx *c);
 /* Where the flags slot is now, for the side table. */
 unsigned flags_where(struct ctx *c);
+/* Out of line, on a way out of the unit: AX := the flags slot, which was there. */
+void flags_leave(struct ctx *c, enum flags_at where);
 /* CF := the value's CF. */
 void flags_load_carry(struct ctx *c, ir_ref r);
 /* A copy in a general register, layout of AX, other bits unspecified. */
