@@ -88,7 +88,7 @@ void code_writes_before(struct thread *t, const struct sys_row *row, const uint6
     for (unsigned i = 0; i < 6; i++)
         if (a[i] >= MEMORY_PAGE && a[i] < MEMORY_END)
             argument(e, row, a, i, size);
-    if (row == &sys_rows[SYS_ID_recvmmsg])
+    if (row == &sys_rows[SYS_ID_recvmmsg] || row == &sys_rows[SYS_ID_recvmmsg_time64])
         for (uint64_t i = 0; i < a[2] && i < IOV_MOST; i++)
             message(e, a[1] + 8 * size * i, size);
 }
