@@ -1,4 +1,4 @@
-/* Helpers on vectors: SHA and string comparison, on the two scratch slots.  Manual: SDM vol. 2 and vol. 1, 12.17. */
+/* Helpers on vectors: two instructions of SHA-256 and string comparison, on the two scratch slots.  Manual: SDM vol. 2 and vol. 1, 12.17. */
 #include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
 #include <string.h>
@@ -13,31 +13,6 @@ static uint32_t ror(uint32_t v, unsigned n)
     return rol(v, 32 - n);
 }
 
-static uint32_t sha1_function(unsigned kind, uint32_t b, uint32_t c, uint32_t d)
-{
-    switch (kind) {
-    case 0: return (b & c) ^ (~b & d);
-    case 2: return (b & c) ^ (b & d) ^ (c & d);
-    default: return b ^ c ^ d;
-    }
-}
-
-static void sha1_rounds(uint32_t *a, const uint32_t *w, unsigned kind)
-{
-    static const uint32_t k[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
-    uint32_t s[4] = {a[3], a[2], a[1], a[0]}, e = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t t = sha1_function(kind, s[1], s[2], s[3]) + rol(s[0], 5) + w[3 - i] + e + k[kind];
-        e = s[3];
-        s[3] = s[2];
-        s[2] = rol(s[1], 30);
-        s[1] = s[0];
-        s[0] = t;
-    }
-    for (unsigned i = 0; i < 4; i++)
-        a[3 - i] = s[i];
-}
-
 static void sha256_rounds(uint32_t *cdgh, const uint32_t *abef, const uint32_t *wk)
 {
     uint32_t a = abef[3], b = abef[2], e = abef[1], f = abef[0], c = cdgh[3], d = cdgh[2], g = cdgh[1], h = cdgh[0];
@@ -47,11 +22,6 @@ static void sha256_rounds(uint32_t *cdgh, const uint32_t *abef, const uint32_t *
         h = g, g = f, f = e, e = d + t, d = c, c = b, b = a, a = u;
     }
     cdgh[3] = a, cdgh[2] = b, cdgh[1] = e, cdgh[0] = f;
-}
-
-static uint32_t small_sigma0(uint32_t v)
-{
-    return ror(v, 7) ^ ror(v, 18) ^ v >> 3;
 }
 
 static uint32_t small_sigma1(uint32_t v)
@@ -66,34 +36,13 @@ void x86_helper_sha(struct cpu *cpu, uint64_t arg)
     memcpy(a, s->scratch[0], 16);
     memcpy(b, s->scratch[1], 16);
     memcpy(xmm0, s->xmm[0], 16);
-    switch (arg >> 8 & 0xff) {
-    case 0: /* SHA1NEXTE */
-        b[3] += rol(a[3], 30);
-        memcpy(a, b, 16);
-        break;
-    case 1: { /* SHA1MSG1 */
-        uint32_t r[4] = {a[0] ^ b[2], a[1] ^ b[3], a[2] ^ a[0], a[3] ^ a[1]};
-        memcpy(a, r, 16);
-        break;
-    }
-    case 2: /* SHA1MSG2 */
-        a[3] = rol(a[3] ^ b[2], 1);
-        a[2] = rol(a[2] ^ b[1], 1);
-        a[1] = rol(a[1] ^ b[0], 1);
-        a[0] = rol(a[0] ^ a[3], 1);
-        break;
-    case 3: sha256_rounds(a, b, xmm0); break;
-    case 4: /* SHA256MSG1 */
-        for (unsigned i = 0; i < 4; i++)
-            a[i] += small_sigma0(i < 3 ? a[i + 1] : b[0]);
-        break;
-    case 5: /* SHA256MSG2 */
+    if ((arg >> 8 & 0xff) == 3) {
+        sha256_rounds(a, b, xmm0);
+    } else { /* SHA256MSG2 */
         a[0] += small_sigma1(b[2]);
         a[1] += small_sigma1(b[3]);
         a[2] += small_sigma1(a[0]);
         a[3] += small_sigma1(a[1]);
-        break;
-    default: sha1_rounds(a, b, arg & 3);
     }
     memcpy(s->scratch[0], a, 16);
 }

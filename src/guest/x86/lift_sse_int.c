@@ -334,8 +334,45 @@ static void through_helper(struct x86_lift *l, const struct x86_insn *in, enum x
     ir_helper(l->u, helper, IR_NONE, in->row->arg << 8 | ((unsigned)in->imm & 0xff) | (uint64_t)(in->wide && l->mode64) << 16);
 }
 
+static ir_ref reverse_words(struct x86_lift *l, ir_ref v) { return x86_op(l, IR_VREV, IR_I32, 0, 16, v, IR_NONE); }
+
+/* Arm's SHA-1 has its words the other way round, and adds no constant. */
+static ir_ref sha1_rounds(struct x86_lift *l, unsigned kind, ir_ref a, ir_ref b)
+{
+    static const enum ir_sha1 function[] = {IR_SHA1_C, IR_SHA1_P, IR_SHA1_M, IR_SHA1_P};
+    static const uint32_t constant[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
+    ir_ref k = ir_vec(l->u, IR_VDUP, IR_V128, IR_I32, 0, 0, ir_const(l->u, IR_I32, constant[kind]), IR_NONE, IR_NONE);
+    ir_ref w = x86_op(l, IR_VADD, IR_I32, 0, 0, reverse_words(l, b), k);
+    return reverse_words(l, ir_vec(l->u, IR_SHA1, IR_V128, IR_VOID, function[kind], 0, reverse_words(l, a), x86_zero(l, IR_V128), w));
+}
+
+/* The instructions that are near to one of Arm's. */
+static ir_ref sha(struct x86_lift *l, const struct x86_insn *in)
+{
+    ir_ref a = x86_vec(l, in, 0, 0), b = x86_vec(l, in, 1, 0), r;
+    switch (in->row->arg) {
+    case 0: /* SHA1NEXTE */
+        r = x86_op(l, IR_VOR, IR_VOID, 0, 0, x86_op(l, IR_VSHLI, IR_I32, 0, 30, a, IR_NONE),
+                   x86_op(l, IR_VSHRI, IR_I32, 0, 2, a, IR_NONE));
+        return x86_op(l, IR_VINSL, IR_I32, 0, 3 | 3 << 8, b, x86_op(l, IR_VADD, IR_I32, 0, 0, b, r));
+    case 1: /* SHA1MSG1 */
+        return x86_op(l, IR_VXOR, IR_VOID, 0, 0, a, x86_op(l, IR_VEXTR, IR_VOID, 0, 8, b, a));
+    case 2: /* SHA1MSG2 */
+        a = reverse_words(l, a);
+        return reverse_words(l, ir_vec(l->u, IR_SHA1, IR_V128, IR_VOID, IR_SHA1_SU1, 0, a, reverse_words(l, b), a));
+    case 4: /* SHA256MSG1 */
+        return ir_vec(l->u, IR_SHA256, IR_V128, IR_VOID, IR_SHA2_SU0, 0, a, b, a);
+    default: /* SHA1RNDS4 */
+        return sha1_rounds(l, (unsigned)in->imm & 3, a, b);
+    }
+}
+
 void x86_lift_sha(struct x86_lift *l, const struct x86_insn *in)
 {
+    if (in->row->arg != 3 && in->row->arg != 5) {
+        x86_set_vec(l, in, 0, sha(l, in), IR_NONE);
+        return;
+    }
     through_helper(l, in, X86_HELPER_SHA);
     ir_set(l->u, X86_XMM0_SLOT + in->op[0].reg, ir_get(l->u, IR_V128, X86_SCRATCH0));
 }
