@@ -122,6 +122,24 @@ def memory_table(rows):
     return lines
 
 
+def translation(t):
+    """Lines about what translating costs"""
+    q, d = statistics.median(t['qemu']), statistics.median(t['demotic'])
+    return ['', '## Translating', '',
+            f'A program of which most code is run once, {t["instructions"]} instructions: what its first pass takes beyond a second one, for an',
+            'instruction. Wanted: at most half of QEMU\'s.', '', '| QEMU | Demotic, nothing kept | Demotic / QEMU |', '| --- | --- | --- |',
+            f'| {q:.0f} ns | {d:.0f} ns | {d / q:.2f} |']
+
+
+def jits(counts):
+    """Lines about compilers in the guest"""
+    lines = ['', '## Compilers in the guest', '',
+             'What they make Demotic do again: units (basic blocks) that were taken from disk, made new (code that a compiler made is never on',
+             'disk), and thrown away because the guest said that it had changed their code.', '',
+             '| program | taken | made | invalidated | host bytes for a guest instruction |', '| --- |' + ' --- |' * 4]
+    return lines + [f'| {n} | {c["taken"]} | {c["made"]} | {c["invalidated"]} | {c["host"]:.1f} |' for n, c in counts.items()]
+
+
 def plots(results, where, evaluated):
     os.makedirs(where, exist_ok=True)
     rows = results['rows']
@@ -154,5 +172,9 @@ def write(results, path, evaluation):
     lines += ['', f'![By program]({name}/programs.svg)', '', '## Memory', '',
               'The peak of resident memory of the largest process, MiB. Pages of the code cache count twice: they are mapped twice.', '',
               *memory_table(rows)]
+    if results.get('translation'):
+        lines += translation(results['translation'])
+    if results.get('jits'):
+        lines += jits(results['jits'])
     with open(path, 'w') as out:
         out.write('\n'.join(lines) + '\n')

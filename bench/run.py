@@ -26,6 +26,7 @@ import sys
 
 import report
 import suite
+import translation
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WAYS = ('native', 'qemu', 'cold', 'warm')
@@ -153,6 +154,26 @@ def measure(o, runs):
     return rows
 
 
+JITS = ('luajit: numbers', 'luajit: text', 'node: engine', 'node: calls')
+
+
+def guest_jits(o, runs):
+    """{name: counts} of what compilers in the guest make Demotic do again"""
+    out = {}
+    for run in runs:
+        if run.name not in JITS:
+            continue
+        command, env = run.commands['warm']
+        kept = os.path.join(o.work, 'kept-warm')
+        for _ in range(2):  # the first one writes what is kept
+            p = subprocess.run([command[0], '--stats'] + command[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, **env, 'DEMOTIC_DISK_CACHE': kept}, timeout=1200)
+        count = lambda what: int(re.search(rf'(\d+)  {what}', p.stderr).group(1))
+        out[run.name] = {'taken': count('units taken from disk'), 'made': count('units translated'),
+                         'invalidated': count('units invalidated'), 'host': float(re.search(r'([\d.]+)  host bytes a guest', p.stderr).group(1))}
+    return out
+
+
 def facts(o):
     line = lambda *c: subprocess.run(c, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=HERE).stdout.split('\n')[0]
     with open('/proc/cpuinfo') as f:
@@ -189,8 +210,9 @@ def main():
     if not o.report:
         subprocess.run([o.cc, '-O2', '-o', os.path.join(o.work, 'measure'), os.path.join(HERE, 'measure.c')], check=True)
         loads = [os.getloadavg()[0]]
-        rows = measure(o, list(kernels(o)) + ([] if o.kernels_only else list(from_roots(o))))
-        results = {'rows': rows, 'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
+        runs = list(kernels(o)) + ([] if o.kernels_only else list(from_roots(o)))
+        rows = measure(o, runs)
+        results = {'rows': rows, 'jits': {} if o.only else guest_jits(o, runs), 'translation': None if o.only else translation.measure(o), 'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
         if not o.only:
             with open(kept, 'w') as f:
                 json.dump(results, f, indent=1)
