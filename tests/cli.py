@@ -109,8 +109,7 @@ def main():
     case('big-endian', [patched('be', elf, (5, b'\2'), (16, b'\0\2'), (18, b'\0\xb7'))], 126, 'big-endian.*Arm64')
     case('i386 of no use', [made('i386', b'\x7fELF\1\1\1' + bytes(9) + struct.pack('<HHI', 2, 3, 1) + bytes(64))], 126,
          'damaged ELF')
-    case('PE for x64', [made('x64.exe', pe(0x8664))], 126, 'Windows program for x86-64', lines=3)
-    case('PE for i386', [made('x86.exe', pe(0x14c))], 126, 'Windows program for i386', lines=3)
+    case('PE for Arm (32 bit)', [made('arm32.exe', pe(0x1c4))], 126, 'Only those for Arm64, x86-64 and i386', lines=3)
     case('PE cut', [made('cut.exe', pe(0xaa64)[:70])], 126, 'truncated', lines=3)
     case('DOS program', [made('dos.exe', b'MZ' + bytes(500))], 126, 'damaged|truncated', lines=3)
     case('script without interpreter', [made('noint', b'#!\n')], 126, 'names no interpreter')

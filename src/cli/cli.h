@@ -20,9 +20,9 @@ void disk_cache_choose(struct options *o);
 bool root_find(const char *name, char out[4096]);
 /* As root_find without a message. */
 bool root_exists(const char *name, char out[4096]);
-/* Makes root `name` from Debian's packages for Arm64 and those of `include` (comma-separated, or NULL), unless another process has
+/* Makes root `name` from Debian's packages for `arch` (arm64, amd64, i386) and those of `include` (comma-separated, or NULL), unless another process has
  * made it meanwhile; false with a message if that fails. */
-bool root_make(const char *name, const char *include);
+bool root_make(const char *name, const char *arch, const char *include);
 /* What mmdebstrap is to do with the packages it has unpacked, so that root_configure finds dpkg's database. */
 extern const char configure_hook[];
 /* Runs the scripts of the packages in root directory `root`, if it has dpkg and fakeroot; what fails is told. */

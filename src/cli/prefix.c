@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,6 +165,26 @@ static void update(struct options *o, const struct wine *w)
         log_warn("the prefix %s could not be brought up to date", w->prefix);
 }
 
+/* What Wine itself imports and does not find by itself: before Wine makes the rest. */
+static bool place_zlib(const struct wine *w, const char *prefix)
+{
+    char from[PATH_MAX + 128], dir[PATH_MAX + 64], to[PATH_MAX + 128];
+    if (!w->flavour->zlib)
+        return true;
+    snprintf(from, sizeof from, "%s%s", w->root, w->flavour->zlib);
+    snprintf(dir, sizeof dir, "%s/drive_c/windows/system32", prefix);
+    snprintf(to, sizeof to, "%s/zlib1.dll", dir);
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return errno == ENOENT;
+    int out = make_dirs(dir) ? open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+    ssize_t n = 0;
+    while (out >= 0 && (n = sendfile(out, in, NULL, 1 << 20)) > 0)
+        ;
+    close(in);
+    return out >= 0 && close(out) == 0 && n == 0;
+}
+
 static bool make_template(struct options *o, const struct wine *w, const char *template)
 {
     char part[PATH_MAX + 8];
@@ -176,6 +197,8 @@ static bool make_template(struct options *o, const struct wine *w, const char *t
         log_warn("cannot make %s: %s", part, strerror(errno));
         return false;
     }
+    if (!place_zlib(w, part))
+        log_warn("%s could not be copied", w->flavour->zlib);
     int status = boot(o, w, part);
     if (status != 0 || !windows_wait_server(part, 60, NULL) || !is_prefix(part)) {
         log_warn("Wine could not make a prefix (status %d); its messages are shown with WINEDEBUG=err+all in the environment", status);

@@ -243,9 +243,9 @@ static bool make(const struct create *c)
     return ok;
 }
 
-bool root_make(const char *name, const char *include)
+bool root_make(const char *name, const char *arch, const char *include)
 {
-    struct create c = {.name = name, .arch = "arm64", .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR, .include = include,
+    struct create c = {.name = name, .arch = arch, .suite = DEFAULT_SUITE, .mirror = DEFAULT_MIRROR, .include = include,
                        .bare = true}; /* Wine needs none of what scripts make, and somebody is waiting */
     return make(&c);
 }

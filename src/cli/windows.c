@@ -29,10 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOADER    "/usr/lib/wine/wine64"
-#define SERVER    "/usr/lib/wine/wineserver"
-#define ROOT_NAME "wine-arm64"
-#define PACKAGES  "wine,wine64"
+#define SERVER_SCRIPT "/usr/lib/wine/wineserver"
 
 static int prefix_lock = -1;
 static struct server_pin pin = SERVER_PIN_NONE;
@@ -43,46 +40,45 @@ static volatile sig_atomic_t end_all;         /* the user wants everything to en
 
 /* ---- the root ---------------------------------------------------------------------------------- */
 
-static bool has_wine(const char *root)
-{
-    char path[PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s" LOADER, root);
-    return access(path, R_OK) == 0;
-}
-
-/* Any root with Wine: those that are found by name first. */
-static bool find_any(char out[PATH_MAX])
+/* Any root with that Wine: those that are found by name first. */
+static bool find_any(const struct flavour *f, char out[PATH_MAX])
 {
     char dir[4096];
-    if ((root_exists("arm64", out) && has_wine(out)) || (root_exists(ROOT_NAME, out) && has_wine(out)))
+    if ((root_exists(f->arch, out) && flavour_is_in(f, out)) || (root_exists(f->root, out) && flavour_is_in(f, out)))
         return true;
     bool found = false;
     for (const char *at = NULL; !found && data_dirs(&at, dir);) {
         strncat(dir, "/roots", sizeof dir - strlen(dir) - 1);
         DIR *d = opendir(dir);
         for (struct dirent *e; d && !found && (e = readdir(d));)
-            found = e->d_name[0] != '.' && root_exists(e->d_name, out) && has_wine(out);
+            found = e->d_name[0] != '.' && root_exists(e->d_name, out) && flavour_is_in(f, out);
         if (d)
             closedir(d);
     }
     return found;
 }
 
-static bool find_root(struct options *o, struct wine *w)
+/* For programs of flavour f; NULL: of whichever the root that the user named has, or Arm64. */
+static bool find_root(struct options *o, struct wine *w, const struct flavour *f)
 {
     const char *name = o->root_name ? o->root_name : getenv("DEMOTIC_ROOT");
     char server[PATH_MAX + 32];
-    if (name && *name) {
-        if (!root_find(name, w->root))
-            return false;
-        if (!has_wine(w->root)) {
-            log_warn("root %s has no Wine (" LOADER "), which Windows programs need; without --root one that has it is found or made",
-                     w->root);
-            return false;
-        }
-    } else if (!find_any(w->root)) {
-        fprintf(stderr, "demotic: Windows programs need Wine for Arm64; it is fetched now, once (about a minute)\n");
-        if (!root_make(ROOT_NAME, PACKAGES) || !root_exists(ROOT_NAME, w->root))
+    bool named = name && *name;
+    if (named && !root_find(name, w->root))
+        return false;
+    if (!f)
+        f = named ? flavour_found(w->root) : NULL;
+    if (!f)
+        f = flavour_of(PE_MACHINE_ARM64);
+    w->flavour = f;
+    if (named && !flavour_is_in(f, w->root)) {
+        log_warn("root %s has no Wine for %s (%s), which such Windows programs need; without --root one that has it is found or made",
+                 w->root, f->name, f->loader);
+        return false;
+    }
+    if (!named && !find_any(f, w->root)) {
+        fprintf(stderr, "demotic: Windows programs need Wine for %s; it is fetched now, once (about a minute)\n", f->name);
+        if (!root_make(f->root, f->arch, f->packages) || !root_exists(f->root, w->root))
             return false;
     }
     int error = path_set_root(w->root);
@@ -91,8 +87,8 @@ static bool find_root(struct options *o, struct wine *w)
         return false;
     }
     o->config.root = w->root;
-    snprintf(server, sizeof server, "%s" SERVER "64", w->root);
-    w->has_server64 = access(server, R_OK) == 0;
+    snprintf(server, sizeof server, "%s%s", w->root, f->server);
+    w->has_server = access(server, R_OK) == 0;
     return true;
 }
 
@@ -121,7 +117,7 @@ static bool find_prefix(struct wine *w)
 
 static const char *server_path(const struct wine *w)
 {
-    return w->has_server64 ? SERVER "64" : SERVER;
+    return w->has_server ? w->flavour->server : SERVER_SCRIPT;
 }
 
 /* What Wine is to find in its environment, where the user has not said otherwise. */
@@ -130,7 +126,7 @@ static void set_environment(const struct wine *w)
     const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
     setenv("WINEPREFIX", w->prefix, 1);
     unsetenv("TMPDIR"); /* see server.c; Windows programs look at TEMP */
-    setenv("WINELOADER", LOADER, 0);
+    setenv("WINELOADER", w->flavour->loader, 0);
     setenv("WINESERVER", server_path(w), 0);
     /* Not: what is not there yet in Wine, drivers (for Bluetooth) that cannot start, a missing Vulkan. */
     setenv("WINEDEBUG", "fixme-all,err-ntoskrnl,err-vulkan", 0);
@@ -219,8 +215,7 @@ static void adopt_orphans(void)
 
 int windows_quietly(struct options *o, const struct wine *w, const char *prefix, char **args)
 {
-    static char loader[] = LOADER;
-    char *argv[16] = {loader};
+    char *argv[16] = {(char *)w->flavour->loader};
     bool quiet = !debugging && !o->config.strace;
     for (size_t i = 0; args[i] && i < ARRAY_LEN(argv) - 2; i++)
         argv[i + 1] = args[i];
@@ -233,7 +228,7 @@ int windows_quietly(struct options *o, const struct wine *w, const char *prefix,
         unsetenv("WAYLAND_DISPLAY");
         setenv("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=", 1); /* no offers to fetch Mono and Gecko, no menus */
         set_environment(&here);
-        _exit(wait_for(spawn(o, LOADER, argv, quiet)));
+        _exit(wait_for(spawn(o, w->flavour->loader, argv, quiet)));
     }
     return pid < 0 ? 126 : wait_for(pid);
 }
@@ -509,13 +504,8 @@ static bool can_run(const char *name, const struct program_info *info)
         log_warn("%s: %s", name, what);
     else if (info->arm64ec || info->machine == PE_MACHINE_ARM64EC)
         log_warn("%s: %s, a mix of Arm64 and x86-64 code. That is not supported yet; is there a build for plain Arm64?", name, what);
-    else if (info->machine == PE_MACHINE_AMD64)
-        log_warn("%s: %s. Only those for Arm64 can be run; on this machine ordinary Wine (apt-get install wine64) runs it without translation",
-                 name, what);
-    else if (info->machine == PE_MACHINE_I386)
-        log_warn("%s: %s. Only those for Arm64 can be run; on this machine ordinary Wine (wine32) runs it without translation", name, what);
-    else if (info->machine != PE_MACHINE_ARM64)
-        log_warn("%s: %s. Only those for Arm64 can be run", name, what);
+    else if (!flavour_of(info->machine))
+        log_warn("%s: %s. Only those for Arm64, x86-64 and i386 can be run", name, what);
     else if (info->type & PE_CHARACTERISTICS_DLL)
         log_warn("%s: %s. To call a function in it: wine-arm64 rundll32 %s,FUNCTION", name, what, name);
     else
@@ -547,10 +537,10 @@ static void catch_signals(void)
 /* Has Wine start its services.  The first program would do it, and they would have its output: who reads that from a pipe would
  * wait for their end.  So a program that does nothing is the first.  (Not wineboot itself: of several runs that come at once Wine
  * lets one start it, but whoever is told to be it starts the services once more, and those stay.) */
-static void start_services(struct options *o)
+static void start_services(struct options *o, const struct wine *w)
 {
-    static char loader[] = LOADER, cmd[] = "C:\\windows\\system32\\cmd.exe", c[] = "/c", leave[] = "exit";
-    pid_t pid = spawn(o, LOADER, (char *[]){loader, cmd, c, leave, NULL}, !debugging && !o->config.strace);
+    static char cmd[] = "C:\\windows\\system32\\cmd.exe", c[] = "/c", leave[] = "exit";
+    pid_t pid = spawn(o, w->flavour->loader, (char *[]){(char *)w->flavour->loader, cmd, c, leave, NULL}, !debugging && !o->config.strace);
     child = pid > 0 ? pid : 0;
     if (pid > 0)
         wait_for(pid);
@@ -566,7 +556,7 @@ static int run(struct options *o, const struct wine *w, const char *path, char *
     catch_signals();
     adopt_orphans();
     if (hold && windows_hold_server(o, w, w->prefix) && !end_all)
-        start_services(o);
+        start_services(o, w);
     pid_t pid = spawn(o, path, argv, false);
     if (pid < 0) {
         log_warn("cannot start a process: %s", strerror(errno));
@@ -587,12 +577,12 @@ static int run(struct options *o, const struct wine *w, const char *path, char *
 int cli_windows(struct options *o, const struct program_info *info)
 {
     static struct wine w;
-    static char loader[] = LOADER, program[PATH_MAX];
+    static char program[PATH_MAX];
     const char *name = o->args[0];
     if (info && !can_run(name, info))
         return 126;
     debugging = getenv("WINEDEBUG") != NULL;
-    if (!find_root(o, &w) || !find_prefix(&w) || !prefix_prepare(o, &w))
+    if (!find_root(o, &w, info ? flavour_of(info->machine) : NULL) || !find_prefix(&w) || !prefix_prepare(o, &w))
         return 126;
     set_environment(&w);
     if (!info && strcmp(name, "wineserver") == 0)
@@ -602,12 +592,13 @@ int cli_windows(struct options *o, const struct program_info *info)
         return 126;
     name_program(&w, name, info != NULL, program);
     int n = 0;
-    argv[n++] = loader;
+    argv[n++] = (char *)w.flavour->loader;
     bool translate = has_drive_z(&w);
     char *on_drive = translate && info ? windows_path(program) : NULL;
     static char pipes[4];
     find_pipes(pipes);
-    const char *relay = *pipes && relay_exe_size && on_drive && wants_own_pipes(name) ? place_relay(&w) : NULL;
+    /* The relay is a program for Arm64. */
+    const char *relay = w.flavour->machine == PE_MACHINE_ARM64 && *pipes && relay_exe_size && on_drive && wants_own_pipes(name) ? place_relay(&w) : NULL;
     if (relay) {
         argv[n++] = (char *)relay;
         argv[n++] = pipes;
@@ -617,7 +608,7 @@ int cli_windows(struct options *o, const struct program_info *info)
         char *path = translate && !o->raw_args ? windows_path(o->args[i]) : NULL;
         argv[n++] = path ? path : o->args[i];
     }
-    return run(o, &w, LOADER, argv, true);
+    return run(o, &w, w.flavour->loader, argv, true);
 }
 
 int cli_wine(struct options *o)

@@ -1,12 +1,14 @@
 /* Windows programs: a root with Wine, a prefix, and Wine's processes from start to end. */
 #pragma once
+#include "cli/flavour.h"
 #include "cli/options.h"
 #include <limits.h>
 
 struct wine {
-    char root[PATH_MAX];   /* host path of a root that has Wine for Arm64 */
+    const struct flavour *flavour;
+    char root[PATH_MAX];   /* host path of a root that has this flavour of Wine */
     char prefix[PATH_MAX]; /* host path, absolute */
-    bool has_server64;     /* the server itself can be started, without Debian's script around it */
+    bool has_server;       /* the server itself can be started, without Debian's script around it */
 };
 
 /* Where prefixes and their templates are made: in the data directory, or, where that cannot be written (a container's user without
