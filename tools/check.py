@@ -154,7 +154,7 @@ class Check:
     def x86(self):
         """every row of the x86 tables, and whole static programs: this processor, jit and interpreter"""
         self.run('x86 rows', [os.path.join(self.build, 'tests/x86/x86diff')], timeout=600)
-        self.run('x86 programs', ['tests/x86/programs.py', '--x86run', os.path.join(self.build, 'tests/x86/x86run'), '--work',
+        self.run('x86 programs', ['tests/x86/programs.py', '--demotic', self.demotic, '--work',
                                   os.path.join(self.build, 'x86-programs')])
 
     def x86linux(self):

@@ -111,6 +111,8 @@ def main():
             make_root(path, arch, ','.join(p for p in SETS[s].BASE.split(',') if p not in LACKING.get(arch, ())))
         dirs = ['--dev', '/dev', '--proc', '/proc', '--bind', os.path.dirname(scratch), os.path.dirname(scratch), '--chdir', scratch]
         natively = ['bwrap', '--bind', native, '/'] + dirs
+        if o.arch == 'i386':  # a 64-bit kernel says i686 to those who ask for it
+            natively = ['setarch', 'i686'] + natively
         # nor does Demotic find any of the host's files, so that both have the same
         demotic = ['bwrap', '--bind', guest, guest, '--ro-bind', os.path.abspath(o.demotic), '/demotic'] + dirs
         demotic += ['/demotic', '--root', guest] + o.option

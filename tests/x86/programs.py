@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Whole x86 programs under x86run, both engines, with options, against their native runs: C programs built statically for
-several levels of the processor, busybox if it is given, and what the host has of some of its own. Prints "N passed, N failed".
+"""Whole x86 programs under Demotic, both engines, with options, against their native runs: C programs built statically for
+several levels of the processor, busybox if it is given, and what the host has of some of its own; programs of one
+architecture that execute the other's. Prints "N passed, N failed".
 
-    programs.py --x86run PROGRAM --work DIRECTORY [--busybox PROGRAM]"""
+    programs.py --demotic PROGRAM --work DIRECTORY [--busybox PROGRAM]"""
 import argparse
 import os
 import shutil
@@ -13,11 +14,11 @@ FLAGS = {
     '64 -O0': ['-O0'],
     '64 -O2': ['-O2'],
     '64 -O3 v3': ['-O3', '-march=x86-64-v3', '-ffp-contract=fast'],
-    '32 -O2': ['-m32', '-O2'],
-    '32 -O2 i586': ['-m32', '-O2', '-march=i586'],
-    '32 -O3 sse2': ['-m32', '-O3', '-msse2', '-mfpmath=sse'],
+    '32 -O2': ['-O2'],
+    '32 -O2 i586': ['-O2', '-march=i586'],
+    '32 -O3 sse2': ['-O3', '-msse2', '-mfpmath=sse'],
 }
-ENGINES = [['--engine', 'x64'], ['--engine', 'interp'], ['--engine', 'x64', '--no-opt'], ['--engine', 'x64', '--max-insns', '1']]
+ENGINES = [[], ['--engine', 'interp'], ['--no-opt'], ['--max-insns', '1']]
 BUSYBOX = [['sha256sum', '/proc/version'], ['awk', '{s+=$1*1.5}END{print s,sqrt(s),sin(s),exp(1.5)}'], ['sort', '-rn'], ['gzip', '-cn'], ['bzip2', '-c'],
            ['factor', '123456789012345678'], ['dc', '-e', '2 100 ^ p'], ['sed', 's/1/x/g'], ['md5sum'], ['base64'], ['wc'],
            ['sh', '-c', 'i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo $((i*i%7)); done | sort | uniq -c; (exit 3); echo $?']]
@@ -40,6 +41,9 @@ HOST = [['python3', '-c', PYTHON], ['bash', '-c', 'for i in {1..500}; do ((x+=i*
         ['openssl', 'enc', '-aes-128-ctr', '-K', '0' * 32, '-iv', '1' * 32], ['openssl', 'dgst', '-sha512'], ['awk', '{s+=sin($1)/($1+1)}END{print s}']]
 
 
+M32 = ['-m32', '-I/usr/include/x86_64-linux-gnu']  # without gcc-multilib, which the Arm64 compilers exclude
+
+
 def run(command, stdin):
     p = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     return p.returncode, p.stdout, p.stderr
@@ -47,17 +51,18 @@ def run(command, stdin):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--x86run', required=True)
+    p.add_argument('--demotic', required=True)
     p.add_argument('--work', required=True)
     p.add_argument('--busybox')
     o = p.parse_args()
     os.makedirs(o.work, exist_ok=True)
     sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'programs')
     programs, passed, failed = [], 0, 0
-    for source in sorted(os.listdir(sources)):
+    for source in sorted(set(os.listdir(sources)) - {'across.c'}):
         for name, flags in FLAGS.items():
             out = os.path.join(o.work, source[:-2] + '-' + name.replace(' ', ''))
-            built = subprocess.run(['gcc', '-static', '-w', '-o', out, os.path.join(sources, source), *flags, '-lm'],
+            built = subprocess.run(['gcc', '-static', '-w', '-o', out, os.path.join(sources, source), *flags,
+                                    *(M32 if name[:2] == '32' else []), '-lm'],
                                    stderr=subprocess.PIPE, text=True)
             if built.returncode:  # no 32-bit C library here
                 print(f'not built: {source} {name}: {built.stderr.strip().splitlines()[-1]}')
@@ -70,12 +75,24 @@ def main():
     for command, stdin in programs:
         want = run(command, stdin)
         for engine in ENGINES:
-            got = run([o.x86run, *engine, *command], stdin)
+            got = run([o.demotic, *engine, *command], stdin)
             if got[:2] == want[:2]:
                 passed += 1
             else:
                 failed += 1
                 print(f'{" ".join(engine)} {" ".join(command)[:100]}: status {got[0]}, native {want[0]}; {got[2].decode(errors="replace")[-300:]}')
+    # Each executes the next, and all of them are translated: the last one sees Demotic's processor.
+    chain = [os.path.join(o.work, 'across' + bits) for bits in ('32', '64')]
+    built = [subprocess.run(['gcc', '-static', '-w', *(M32 if out[-2:] == '32' else []), '-o', out,
+                                 os.path.join(sources, 'across.c')], stderr=subprocess.DEVNULL).returncode
+             for out in chain]
+    if not any(built):
+        got = run([o.demotic, *chain, *chain, shutil.which('grep'), '-c', 'Demotic', '/proc/cpuinfo'], b'')
+        good = got[0] == 0 and got[1].startswith(b'32\n64\n32\n64\n') and int(got[1].split()[-1]) == os.cpu_count()
+        passed += good
+        failed += not good
+        if not good:
+            print(f'execve across architectures: status {got[0]}, {got[1]}, {got[2]}')
     print(f'{passed} passed, {failed} failed')
     return failed != 0
 
