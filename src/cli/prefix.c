@@ -128,7 +128,8 @@ static int import_settings(struct options *o, const struct wine *w, const char *
     char file[PATH_MAX + 32];
     snprintf(file, sizeof file, "%s/drive_c/demotic-settings.reg", prefix);
     FILE *f = fopen(file, "we");
-    if (!f || fputs(settings, f) < 0 || fclose(f) != 0)
+    bool written = f && fputs(settings, f) >= 0;
+    if (!f || fclose(f) != 0 || !written)
         return 126;
     int status = windows_quietly(o, w, prefix, import);
     unlink(file);
@@ -231,12 +232,13 @@ static bool copy_template(const char *template, const char *prefix)
     part_name(prefix, part);
     remove_tree(part);
     int error = copy_tree(template, part);
-    if (!error && rename(part, prefix) < 0 && !is_prefix(prefix))
+    if (!error && rename(part, prefix) == 0)
+        return true;
+    if (!error && !is_prefix(prefix)) /* else somebody has made it meanwhile, with Wine alone */
         error = -errno;
-    if (error) {
+    if (error)
         log_warn("cannot make the prefix %s: %s", prefix, strerror(-error));
-        remove_tree(part);
-    }
+    remove_tree(part);
     return !error;
 }
 
@@ -300,7 +302,7 @@ bool prefix_prepare(struct options *o, const struct wine *w)
     if (is_prefix(w->prefix) && settings_version(w->prefix) >= SETTINGS_VERSION)
         return true;
     snprintf(parent, sizeof parent, "%s", w->prefix);
-    *strrchr(parent, '/') = 0;
+    strrchr(parent, '/')[strrchr(parent, '/') == parent] = 0;
     if (!prefixes_dir(data) || !make_dirs(parent))
         return false;
     if (is_prefix(w->prefix) && !is_dated(w->prefix, data))

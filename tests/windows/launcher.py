@@ -154,6 +154,19 @@ def second_drive():
 
 
 @test
+def drive_at_the_top():
+    """A prefix just below /, as in images"""
+    if os.getuid() != 0:
+        return
+    drive = f'/demotic-test-{os.getpid()}'
+    try:
+        r = run('cmd.exe', '/c', 'echo top', env=surroundings(WINEPREFIX=drive))
+        want((r.returncode, text(r.stdout), r.stderr) == (0, 'top\n', b''), r)
+    finally:
+        shutil.rmtree(drive, ignore_errors=True)
+
+
+@test
 def older_drive():
     """A prefix with older settings gets the new ones, once"""
     drive = home + '/.local/share/demotic/prefixes/root'
