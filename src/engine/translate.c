@@ -1,6 +1,7 @@
 /* Makes one translation: taken from disk (disk.c), or lift, optimise (both without the lock, in the thread's own arena),
  * compile into the code cache, enter into the indexes. */
 #include "engine/internal.h"
+#include "memory/memory.h"
 #include "opt/opt.h"
 #include "support/log.h"
 #include <errno.h>
@@ -252,13 +253,6 @@ static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
     return b;
 }
 
-/* Code that is taken from disk is as well protected as what is read here; false: it has to be read, to be checked. */
-static bool guard_taken(struct engine *e, struct cpu *cpu, uint64_t pc)
-{
-    const uint64_t last = pc + 15; /* of x86's longest instruction: others do not cross pages */
-    return guard_code(e, cpu, align_down(pc, 4096)) && (pc >> 12 == last >> 12 || guard_code(e, cpu, align_down(last, 4096)));
-}
-
 static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t inserted)
 {
     bool steps = mode & ENGINE_MODE_STEP, guard = !e->config.guest->announces_code_changes && !(mode & ENGINE_MODE_ONCE);
@@ -272,7 +266,9 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
         /* An invalidation between the reading of the guest's code and the entering into the indexes would
          * miss this translation. */
         uint64_t generation = atomic_load(&e->invalidations);
-        if (e->disk && !steps && (!guard || guard_taken(e, cpu, pc)) && (b = take(e, cpu, pc, mode, inserted, &place)))
+        /* What comes from disk is of memory that the guest cannot write, but perhaps elsewhere; that it becomes writable is
+         * told (engine_now_writable). */
+        if (e->disk && !steps && !(guard && memory_file_writable(pc)) && (b = take(e, cpu, pc, mode, inserted, &place)))
             break;
         reading.shift = reading.pc - pc;
         reading.bytes = place.object || reading.shift || guard ? &bytes : NULL;

@@ -314,6 +314,21 @@ bool memory_shared_writable(void)
     return result;
 }
 
+bool memory_file_writable(uint64_t addr)
+{
+    bool any = false;
+
+    if (!memory_shared_writable())
+        return false;
+    pthread_mutex_lock(&lock);
+    size_t of = find(addr);
+
+    for (size_t i = 0; of < count && areas[of].start <= addr && !any && i < count; i++)
+        any = (areas[i].flags & MAP_SHARED) && (areas[i].prot & PROT_WRITE) && same_object(&areas[of], &areas[i]);
+    pthread_mutex_unlock(&lock);
+    return any;
+}
+
 const char *memory_intern(const char *name)
 {
     pthread_mutex_lock(&lock);

@@ -55,8 +55,9 @@ uint64_t memory_file_version(const struct stat *st);
  * told too) a second time, because both map the same part of a file or of shared memory; *at is then the address after
  * it.  False: there is none.  Never `page` itself. */
 bool memory_next_mirror(uint64_t page, uint64_t *at, uint64_t *mirror, int *prot);
-/* True if any shared memory of the guest is writable. */
+/* True if any shared memory of the guest is writable; if the file that is mapped at addr is, somewhere. */
 bool memory_shared_writable(void);
+bool memory_file_writable(uint64_t addr);
 /* Around fork. */
 void memory_fork_prepare(void);
 void memory_fork_done(bool child);

@@ -304,6 +304,10 @@ static void test_guard(void **state)
     assert_false(memory_guards_any());
 
     /* Code that can be written elsewhere: its first page cannot. */
+    assert_true(memory_shared_writable() && memory_file_writable(x) && !memory_file_writable(own));
+    memory_note_protect(w, w + 2 * MEMORY_PAGE, PROT_READ);
+    assert_false(memory_shared_writable() || memory_file_writable(x));
+    memory_note_protect(w, w + 2 * MEMORY_PAGE, PROT_READ | PROT_WRITE);
     assert_true(memory_guard(x));
     assert_false(memory_guards_any());
     assert_true(memory_guard(x + 2 * MEMORY_PAGE));
