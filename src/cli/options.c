@@ -32,6 +32,7 @@ enum {
     KEY_SIGNALS,
     KEY_WINE_WAIT,
     KEY_RAW_ARGS,
+    KEY_WINE_DIRECT,
 };
 
 static const struct argp_option option_table[] = {
@@ -60,6 +61,8 @@ static const struct argp_option option_table[] = {
     {"wine-wait", KEY_WINE_WAIT, "SECONDS", 0, "When the program has ended, wait so long for others in its prefix to end and for the "
                                                "registry to be written (default 10; 0: not at all)", 4},
     {"raw-args", KEY_RAW_ARGS, 0, 0, "Do not turn paths of existing files (/home/me/x) into Windows paths (Z:\\home\\me\\x)", 4},
+    {"wine-direct", KEY_WINE_DIRECT, 0, 0, "Start the program without the relay in between: pipes are Linux', and of some exit statuses "
+                                           "only 1 is known (to trace the program alone)", 4},
     {0, 0, 0, 0, "To test Demotic itself:", 5},
     {"max-insns", KEY_MAX_INSNS, "N", 0, "At most N guest instructions in a translation", 5},
     {"no-link", KEY_NO_LINK, 0, 0, "Go back to the engine after every translation", 5},
@@ -165,6 +168,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RAW_ARGS:
         o->raw_args = true;
+        return 0;
+    case KEY_WINE_DIRECT:
+        o->wine_direct = true;
         return 0;
     case KEY_SIGNALS:
         o->config.random_signals = true;

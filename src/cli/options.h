@@ -13,6 +13,7 @@ struct options {
     int arg_count;
     unsigned wine_wait;           /* seconds that a Windows program's surroundings have to end */
     bool no_disk_cache;
+    bool wine_direct;             /* without the relay */
     bool raw_args;                /* Windows programs get their arguments unchanged */
 };
 

@@ -2,10 +2,11 @@
  * arguments as Windows does, runs Wine as a child, and stays until Wine's server has written the registry and everything has
  * ended.
  *
- * Known limitations: of an exit status beyond 255 the shell sees the low eight bits (the whole of it is told on the
- * log; Wine makes 1 of those whose low bits are 0). */
+ * Known limitations: of an exit status beyond 255 the shell sees the low eight bits, or 1 where these are 0 (the whole of it is told
+ * on the log). */
 #include "cli/windows.h"
 #include "cli/cli.h"
+#include "cli/relay.h"
 #include "cli/server.h"
 #include "linux/path.h"
 #include "program/program.h"
@@ -446,26 +447,16 @@ static void name_program(const struct wine *w, const char *name, bool file, char
         snprintf(out, PATH_MAX, "%s", name);
 }
 
-/* ---- pipes ------------------------------------------------------------------------------------- */
-
-extern const unsigned char relay_exe[];
-extern const size_t relay_exe_size; /* 0: Demotic was built without it */
-
-/* Which standard streams are pipes, as src/relay/relay.c wants to be told; "" if none is. */
-static void find_pipes(char out[4])
+/* True for C:\\DIR\\NAME.exe, which is started as it is; anything else start.exe has to look for. */
+static bool is_windows_program(const char *name)
 {
-    struct stat st[3];
-    size_t n = 0;
-    for (int i = 0; i < 3; i++) {
-        if (fstat(i, &st[i]) < 0 || !(S_ISFIFO(st[i].st_mode) || S_ISSOCK(st[i].st_mode)))
-            continue;
-        bool same = i == 2 && n && out[n - 1] == 'o' && st[1].st_ino == st[2].st_ino && st[1].st_dev == st[2].st_dev;
-        out[n++] = same ? 's' : "ioe"[i];
-    }
-    out[n] = 0;
+    size_t n = strlen(name);
+    return n > 4 && name[1] == ':' && strcasecmp(name + n - 4, ".exe") == 0;
 }
 
-/* True if the program calls on pipes what Wine has only for Windows' own: see relay.c. */
+/* ---- the program ------------------------------------------------------------------------------------- */
+
+/* True if the program calls on pipes what Wine has only for Windows' own: see src/relay/relay.c. */
 static bool wants_own_pipes(const char *name)
 {
     char host[PATH_MAX];
@@ -474,26 +465,6 @@ static bool wants_own_pipes(const char *name)
     if (fd >= 0)
         close(fd);
     return wants;
-}
-
-/* Puts the relay into the prefix, whole; its path as Windows writes it, or NULL. */
-static const char *place_relay(const struct wine *w)
-{
-    char path[PATH_MAX + 64], new[PATH_MAX + 96];
-    struct stat st;
-    snprintf(path, sizeof path, "%s/drive_c/windows/demotic-relay.exe", w->prefix);
-    if (stat(path, &st) < 0 || st.st_size != (off_t)relay_exe_size) {
-        snprintf(new, sizeof new, "%s.%d", path, getpid());
-        int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-        bool ok = fd >= 0 && file_write(fd, relay_exe, relay_exe_size) == 0;
-        if (fd >= 0)
-            close(fd);
-        if (!ok || rename(new, path) < 0) {
-            unlink(new);
-            return NULL;
-        }
-    }
-    return "C:\\windows\\demotic-relay.exe";
 }
 
 static bool can_run(const char *name, const struct program_info *info)
@@ -577,7 +548,7 @@ static int run(struct options *o, const struct wine *w, const char *path, char *
 int cli_windows(struct options *o, const struct program_info *info)
 {
     static struct wine w;
-    static char program[PATH_MAX];
+    static char start[] = "C:\\windows\\system32\\start.exe", exec[] = "/exec", program[PATH_MAX];
     const char *name = o->args[0];
     if (info && !can_run(name, info))
         return 126;
@@ -587,7 +558,7 @@ int cli_windows(struct options *o, const struct program_info *info)
     set_environment(&w);
     if (!info && strcmp(name, "wineserver") == 0)
         return run(o, &w, server_path(&w), o->args, false);
-    char **argv = calloc((size_t)o->arg_count + 4, sizeof *argv);
+    char **argv = calloc((size_t)o->arg_count + 7, sizeof *argv);
     if (!argv)
         return 126;
     name_program(&w, name, info != NULL, program);
@@ -595,20 +566,24 @@ int cli_windows(struct options *o, const struct program_info *info)
     argv[n++] = (char *)w.flavour->loader;
     bool translate = has_drive_z(&w);
     char *on_drive = translate && info ? windows_path(program) : NULL;
-    static char pipes[4];
-    find_pipes(pipes);
-    /* The relay is a program for Arm64. */
-    const char *relay = w.flavour->machine == PE_MACHINE_ARM64 && *pipes && relay_exe_size && on_drive && wants_own_pipes(name) ? place_relay(&w) : NULL;
-    if (relay) {
-        argv[n++] = (char *)relay;
-        argv[n++] = pipes;
+    static struct relay relay;
+    bool direct = o->wine_direct || w.flavour->machine != PE_MACHINE_ARM64 || (info && !on_drive); /* the relay is for Arm64 */
+    const char *relay_path = direct ? NULL : relay_prepare(&relay, &w, info && wants_own_pipes(name), o->wine_wait);
+    if (relay_path) {
+        argv[n++] = (char *)relay_path;
+        argv[n++] = relay.word;
+        if (!info && !is_windows_program(program)) { /* as Wine does itself */
+            argv[n++] = start;
+            argv[n++] = exec;
+        }
     }
-    argv[n++] = relay ? on_drive : program;
+    argv[n++] = relay_path && on_drive ? on_drive : program;
     for (int i = 1; i < o->arg_count; i++) {
         char *path = translate && !o->raw_args ? windows_path(o->args[i]) : NULL;
         argv[n++] = path ? path : o->args[i];
     }
-    return run(o, &w, w.flavour->loader, argv, true);
+    int status = run(o, &w, w.flavour->loader, argv, true);
+    return relay_path ? relay_status(&relay, status) : status;
 }
 
 int cli_wine(struct options *o)

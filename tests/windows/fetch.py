@@ -111,7 +111,8 @@ class Store:
             tar = subprocess.Popen(['tar', '-x', '-C', part, '--exclude=./dev/*', '--no-same-owner', '--delay-directory-restore'],
                                    stdin=subprocess.PIPE)
             subprocess.run(['mmdebstrap', '--quiet', f'--mode={"unshare" if os.geteuid() else "root"}', f'--arch={arch}',
-                            '--variant=extract', '--format=tar', '--include=base-files,bash,coreutils,libc-bin,wine,wine64', SUITE, '-'],
+                            # dash: Debian's wineserver is a script
+                            '--variant=extract', '--format=tar', '--include=base-files,bash,coreutils,dash,libc-bin,wine,wine64', SUITE, '-'],
                            check=True, stdout=tar.stdin)
             tar.stdin.close()
             if tar.wait():

@@ -88,7 +88,7 @@ def scratch():
     """The directory of this process for what lasts no longer than it does"""
     if not SCRATCH:
         SCRATCH.append(tempfile.mkdtemp(prefix='demotic-windows.'))
-        atexit.register(os.rmdir, SCRATCH[0])
+        atexit.register(namespace.remove, SCRATCH[0])
     return SCRATCH[0]
 
 
