@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/relay.h"
 #include "cli/server.h"
+#include "engine/engine.h"
 #include "linux/path.h"
 #include "program/program.h"
 #include "support/file.h"
@@ -161,6 +162,7 @@ static pid_t spawn(struct options *o, const char *path, char **argv, bool quiet)
     signal(SIGHUP, SIG_DFL);
     if (!quiet)
         o->config.report_pid = getpid();
+    o->config.save_behind = true;
     struct process_start start = {.path = path, .argv = argv, .envp = environ};
     exit(cli_start(&start, &o->config));
 }
@@ -332,6 +334,18 @@ static bool is_wine_process(const char *pid, const char *prefix)
     return in_prefix && of_wine;
 }
 
+/* True if /proc/PID only writes translations any more (engine_save_behind). */
+static bool is_saver(const char *pid)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%.16s/comm", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, name, sizeof name - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    return n > 0 && strcmp(name, DISK_SAVER_NAME "\n") == 0;
+}
+
 /* Without a server no process of Wine can do anything, and all end by themselves; one that does not is helped.  Only for the
  * last of a prefix. */
 static void bury_leftovers(const char *prefix)
@@ -343,6 +357,8 @@ static void bury_leftovers(const char *prefix)
             break;
         for (struct dirent *e; (e = readdir(d));)
             if (isdigit((unsigned char)e->d_name[0]) && is_wine_process(e->d_name, prefix)) {
+                if (is_saver(e->d_name) && !end_all)
+                    continue;
                 count++;
                 if (i >= 60 || end_all)
                     kill((pid_t)atol(e->d_name), SIGKILL);
@@ -353,6 +369,22 @@ static void bury_leftovers(const char *prefix)
             break;
     }
     flock(prefix_lock, LOCK_UN);
+}
+
+/* Those who write translations are our children by now; in a container they would end with us. */
+static void wait_savers(const char *prefix)
+{
+    for (unsigned i = 0, found = 1; found && i < 1000 && !end_all; i++) { /* at most 20 seconds */
+        DIR *d = opendir("/proc");
+        found = 0;
+        reap(0, WNOHANG);
+        for (struct dirent *e; d && (e = readdir(d));)
+            found |= isdigit((unsigned char)e->d_name[0]) && is_saver(e->d_name) && is_wine_process(e->d_name, prefix);
+        if (d)
+            closedir(d);
+        for (int k = 0; found && k < 4; k++)
+            nap();
+    }
 }
 
 static void leave_prefix(struct options *o, const struct wine *w)
@@ -367,6 +399,7 @@ static void leave_prefix(struct options *o, const struct wine *w)
     else if (!ended && is_last())
         log_warn("other programs still run in the prefix %s; they are left running (wine-arm64 wineserver -k ends them)", w->prefix);
     bury_leftovers(w->prefix);
+    wait_savers(w->prefix);
 }
 
 /* ---- the command line -------------------------------------------------------------------------- */

@@ -16,9 +16,12 @@
 #include "support/log.h"
 #include <elf.h>
 #include <link.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@
 #define PC32_LIMIT     0x80000000ull
 #define SAVE_OFTEN     16384u /* units made since the last time */
 #define SAVE_MS        100u  /* no file is begun later: whoever waits for the process is not to wait for this */
+#define BEHIND_SECONDS 60u
 #define SAVED          ~0u
 #define AHEAD_LEAST    2048u /* bytes of a file that are read beyond what is asked for */
 #define AHEAD_MOST     32768u
@@ -519,18 +523,17 @@ static uint64_t now_ms(void)
 
 bool disk_wants_saving(const struct engine *e) { return e->disk && e->disk->fresh >= e->disk->enough; }
 
-void disk_save(struct engine *e, struct cpu *cpu)
+/* Begins no file later than `ms` from now. */
+static void save(struct engine *e, struct cpu *cpu, uint64_t ms)
 {
     struct disk *d = e->disk;
 
-    if (!d || d->fresh < 4 || getpid() != d->pid) /* a child that shares its parent's memory */
-        return;
     engine_lock(e, cpu);
     bool busy = d->saving, trim = false;
     uint64_t start = now_ms();
 
     d->saving = true;
-    for (struct disk_object *o; !busy && now_ms() - start < SAVE_MS && (o = next_worth_writing(d));) {
+    for (struct disk_object *o; !busy && now_ms() - start < ms && (o = next_worth_writing(d));) {
         struct disk_key key = o->key;
         struct records r = write_object(e, o);
 
@@ -557,6 +560,46 @@ void disk_look_again(struct engine *e)
     for (unsigned i = 0; e->disk && i < OBJECT_BUCKETS; i++)
         for (struct disk_object *o = e->disk->objects[i]; o; o = o->next)
             o->look_again = true;
+}
+
+/* Not in a child that shares its parent's memory. */
+static bool has_to_save(const struct disk *d) { return d && d->fresh >= 4 && getpid() == d->pid; }
+
+void disk_save(struct engine *e, struct cpu *cpu)
+{
+    if (has_to_save(e->disk))
+        save(e, cpu, SAVE_MS);
+}
+
+/* In the child nothing of the guest's may stay open: who reads from its pipes waits for the end.  Locks that other threads held
+ * are held for ever (not the C library's, which fork sees to); the alarm ends that. */
+void disk_save_behind(struct engine *e)
+{
+    sigset_t all, alarm_only;
+
+    if (!has_to_save(e->disk))
+        return;
+    sigfillset(&all);
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    engine_lock(e, NULL);
+    bool worth = !e->disk->saving && next_worth_writing(e->disk);
+    pid_t pid = worth ? fork() : 0;
+
+    if (worth && pid == 0) {
+        engine_unlock(e, NULL);
+        closefrom(0);
+        prctl(PR_SET_NAME, DISK_SAVER_NAME);
+        signal(SIGALRM, SIG_DFL);
+        alarm(BEHIND_SECONDS);
+        pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
+        save(e, NULL, ~0ull);
+        _exit(0);
+    }
+    engine_unlock(e, NULL);
+    if (pid < 0)
+        save(e, NULL, SAVE_MS);
 }
 
 void disk_after_fork(struct engine *e)

@@ -142,6 +142,11 @@ void engine_save(struct engine *e, struct cpu *cpu)
     disk_save(e, cpu);
 }
 
+void engine_save_behind(struct engine *e)
+{
+    disk_save_behind(e);
+}
+
 const struct host *engine_host(const struct engine *e)
 {
     return e->config.host;

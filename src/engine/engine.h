@@ -75,6 +75,10 @@ void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
 /* Writes what was translated to disk, if that is wanted and worth it: before the process ends or executes another program.
  * cpu: the calling thread's, or NULL.  Does nothing in a process that shares another's memory. */
 void engine_save(struct engine *e, struct cpu *cpu);
+/* The same at the end of a process for which others do not wait: a child named DISK_SAVER_NAME, which has nothing open, does it.
+ * All signals are blocked afterwards; the process is to end. */
+void engine_save_behind(struct engine *e);
+#define DISK_SAVER_NAME "demotic-save"
 
 /* The way it runs translations. */
 const struct host *engine_host(const struct engine *e);

@@ -249,3 +249,5 @@ struct block *disk_move(struct engine *e, struct cpu *cpu, const struct ir_unit 
 bool disk_is_file(uint64_t pc);
 bool disk_wants_saving(const struct engine *e);
 void disk_save(struct engine *e, struct cpu *cpu);
+/* Has a child do so, where there is something to write: the process can end at once. */
+void disk_save_behind(struct engine *e);

@@ -311,7 +311,7 @@ static unsigned put_options(char **out, const struct process_config *c, unsigned
 {
     unsigned n = 0;
 
-    snprintf(flags, 200, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%u,%u", c->alone, c->strace, c->stats, c->no_link,
+    snprintf(flags, 200, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%u,%u", c->save_behind, c->alone, c->strace, c->stats, c->no_link,
              c->no_opt, c->chaos, c->random_signals, c->relocate, c->report_pid, c->max_insns,
              (unsigned long long)c->chaos_seed, c->cache_bytes, (unsigned long long)c->disk_limit, machine, c->regions);
     out[n++] = or_empty("demotic");
@@ -489,7 +489,7 @@ static const char *or_null(const char *s)
 bool process_exec_parse(int argc, char **argv, struct process_config *config,
                         struct process_start *start)
 {
-    int alone, strace, stats, no_link, no_opt, chaos, random_signals, relocate, machine;
+    int save_behind, alone, strace, stats, no_link, no_opt, chaos, random_signals, relocate, machine;
     unsigned long long seed, disk_limit;
 
     if (argc < EXEC_FIXED || strcmp(argv[1], EXEC_OPTION))
@@ -506,9 +506,9 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->dump = or_null(argv[8]);
     config->trace = or_null(argv[9]);
     config->disk_cache = or_null(argv[10]);
-    if (sscanf(argv[11], "%d,%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%d,%u", &alone, &strace, &stats, &no_link, &no_opt, &chaos,
-               &random_signals, &relocate, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes,
-               &disk_limit, &machine, &config->regions) != 15)
+    if (sscanf(argv[11], "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%u,%llu,%zu,%llu,%d,%u", &save_behind, &alone, &strace, &stats, &no_link, &no_opt,
+               &chaos, &random_signals, &relocate, &config->report_pid, &config->max_insns, &seed, &config->cache_bytes,
+               &disk_limit, &machine, &config->regions) != 16)
         return false;
     config->alone = alone;
     config->strace = strace;
@@ -519,6 +519,7 @@ bool process_exec_parse(int argc, char **argv, struct process_config *config,
     config->random_signals = random_signals;
     config->chaos_seed = seed;
     config->relocate = relocate;
+    config->save_behind = save_behind;
     config->disk_limit = disk_limit;
     start->config = config;
     start->path = argv[12];

@@ -43,6 +43,7 @@ struct process_config {
     bool stats, no_link, no_opt, chaos;
     bool random_signals; /* stress: interrupt threads at random */
     int report_pid;      /* of this process an exit status beyond 255 is told to the log; 0: none */
+    bool save_behind;    /* a process ends before its translations are on disk (Wine's server kills those that take long) */
     unsigned max_insns;
     unsigned regions; /* engine_config's */
     uint64_t chaos_seed;

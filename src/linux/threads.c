@@ -87,7 +87,10 @@ void thread_destroy(struct thread *t)
 
 void process_exit(struct process *p, int status)
 {
-    engine_save(p->engine, NULL);
+    if (p->config->save_behind)
+        engine_save_behind(p->engine);
+    else
+        engine_save(p->engine, NULL);
     if (p->on_exit)
         p->on_exit(p->engine);
     for (;;)

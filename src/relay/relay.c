@@ -121,16 +121,19 @@ static void copy_all(struct stream *s)
     CloseHandle(s->to);
 }
 
-/* A thread that ends while the process does is counted twice by Wine (its abort_thread after its exit_thread), which then takes it
- * for the last one and ends the process with status 0.  So these never end by themselves. */
+/* How a thread waits for the end of the process.  Wine counts one twice that ends while the process does (its abort_thread after its
+ * exit_thread), takes it for the last one, and ends the process with status 0; so these never end by themselves.  And it ends
+ * threads wherever they are: one that is in malloc then (as CreateEvent is, and not WaitForSingleObject) keeps its lock, waits for it
+ * itself, and the process does not end until Wine's server kills it (status 137). */
 static dword copy(void *arg)
 {
     struct stream *s = arg;
+    handle never = CreateEventW(0, 1, 0, 0);
 
     copy_all(s);
     SetEvent(s->done);
     for (;;)
-        WaitForSingleObject(CreateEventW(0, 1, 0, 0), FOREVER);
+        WaitForSingleObject(never, FOREVER);
 }
 
 /* Ctrl-C is the program's. */
