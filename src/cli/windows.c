@@ -6,6 +6,7 @@
  * on the log). */
 #include "cli/windows.h"
 #include "cli/cli.h"
+#include "cli/missing.h"
 #include "cli/relay.h"
 #include "cli/server.h"
 #include "engine/engine.h"
@@ -582,6 +583,7 @@ int cli_windows(struct options *o, const struct program_info *info)
 {
     static struct wine w;
     static char start[] = "C:\\windows\\system32\\start.exe", exec[] = "/exec", program[PATH_MAX];
+    char host[PATH_MAX];
     const char *name = o->args[0];
     if (info && !can_run(name, info))
         return 126;
@@ -615,7 +617,10 @@ int cli_windows(struct options *o, const struct program_info *info)
         char *path = translate && !o->raw_args ? windows_path(o->args[i]) : NULL;
         argv[n++] = path ? path : o->args[i];
     }
-    int status = run(o, &w, w.flavour->loader, argv, true);
+    int status = run(o, &w, LOADER, argv, true);
+    bool refused = status == (0xC0000135 & 0xff) || status == (0xC000007B & 0xff); /* DLL not found; not for this processor */
+    if (refused && info && path_translate(NULL, AT_FDCWD, name, 0, host) >= 0)
+        missing_report(&w, host);
     return relay_path ? relay_status(&relay, status) : status;
 }
 

@@ -1,5 +1,5 @@
-/* Which functions a 64-bit PE file imports: its import directory, walked in the file.  Delay-loaded ones and those that the program
- * looks up by itself are not seen. */
+/* Which libraries, and which of their functions, a 64-bit PE file imports: its import directory, walked in the file.  Delay-loaded ones
+ * and those that the program looks up by itself are not seen. */
 #include "program/program.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -52,29 +52,74 @@ static bool find_import(const struct image *im, uint64_t directory, const char *
     return false;
 }
 
-static bool search(const unsigned char *file, size_t size, const char *name)
+/* Where the import directory is; false if the file is not whole or no 64-bit PE file. */
+static bool open_image(struct image *im, uint64_t *directory)
 {
-    struct image im = {.file = file, .size = size};
+    const unsigned char *file = im->file;
+    size_t size = im->size;
     uint64_t pe = size >= 64 && memcmp(file, "MZ", 2) == 0 ? get32(file + 60) : size;
     if (pe > size || size - pe < 24 + 128 || memcmp(file + pe, "PE\0\0", 4) != 0 || (get32(file + pe + 24) & 0xffff) != 0x20b)
         return false;
     uint64_t table = pe + 24 + (get32(file + pe + 20) & 0xffff);
-    im.section_count = get32(file + pe + 6) & 0xffff;
-    if (table > size || (size - table) / 40 < im.section_count)
+    im->section_count = get32(file + pe + 6) & 0xffff;
+    if (table > size || (size - table) / 40 < im->section_count)
         return false;
-    im.sections = file + table;
-    return find_import(&im, get32(file + pe + 24 + 112 + 8), name); /* the second directory */
+    im->sections = file + table;
+    *directory = get32(file + pe + 24 + 112 + 8); /* the second */
+    return true;
+}
+
+/* Maps the file; im->file is NULL if that fails. */
+static struct image map_image(int fd)
+{
+    struct image im = {0};
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+        return im;
+    void *file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (file != MAP_FAILED)
+        im = (struct image){.file = file, .size = (size_t)st.st_size};
+    return im;
+}
+
+static void unmap_image(struct image *im)
+{
+    if (im->file)
+        munmap((void *)(uintptr_t)im->file, im->size);
 }
 
 bool program_imports(int fd, const char *name)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
-        return false;
-    void *file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (file == MAP_FAILED)
-        return false;
-    bool found = search(file, (size_t)st.st_size, name);
-    munmap(file, (size_t)st.st_size);
+    uint64_t directory;
+    struct image im = map_image(fd);
+    bool found = im.file && open_image(&im, &directory) && find_import(&im, directory, name);
+    unmap_image(&im);
     return found;
+}
+
+/* The text at `rva`: letters, digits and what else names of files are made of. */
+static bool get_name(const struct image *im, uint64_t rva, char out[PROGRAM_LIBRARY_NAME])
+{
+    for (size_t i = 0; i < PROGRAM_LIBRARY_NAME; i++) {
+        const unsigned char *p = at_rva(im, rva + i, 1);
+        if (!p || (*p && (*p <= ' ' || *p > '~' || strchr("\"*/:<>?\\|", *p))))
+            return false;
+        out[i] = (char)*p;
+        if (!*p)
+            return i > 0;
+    }
+    return false;
+}
+
+void program_each_library(int fd, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+    uint64_t directory = 0;
+    struct image im = map_image(fd);
+    const unsigned char *dll;
+    char name[PROGRAM_LIBRARY_NAME];
+    if (im.file && open_image(&im, &directory))
+        for (; (dll = at_rva(&im, directory, 20)) && get32(dll + 12); directory += 20)
+            if (get_name(&im, get32(dll + 12), name))
+                fn(ctx, name);
+    unmap_image(&im);
 }

@@ -54,6 +54,10 @@ void program_describe(const struct program_info *info, char *out, size_t size);
 
 /* True if the 64-bit PE file open at fd imports a function `name` when it is loaded. */
 bool program_imports(int fd, const char *name);
+/* The DLLs that the 64-bit PE file open at fd imports from when it is loaded, in the file's order; names that no file can have are left
+ * out.  fn must not keep the name. */
+#define PROGRAM_LIBRARY_NAME 128
+void program_each_library(int fd, void (*fn)(void *ctx, const char *name), void *ctx);
 
 /* Removes the debugging information from the PE file open for reading and writing at fd, if it is laid out as linkers do; any
  * other file is left as it is.  0 or -errno. */

@@ -193,6 +193,46 @@ static bool imports(const unsigned char *b, size_t n, const char *name)
     return found;
 }
 
+static void add_name(void *ctx, const char *name)
+{
+    strcat(strcat(ctx, name), " ");
+}
+
+static const char *libraries(const unsigned char *b, size_t n)
+{
+    static char text[0x1000];
+    int fd = file_of(b, n);
+
+    text[0] = 0;
+    program_each_library(fd, add_name, text);
+    close(fd);
+    return text;
+}
+
+static void test_libraries(void **state)
+{
+    unsigned char b[0x500], c[0x500];
+
+    make_big_pe(b, PE_MACHINE_ARM64);
+    assert_string_equal(libraries(b, sizeof(b)), "");
+    put(b + 0x80 + 24 + 112 + 8, 0x1010); /* the directory: three libraries, one with a name that no file has */
+    put(b + 0x210 + 12, 0x1080);
+    put(b + 0x210 + 32, 0x1088);
+    put(b + 0x210 + 52, 0x1090);
+    memcpy(b + 0x280, "a.dll", 6);
+    memcpy(b + 0x288, "..\\b.x", 7);
+    memcpy(b + 0x290, "C.DLL", 6);
+    assert_string_equal(libraries(b, sizeof(b)), "a.dll C.DLL ");
+    assert_string_equal(libraries(b, 0x282), ""); /* cut off: no section is whole */
+    srand(1);
+    for (unsigned i = 0; i < 3000; i++) {
+        memcpy(c, b, sizeof(c));
+        for (unsigned n = 0; n < 3; n++)
+            c[0x80 + rand() % 0x240] = (unsigned char)rand();
+        libraries(c, sizeof(c) - (size_t)(rand() % 0x4ff));
+    }
+}
+
 static void test_imports(void **state)
 {
     unsigned char b[0x500], c[0x500];
@@ -454,7 +494,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_script),   cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_pe), cmocka_unit_test(test_arm64ec), cmocka_unit_test(test_strip_pe), cmocka_unit_test(test_imports),      cmocka_unit_test(test_load),
+        cmocka_unit_test(test_pe), cmocka_unit_test(test_arm64ec), cmocka_unit_test(test_strip_pe), cmocka_unit_test(test_imports),      cmocka_unit_test(test_libraries),
+        cmocka_unit_test(test_load),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
     };
 

@@ -1,5 +1,6 @@
 /* A program ends, or ends a thread, while other threads compute: its status and what it printed last arrive. */
 #include "test.h"
+#include <stdlib.h>
 
 static volatile int sum;
 
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
 {
     char name[500];
 
+    if (argc > 2)
+        return atoi(argv[2]);
     if (argc > 1)
         return child();
     GetModuleFileNameA(NULL, name, sizeof name);

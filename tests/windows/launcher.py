@@ -227,10 +227,46 @@ def refused():
             f.write(clock[:at] + struct.pack('<H', machine) + clock[at + 2:])
         r = run('./other.exe', program='demotic')
         want(r.returncode == 126 and name in text(r.stderr) and 'other.exe' in text(r.stderr), r)
-    with open(place + '/missing.exe', 'wb') as f:
-        f.write(clock.replace(b'ucrtbase.dll', b'nosuch12.dll'))
-    r = run('./missing.exe', program='demotic')
-    want(r.returncode == 0x35 and 'nosuch12.dll' in text(r.stderr), r)
+
+
+def said(r):
+    """What Demotic itself says, without Wine's messages"""
+    return [x for x in text(r.stderr).split('\n') if x.startswith('demotic:')]
+
+
+@test
+def missing_libraries():
+    """DLLs that are not there are named, with who wants them and where they come from; so are those of the program's own DLLs"""
+    clock = open(store.program('clock', 'arm64'), 'rb').read()
+    at = struct.unpack_from('<I', clock, 60)[0] + 22  # characteristics
+    folder = place + '/missing'
+    os.mkdir(folder)
+
+    def program(name, library, dll=False):
+        data = clock.replace(b'ucrtbase.dll', library)
+        if dll:
+            data = data[:at] + struct.pack('<H', struct.unpack_from('<H', data, at)[0] | 0x2000) + data[at + 2:]
+        with open(f'{folder}/{name}', 'wb') as f:
+            f.write(data)
+
+    for library, origin in ((b'nosuch12.dll', 'who made the program'), (b'OpenAL32.dll', 'openal-soft.org'), (b'mfc140ud.dll', '/MDd'),
+                            (b'python31.dll', 'www.python.org')):
+        program('program.exe', library)
+        r = run(folder + '/program.exe', program='demotic')
+        want(r.returncode == 0x35 and len(said(r)) == 2 and '0xc0000135' in said(r)[0], r)
+        want(said(r)[1].startswith(f'demotic: {library.decode()} is missing, which {folder}/program.exe needs: ') and origin in said(r)[1], r)
+    program('program.exe', b'helper12.dll')
+    program('Helper12.DLL', b'SDL3_net.dll', dll=True)
+    r = run('missing/program.exe', program='demotic')
+    want(r.returncode == 0x35 and len(said(r)) == 2 and f'SDL3_net.dll is missing, which {folder}/Helper12.DLL needs' in said(r)[1], r)
+    with open(folder + '/Helper12.DLL', 'r+b') as f:  # another processor's
+        f.seek(at - 18)
+        f.write(struct.pack('<H', 0x8664))
+    r = run('missing/program.exe', program='demotic')
+    want(r.returncode in (0x35, 0x7b) and any('Helper12.DLL' in x and 'x86-64' in x for x in said(r)), r)
+    want(run('cmd.exe', '/c', 'exit 53').stderr == b'', 'a status is no proof')
+    r = run(store.program('exit', 'arm64'), 'status', '53', program='demotic')
+    want((r.returncode, r.stderr) == (53, b''), r)
 
 
 @test
