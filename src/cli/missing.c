@@ -6,8 +6,8 @@
  * and its libraries are looked for in turn.
  *
  * Known limitations: directories that the registry adds to PATH, and those that a manifest names, are not looked at; libraries that are
- * loaded when first used, or by name, are no reason not to start and are not looked for.  Of 32-bit programs nothing is known
- * (imports.c). */
+ * loaded when first used, or by name, are no reason not to start and are not looked for.
+ * The origins are for Arm64. */
 #include "cli/missing.h"
 #include "linux/path.h"
 #include "program/program.h"
