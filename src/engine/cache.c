@@ -247,9 +247,9 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
     *chunk = c;
 }
 
-void cache_add(struct block *b)
+void cache_add(struct engine *e, struct block *b)
 {
-    struct chunk *c = b->chunk;
+    struct chunk *c = &e->chunks[b->chunk];
     uint32_t k = c->count, start = c->used, part = c->first_set;
     c->blocks[k] = b;
     c->starts[k] = start;

@@ -375,7 +375,7 @@ static struct disk_look *pack_looks(struct arena *a, uint64_t pc, const struct u
 void disk_keep(struct engine *e, struct block *b, const struct host_code *hc, const struct unit_bytes *bytes,
                uint32_t insns, const struct disk_place *place)
 {
-    struct arena *a = &b->chunk->memory;
+    struct arena *a = &e->chunks[b->chunk].memory;
 
     if (!place->object || b->guest_size > bytes->size || !can_be_kept(hc, b->pc))
         return;
@@ -462,14 +462,14 @@ static bool write_unit(struct engine *e, struct arena *a, const struct block *b,
 
     memcpy(code, b->code, b->size);
     for (uint32_t i = 0; i < b->site_count; i++) {
-        e->config.host->link(code + b->sites[i].offset, 0, NULL);
-        sites[i] = (struct disk_site){b->sites[i].offset, (int32_t)(int64_t)(b->sites[i].target - b->pc)};
+        e->config.host->link(code + block_sites(b)[i].offset, 0, NULL);
+        sites[i] = (struct disk_site){block_sites(b)[i].offset, (int32_t)(int64_t)(block_sites(b)[i].target - b->pc)};
     }
     struct disk_unit u = {.offset = s->offset, .pc = b->pc, .mode = b->mode, .size = b->size, .entry = b->entry,
                           .guest_size = b->guest_size, .map_size = b->map_size, .insns = s->insns,
                           .site_count = (uint16_t)b->site_count, .reloc_count = s->reloc_count,
                           .look_count = (uint16_t)b->look_count, .code = code, .sites = sites, .relocs = s->relocs,
-                          .looks = s->looks, .guest = s->guest, .map = b->map};
+                          .looks = s->looks, .guest = s->guest, .map = block_map(b)};
     uint8_t *out = records_more(r, disk_unit_size(&u));
 
     if (out)

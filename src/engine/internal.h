@@ -19,11 +19,11 @@ struct block;
 
 /* An exit of a translation for a guest PC known when it was made. */
 struct site {
-    struct block *owner;
     uint64_t target;
-    uint32_t offset;
     struct block *to;          /* linked to, or NULL */
     struct site *next, **prev; /* in to->incoming */
+    uint32_t offset;
+    uint16_t index; /* among its block's */
 };
 
 /* Guest code that a region was made from. */
@@ -38,27 +38,35 @@ struct member {
     struct member *next, **prev;
 };
 
-/* One translation, with its sites and map behind it; zeroed.  What look-ups touch comes first. */
+/* One translation; zeroed.  What look-ups touch comes first.  Programs have many of these, and each is small: behind it lie its
+ * sites, members, looks and map, see block_sites and so on. */
 struct block {
     uint64_t pc;
-    uint32_t mode, guest_size;
     _Atomic(struct block *) hash_next;
     const uint8_t *code; /* executable address */
+    uint32_t mode, guest_size;
     uint32_t size, entry;
     _Atomic bool dead; /* no longer in the indexes, never to be entered */
     bool probation;    /* its chunk is a candidate for eviction and nothing leads here */
-    struct chunk *chunk;
-    struct block *page_next, **page_prev;
+    bool loops;        /* a region that leads back to its entry */
+    uint8_t look_count;
+    uint16_t site_count;
+    uint16_t range_count; /* members of a region; 0: a unit of the first tier */
     struct site *incoming;
-    struct site *sites;
-    uint32_t site_count, map_size, look_count;
-    const void *map;
+    struct block *page_next, **page_prev;
     struct disk_source *source; /* what it takes to keep it on disk, or NULL */
-    const uint64_t *looks; /* where GUEST_LOOK_AHEAD bytes outside of it were looked at, in its page */
-    struct member *members; /* of a region: all that it depends on, its entry included; see region.c */
-    uint32_t range_count;   /* of them; 0: a unit of the first tier */
-    bool loops;             /* a region that leads back to its entry */
+    uint32_t map_size;
+    uint16_t chunk; /* its number */
 };
+
+static inline struct site *block_sites(const struct block *b) { return (struct site *)(uintptr_t)(b + 1); }
+/* Of a region: all that it depends on, its entry included; see region.c. */
+static inline struct member *block_members(const struct block *b) { return (struct member *)(block_sites(b) + b->site_count); }
+/* Where in its page GUEST_LOOK_AHEAD bytes outside of it were looked at. */
+static inline uint16_t *block_looks(const struct block *b) { return (uint16_t *)(block_members(b) + b->range_count); }
+/* The host's, map_size bytes. */
+static inline void *block_map(const struct block *b) { return block_looks(b) + b->look_count; }
+static inline struct block *site_owner(const struct site *s) { return (struct block *)(uintptr_t)(s - s->index) - 1; }
 
 /* A part of the code cache: filled front to back, evicted whole. */
 struct chunk {
@@ -135,7 +143,7 @@ void cache_destroy(struct engine *e);
 /* Room for one translation (lock held; cpu is at a quiescent point of its own); may evict. */
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
 /* Enters b, whose code is the last in its chunk. */
-void cache_add(struct block *b);
+void cache_add(struct engine *e, struct block *b);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
 /* cpu.unit_at */
@@ -161,7 +169,7 @@ void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, 
 /* Says that the key will be looked up soon. */
 void table_expect(const struct engine *e, uint64_t pc, uint32_t mode);
 
-#define UNIT_LOOKS 16u
+#define UNIT_LOOKS 16u /* in the unit's page */
 #define UNIT_BYTES 1024u
 
 /* The bytes a unit is made from, as they were read. */

@@ -35,7 +35,7 @@ bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *o
 {
     const struct block *b = cache_block_at(cpu->engine, code);
     if (b)
-        *out = (struct host_unit){b->code, b->size, b->map, b->map_size, b->pc};
+        *out = (struct host_unit){b->code, b->size, block_map(b), b->map_size, b->pc};
     return b != NULL;
 }
 

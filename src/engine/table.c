@@ -73,7 +73,7 @@ void table_insert(struct engine *e, struct block *b)
         b->page_next->page_prev = &b->page_next;
     p->blocks = b;
     for (uint32_t i = 0; i < b->range_count; i++)
-        member_insert(e, &b->members[i]);
+        member_insert(e, &block_members(b)[i]);
 
     atomic_fetch_add_explicit(&e->inserted, 1, memory_order_relaxed); /* under the lock, which orders it */
     _Atomic(struct block *) *head = &e->hash[hash_key(b->pc, b->mode)];
@@ -85,7 +85,7 @@ static void site_unlink(struct engine *e, struct site *s)
 {
     if (!s->to)
         return;
-    e->config.host->link(s->owner->code + s->offset, -engine_exec_delta(e), NULL);
+    e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), NULL);
     *s->prev = s->next;
     if (s->next)
         s->next->prev = s->prev;
@@ -101,7 +101,7 @@ void table_unlink_incoming(struct engine *e, struct block *b)
 void table_unlink_outgoing(struct engine *e, struct block *b)
 {
     for (uint32_t i = 0; i < b->site_count; i++)
-        site_unlink(e, &b->sites[i]);
+        site_unlink(e, &block_sites(b)[i]);
 }
 
 /* Indirect branches of all cpus come to the engine for pc. */
@@ -132,7 +132,7 @@ void table_remove(struct engine *e, struct block *b)
     if (b->page_next)
         b->page_next->page_prev = b->page_prev;
     for (uint32_t i = 0; i < b->range_count; i++) {
-        struct member *m = &b->members[i];
+        struct member *m = &block_members(b)[i];
         *m->prev = m->next;
         if (m->next)
             m->next->prev = m->prev;
@@ -148,9 +148,12 @@ static bool depends_on(const struct block *b, uint64_t start, uint64_t end)
 {
     if (b->pc < end && b->pc + b->guest_size > start)
         return true;
-    for (uint32_t i = 0; i < b->look_count; i++)
-        if (b->looks[i] < end && b->looks[i] + GUEST_LOOK_AHEAD > start)
+    for (uint32_t i = 0; i < b->look_count; i++) {
+        uint64_t look = align_down(b->pc, 4096) + block_looks(b)[i];
+
+        if (look < end && look + GUEST_LOOK_AHEAD > start)
             return true;
+    }
     return false;
 }
 
@@ -214,7 +217,7 @@ static void site_link(struct engine *e, struct cpu *cpu, struct site *s, struct 
     if (s->next)
         s->next->prev = &s->next;
     to->incoming = s;
-    e->config.host->link(s->owner->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
+    e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
     cpu->stat[ENGINE_STAT_LINKS]++;
 }
 
@@ -225,7 +228,7 @@ void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block 
         return;
     uint32_t offset = (uint32_t)((const uint8_t *)at - b->code);
     for (uint32_t i = 0; i < b->site_count; i++) {
-        struct site *s = &b->sites[i];
+        struct site *s = &block_sites(b)[i];
         if (s->offset != offset || s->target != to->pc || s->to)
             continue;
         site_link(e, cpu, s, to);
@@ -244,11 +247,11 @@ void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, 
     for (unsigned at = 0; at < count + FAR; at++) {
         if (at < count)
             for (uint32_t i = 0; i < blocks[at]->site_count; i++)
-                table_expect(e, blocks[at]->sites[i].target, blocks[at]->mode);
+                table_expect(e, block_sites(blocks[at])[i].target, blocks[at]->mode);
         if (at >= NEAR && at - NEAR < count)
             for (uint32_t i = 0, n = blocks[at - NEAR]->site_count; i < n; i++) {
                 const struct block *b = blocks[at - NEAR];
-                const char *to = (const char *)atomic_load_explicit(&e->hash[hash_key(b->sites[i].target, b->mode)], memory_order_relaxed);
+                const char *to = (const char *)atomic_load_explicit(&e->hash[hash_key(block_sites(b)[i].target, b->mode)], memory_order_relaxed);
 
                 __builtin_prefetch(to);
                 __builtin_prefetch(to + 64);
@@ -258,7 +261,7 @@ void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, 
         struct block *b = blocks[at - FAR];
 
         for (uint32_t i = 0; i < b->site_count; i++) {
-            struct site *s = &b->sites[i];
+            struct site *s = &block_sites(b)[i];
             struct block *to = s->to ? NULL : table_find(e, s->target, b->mode);
 
             if (to && !to->probation) /* those on probation are to be asked for */

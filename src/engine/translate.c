@@ -159,35 +159,32 @@ static bool lift_guarded(struct engine *e, struct cpu *cpu, struct guest_request
 struct block *block_enter(struct engine *e, const struct block_parts *p)
 {
     const struct host_code *hc = p->code;
-    size_t sites = hc->site_count * sizeof(struct site), looks = p->look_count * sizeof *p->looks;
+    size_t sites = hc->site_count * sizeof(struct site), looks = p->look_count * sizeof(uint16_t);
     size_t members = p->range_count * sizeof(struct member);
     struct block *b = arena_alloc(&p->chunk->memory, sizeof *b + members + sites + looks + hc->map_size);
+    if (hc->site_count > UINT16_MAX || p->range_count > UINT16_MAX || p->look_count > UINT8_MAX)
+        log_die(127, "internal error: the unit at %#llx is too large", (unsigned long long)p->pc);
     b->pc = p->pc;
     b->mode = p->mode;
     b->guest_size = p->guest_size;
     b->code = p->buf->rw + p->buf->exec_delta;
     b->size = (uint32_t)hc->size;
     b->entry = hc->entry;
-    b->chunk = p->chunk;
-    b->members = (struct member *)(b + 1);
-    b->range_count = p->range_count;
+    b->chunk = (uint16_t)(p->chunk - e->chunks);
     b->loops = p->loops;
-    for (uint32_t i = 0; i < p->range_count; i++)
-        b->members[i] = (struct member){.range = p->ranges[i], .owner = b};
-    b->sites = (struct site *)(b->members + p->range_count);
-    b->site_count = hc->site_count;
-    for (uint32_t i = 0; i < hc->site_count; i++)
-        b->sites[i] = (struct site){.owner = b, .target = hc->sites[i].target, .offset = hc->sites[i].offset};
-    uint64_t *looked = (uint64_t *)(b->sites + hc->site_count);
-    memcpy(looked, p->looks, looks);
-    b->looks = looked;
-    b->look_count = p->look_count;
-    void *map = looked + p->look_count;
-    if (hc->map_size)
-        memcpy(map, hc->map, hc->map_size);
-    b->map = map;
+    b->site_count = (uint16_t)hc->site_count;
+    b->range_count = (uint16_t)p->range_count;
+    b->look_count = (uint8_t)p->look_count;
     b->map_size = hc->map_size;
-    cache_add(b);
+    for (uint32_t i = 0; i < hc->site_count; i++)
+        block_sites(b)[i] = (struct site){.target = hc->sites[i].target, .offset = hc->sites[i].offset, .index = (uint16_t)i};
+    for (uint32_t i = 0; i < p->range_count; i++)
+        block_members(b)[i] = (struct member){.range = p->ranges[i], .owner = b};
+    for (uint32_t i = 0; i < p->look_count; i++)
+        block_looks(b)[i] = p->looks[i] & 4095;
+    if (hc->map_size)
+        memcpy(block_map(b), hc->map, hc->map_size);
+    cache_add(e, b);
     table_insert(e, b);
     return b;
 }
@@ -299,7 +296,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
     if (b) {
         if (UNLIKELY(b->probation)) {
             b->probation = false;
-            b->chunk->hits++;
+            e->chunks[b->chunk].hits++;
         }
         return b;
     }
