@@ -12,7 +12,9 @@
  *
  * The memory is shared because it is mapped twice; fork would share it too, so a child gets a copy of
  * what is used (or starts empty where that is much).  The parent makes it, before it forks: while the child
- * copied, the parent would already be writing.  No file is behind it: descriptors and limits on files are the
+ * copied, the parent would already be writing.  If it forks again before it has changed any code, that child gets the
+ * same copy.  Children then share it with each other, and each copies it once more before its first change: most
+ * execute another program before that.  No file is behind it: descriptors and limits on files are the
  * guest's. */
 #include "engine/internal.h"
 #include "support/log.h"
@@ -30,6 +32,7 @@
 #define POPULATE_MOST (128u << 10)
 #define MIN_BLOCK 32u /* bytes of code in the smallest translation */
 #define FORK_COPY_MAX (16u << 20)
+#define FORK_LEND_MAX (4u << 20) /* the copy stays as long as the parent */
 
 /* Of the stubs and the first n chunks. */
 static size_t size_of(const struct engine *e, unsigned n) { return e->stub_size + n * e->chunk_size; }
@@ -225,6 +228,7 @@ static void populate(const struct engine *e, struct chunk *c)
 
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk)
 {
+    cache_changes(e);
     struct chunk *c = &e->chunks[e->order[e->used_chunks - 1]];
     if (e->chunk_size - c->used < size || c->count >= e->chunk_size / MIN_BLOCK) {
         bool full = e->used_chunks == e->chunk_count || !map_chunk(e);
@@ -278,9 +282,9 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     return at < b->code + b->size ? b : NULL;
 }
 
-static void copy_part(struct engine *e, size_t offset, size_t size)
+static void copy_part(const struct engine *e, uint8_t *memory, size_t offset, size_t size)
 {
-    uint8_t *to = e->fork_memory + offset;
+    uint8_t *to = memory + offset;
     size_t before = (uintptr_t)to % 4096;
 #ifdef MADV_POPULATE_WRITE /* all its pages at once; older kernels make them one by one */
     madvise(to - before, size + before, MADV_POPULATE_WRITE);
@@ -288,36 +292,82 @@ static void copy_part(struct engine *e, size_t offset, size_t size)
     memcpy(to, e->rw + offset, size);
 }
 
+/* New memory with the stubs and the first n chunks, or MAP_FAILED. */
+static uint8_t *copy_of(const struct engine *e, unsigned n)
+{
+    uint8_t *memory = new_memory(NULL, size_of(e, n));
+    if (memory == MAP_FAILED)
+        return memory;
+    copy_part(e, memory, 0, e->stub_used);
+    for (unsigned i = 0; i < n; i++)
+        copy_part(e, memory, size_of(e, i), e->chunks[i].used);
+    return memory;
+}
+
+/* What was mapped at `memory` becomes the code cache. */
+static bool put_in_place(struct engine *e, uint8_t *memory, size_t size)
+{
+    return mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) != MAP_FAILED && map_exec(e, 0, size);
+}
+
+void cache_changes(struct engine *e)
+{
+    e->code_changes++;
+    if (LIKELY(!e->borrowed))
+        return;
+    uint8_t *memory = copy_of(e, e->used_chunks);
+    if (memory == MAP_FAILED || !put_in_place(e, memory, size_of(e, e->used_chunks)))
+        log_die(127, "no memory for the code cache: %s", strerror(errno));
+    e->borrowed = false;
+}
+
+static void drop_fork_memory(struct engine *e)
+{
+    if (e->fork_memory && e->fork_memory != MAP_FAILED)
+        munmap(e->fork_memory, e->fork_size);
+    e->fork_memory = NULL;
+}
+
 void cache_before_fork(struct engine *e)
 {
+    if (e->fork_memory && e->fork_lent && e->fork_changes == e->code_changes)
+        return; /* nothing changed since the last child was made */
+    drop_fork_memory(e);
     size_t used = 0;
     for (unsigned i = 0; i < e->chunk_count; i++)
         used += e->chunks[i].used;
     e->fork_copy = used <= FORK_COPY_MAX;
     e->fork_size = size_of(e, e->fork_copy ? e->used_chunks : 1);
-    e->fork_memory = new_memory(NULL, e->fork_size);
-    if (e->fork_memory == MAP_FAILED)
-        return;
-    copy_part(e, 0, e->stub_used);
-    for (unsigned i = 0; e->fork_copy && i < e->used_chunks; i++)
-        copy_part(e, size_of(e, i), e->chunks[i].used);
+    /* Who forks again and again mostly changes nothing in between. */
+    e->fork_lent = e->fork_copy && e->forks++ && used <= FORK_LEND_MAX;
+    e->fork_changes = e->code_changes;
+    if (e->borrowed) { /* from its own parent, and so as it was: lent on */
+        e->fork_lent = true;
+        e->fork_memory = mremap(e->rw, 0, e->fork_size, MREMAP_MAYMOVE);
+    } else if (e->fork_copy) {
+        e->fork_memory = copy_of(e, e->used_chunks);
+    } else if ((e->fork_memory = new_memory(NULL, e->fork_size)) != MAP_FAILED) {
+        copy_part(e, e->fork_memory, 0, e->stub_used);
+    }
 }
 
 void cache_parent_fork(struct engine *e)
 {
-    if (e->fork_memory != MAP_FAILED)
-        munmap(e->fork_memory, e->fork_size);
-    e->fork_memory = MAP_FAILED;
+    if (!e->fork_lent)
+        drop_fork_memory(e);
 }
 
 bool cache_after_fork(struct engine *e)
 {
     size_t size = e->fork_size, rest = size_of(e, e->used_chunks) - size;
-    if (e->fork_memory == MAP_FAILED ||
-        mremap(e->fork_memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, e->rw) == MAP_FAILED ||
-        !map_exec(e, 0, size) || (rest && (!reserve(e->rw + size, rest) || !reserve(e->exec + size, rest))))
+    if (e->fork_memory == MAP_FAILED || !put_in_place(e, e->fork_memory, size) ||
+        (rest && (!reserve(e->rw + size, rest) || !reserve(e->exec + size, rest))))
         log_die(127, "no memory for the code cache after fork: %s", strerror(errno));
-    e->fork_memory = MAP_FAILED;
+    e->fork_memory = NULL;
+    e->forks = 0;
+    e->borrowed = e->fork_lent;
+    if (e->borrowed) /* the parent's other children have it too: a write would be a mistake */
+        mprotect(e->rw, size, PROT_READ);
     if (e->fork_copy)
         return true;
     for (unsigned i = 0; i < e->chunk_count; i++) {

@@ -85,6 +85,8 @@ static void cpu_register(struct engine *e, struct cpu *cpu)
 {
     engine_state_changed(cpu);
     pthread_mutex_lock(&e->lock);
+    if (e->borrowed) /* it is exchanged before there are two who may run in it */
+        cache_changes(e);
     cpu->purge_seen = atomic_load(&e->purge);
     cpu->next = e->cpus;
     e->cpus = cpu;

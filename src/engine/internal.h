@@ -105,9 +105,14 @@ struct engine {
     _Atomic uint64_t purge; /* how often code memory was given up */
 
     struct wishes *children, *parents; /* fork.c; or NULL */
-    uint8_t *fork_memory; /* the copy for a child about to be forked */
+    uint64_t code_changes; /* how often generated code was written to */
+    uint8_t *fork_memory;  /* the copy for a child about to be forked, or NULL; MAP_FAILED */
     size_t fork_size;
     bool fork_copy; /* it holds translations, not only the stubs */
+    bool fork_lent; /* it stays, for other children; as it was made at fork_changes */
+    uint64_t fork_changes;
+    unsigned forks;
+    bool borrowed; /* the code cache is such a copy: not to be written to */
     uint8_t *rw, *exec;
     size_t reserved; /* bytes of address space, of each of the two */
     size_t stub_size, stub_used, chunk_size;
@@ -148,6 +153,7 @@ void cache_add(struct engine *e, struct block *b);
 struct block *cache_block_at(const struct engine *e, const void *p);
 /* cpu.unit_at */
 bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out);
+void cache_changes(struct engine *e); /* lock held: before anything is written into generated code */
 void cache_before_fork(struct engine *e); /* makes the memory for the child */
 void cache_parent_fork(struct engine *e);
 bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */

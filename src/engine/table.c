@@ -85,6 +85,7 @@ static void site_unlink(struct engine *e, struct site *s)
 {
     if (!s->to)
         return;
+    cache_changes(e);
     e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), NULL);
     *s->prev = s->next;
     if (s->next)
@@ -217,6 +218,7 @@ static void site_link(struct engine *e, struct cpu *cpu, struct site *s, struct 
     if (s->next)
         s->next->prev = &s->next;
     to->incoming = s;
+    cache_changes(e);
     e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
     cpu->stat[ENGINE_STAT_LINKS]++;
 }

@@ -41,6 +41,78 @@ static void test_fork(void)
     ok(!waitid(P_PID, (id_t)pid, &info, WEXITED) && info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 9);
 }
 
+static void *in_thread(void *arg)
+{
+    char text[100];
+
+    snprintf(text, sizeof(text), "%.4f", *(double *)arg * 2);
+    return (void *)(intptr_t)(strtod(text, NULL) == 4.5);
+}
+
+/* What the children of one process do besides the same: 0 if it went well. */
+static int differ(int way)
+{
+    char text[100];
+    double d = 2.25;
+    pthread_t t[2];
+    void *good[2] = {0};
+
+    switch (way % 5) {
+    case 0: return 0;
+    case 1: /* code that the parent has not run */
+        snprintf(text, sizeof(text), "%a %.3e %lo %'d", 1.5 * way, d, 511l, way);
+        return strlen(text) < 20;
+    case 2:
+        for (int i = 0; i < 2; i++)
+            pthread_create(&t[i], NULL, in_thread, &d);
+        for (int i = 0; i < 2; i++)
+            pthread_join(t[i], &good[i]);
+        return !good[0] || !good[1];
+    case 3: { /* children's children, the second of which is like the first */
+        for (int i = 0; i < 2; i++) {
+            pid_t pid = fork();
+            if (!pid)
+                _exit(differ(way / 5 % 3 + 5 * i));
+            if (wait_for(pid))
+                return 1;
+        }
+        return 0;
+    }
+    default: {
+        pid_t pid = vfork();
+        if (!pid)
+            _exit(strtol("7", NULL, 10) == 7 ? 7 : 1);
+        return wait_for(pid) != 7 << 8;
+    }
+    }
+}
+
+/* Many children that begin alike and part: one after the other, and beside each other. */
+static void test_children(void)
+{
+    int bad = 0;
+    pid_t pids[15];
+
+    for (int i = 0; i < 30; i++) {
+        pid_t pid = fork();
+        if (!pid)
+            _exit(differ(i));
+        bad += wait_for(pid) != 0;
+    }
+    ok(bad == 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 15; i++) {
+            pids[i] = fork();
+            if (!pids[i])
+                _exit(differ(i) || differ(i + 1 + round));
+        }
+        bad += round == 1 && differ(1); /* the parent too, while they run */
+        for (int i = 0; i < 15; i++)
+            bad += wait_for(pids[i]) != 0;
+    }
+    ok(bad == 0);
+}
+
 static void test_vfork(void)
 {
     volatile int before = getpid();
@@ -346,6 +418,7 @@ int main(int argc, char **argv)
     self = path;
     test_use_dir();
     test_fork();
+    test_children();
     test_vfork();
     test_vfork_killed();
     test_spawn();
