@@ -196,6 +196,12 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, uint32_t mode, en
     UNREACHABLE();
 }
 
+/* The unit was left with its instruction done, not to be begun again. */
+static bool was_executed(const struct cpu *cpu)
+{
+    return cpu->exit_reason != IR_EXIT_STALE;
+}
+
 enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
 {
     struct engine *e = cpu->engine;
@@ -215,7 +221,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
             region_sample(e, cpu, *pc, cpu->mode);
         if (UNLIKELY(e->config.chaos))
             chaos(e, cpu);
-        uint32_t mode = cpu->mode | (steps ? ENGINE_MODE_STEP : 0) | (once ? ENGINE_MODE_STEP | ENGINE_MODE_ONCE : 0);
+        bool traces = cpu->mode & GUEST_MODE_STEPS;
+        uint32_t mode = cpu->mode | (steps || traces ? ENGINE_MODE_STEP : 0) | (once ? ENGINE_MODE_STEP | ENGINE_MODE_ONCE : 0);
         uint64_t start = *pc;
         struct block *b = translate(e, cpu, start, mode);
         if (!b) {
@@ -253,7 +260,12 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
             indirect = false;
             continue;
         }
-        if (concerns_caller(e, cpu, mode, &event))
+        bool stopped = concerns_caller(e, cpu, mode, &event);
+        if (UNLIKELY(traces) && (stopped ? event == CPU_EVENT_YIELD : was_executed(cpu))) {
+            cpu->exit_detail = cpu->guest->step_trap;
+            return leave(cpu, CPU_EVENT_TRAP);
+        }
+        if (stopped)
             return leave(cpu, event);
         if (cpu->exit_reason == IR_EXIT_NONE) {
             site = cpu->exit_site;

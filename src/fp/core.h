@@ -255,6 +255,10 @@ FP_INLINE uint64_t fp_round_pack(const struct fp_format *f, bool sign, int exp, 
             s->flags |= s->env.tiny_before ? FP_UNDERFLOW : FP_UNDERFLOW | FP_INEXACT;
             return fp_zero(f, sign);
         }
+        if (UNLIKELY(tiny && s->env.underflow_traps)) {
+            s->flags |= sig << (128 - drop) ? FP_UNDERFLOW | FP_INEXACT : FP_UNDERFLOW;
+            return fp_zero(f, sign); /* nobody sees it */
+        }
         sig = fp_shift_jam(sig, (unsigned)(f->emin - exp));
     } else {
         field = (uint64_t)(exp - f->emin);
@@ -267,8 +271,13 @@ FP_INLINE uint64_t fp_round_pack(const struct fp_format *f, bool sign, int exp, 
         else
             mant += fp_rounds_up(r, sign, mant & 1, rest);
     }
-    if (UNLIKELY(field + (mant >> f->frac) >= (fp_exp_mask(f) >> f->frac) + f->alt))
+    if (UNLIKELY(field + (mant >> f->frac) >= (fp_exp_mask(f) >> f->frac) + f->alt)) {
+        if (s->env.overflow_traps) {
+            s->flags |= rest ? FP_OVERFLOW | FP_INEXACT : FP_OVERFLOW;
+            return fp_zero(f, sign); /* nobody sees it */
+        }
         return fp_overflow(f, sign, r, s);
+    }
     if (rest)
         s->flags |= tiny ? FP_UNDERFLOW | FP_INEXACT : FP_INEXACT;
     return fp_zero(f, sign) | ((field << f->frac) + mant);

@@ -21,9 +21,13 @@ struct guest_request {
 struct guest_x87 {
     uint16_t fcw, fsw, top, tags; /* u32; the status word without TOP; bit i of tags: physical register i is in use */
     uint16_t st;                  /* eight of 16 bytes, by physical number */
-    uint16_t fop, fcs, fds;       /* u32; of the last instruction: opcode, selectors (0: there was none), */
+    uint16_t fop, fcs, fds;       /* u32; of the last instruction: opcode, whether there are selectors, */
     uint16_t fip, fdp;            /* u64; its address, its operand's */
 };
+
+/* A bit of guest.mode's that the engine knows: the guest is stepping itself. Each instruction is a unit, and when it has
+ * been executed engine_run returns CPU_EVENT_TRAP with guest.step_trap. */
+#define GUEST_MODE_STEPS 0x20000000u
 
 #define GUEST_LOOK_AHEAD 32u /* bytes that flags_dead looks at, at most */
 
@@ -43,6 +47,7 @@ struct guest {
     guest_helper_fn *const *helpers; /* indexed by IR_HELPER's attr */
     unsigned helper_count;
     const struct guest_x87 *x87; /* NULL: it has none */
+    uint32_t step_trap; /* of GUEST_MODE_STEPS */
     bool atomics_write; /* a fault of an atomic operation is a write's, even where reading would fault too */
     /* Initial register contents (all else zero). */
     void (*reset)(struct cpu *cpu);

@@ -88,7 +88,10 @@ struct fp_env {
     bool flush_outputs; /* Arm FZ, x86 FTZ */
     bool flush_half;    /* Arm FZ16: as the two above, for f16 arithmetic */
     bool alt_half;      /* Arm AHP: f16 conversions use the alternative format */
-    bool tiny_before;   /* underflow is detected before rounding (Arm) or after (x86) */
+    /* x86, exceptions that are not masked: an exact tiny result underflows too, and whether a result out of range is inexact
+     * is asked of the one with an unbounded exponent. */
+    bool underflow_traps : 1, overflow_traps : 1;
+    bool tiny_before : 1; /* underflow is detected before rounding (Arm) or after (x86) */
 };
 
 /* A runtime value, as the evaluator, the interpreter and out-of-line fallbacks see it. */

@@ -327,8 +327,8 @@ static void mend_state(struct x86_case *c, uint64_t at)
         else if (in->op[0].reg != X86_RSP) /* CALL RSP would write over its target */
             m->r[in->op[0].reg] = code;
     } else if (row->lift == x86_lift_popf) {
-        uint64_t flags = (case_random() & 0xcd5) | (one_in(2) ? 0x200000 : 0);
-        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64); /* AC or TF would trap in the test itself */
+        uint64_t flags = (case_random() & 0xdd5) | (one_in(2) ? 0x200000 : 0);
+        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64); /* AC would trap in the test itself */
         poke(c, m->r[X86_RSP], flags);
     } else if (row->lift == x86_lift_xlat) {
         m->r[X86_RBX] = data_address(256) - (in->segment == X86_GS ? m->gs_base : 0);
@@ -386,8 +386,12 @@ void case_state(struct x86_case *c)
     m->eflags = (uint32_t)case_random() & 0x8d5;
     if (one_in(8) || (c->row->attrs & (X86_ATTR_rep | X86_ATTR_repe)))
         m->eflags |= (uint32_t)case_random() & 0x400;
+    if (one_in(16)) /* single-stepping */
+        m->eflags |= 0x100;
     m->mxcsr = 0x1f80;
     m->fcw = 0x37f;
+    if (fp && one_in(4)) /* exceptions unmasked */
+        m->mxcsr &= ~(one_in(2) ? 0x80u << below(6) : (uint32_t)case_random() & 0x1f80);
     m->fsw = m->fop = m->ftw = 0;
     if (fp && one_in(2))
         m->mxcsr |= (uint32_t)case_random() & 0xe07f;

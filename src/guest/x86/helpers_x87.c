@@ -492,11 +492,17 @@ static uint16_t full_tags(const struct x86_state *s)
     return (uint16_t)tags;
 }
 
+/* The selector that goes with a last address; programs here have one for code and one for data. */
+static uint32_t last_selector(const struct x86_state *s, uint32_t known, unsigned segment)
+{
+    return known ? s->selector[segment] & 0xffff : 0;
+}
+
 static void env_get(struct x87 *x, unsigned arg)
 {
     struct x86_state *s = x->s;
     uint32_t w[7] = {s->fcw | 0xffff0000, s->fsw | s->top << 11 | 0xffff0000, full_tags(s) | 0xffff0000u, (uint32_t)s->fip,
-                     (s->fcs & 0xffff) | s->fop << 16, (uint32_t)s->fdp, s->fds | 0xffff0000};
+                     last_selector(s, s->fcs, X86_CS) | s->fop << 16, (uint32_t)s->fdp, last_selector(s, s->fds, X86_DS) | 0xffff0000};
     uint8_t *image = (uint8_t *)s->scratch;
     unsigned size = arg & 2 ? 2 : 4;
     for (unsigned i = 0; i < 7; i++)
@@ -511,8 +517,16 @@ static void env_set(struct x87 *x, unsigned arg)
     const uint8_t *image = (const uint8_t *)s->scratch;
     unsigned size = arg & 2 ? 2 : 4;
     uint16_t w[3];
+    uint32_t last[4] = {0};
     for (unsigned i = 0; i < 3; i++)
         memcpy(&w[i], image + i * size, 2);
+    for (unsigned i = 0; i < 4; i++)
+        memcpy(&last[i], image + (i + 3) * size, size);
+    s->fip = last[0];
+    s->fcs = last[1] & 0xffff;
+    s->fop = size == 4 ? last[1] >> 16 & 0x7ff : 0;
+    s->fdp = last[2];
+    s->fds = last[3] & 0xffff;
     s->fcw = (w[0] & 0x1f3f) | 0x40;
     s->top = w[1] >> 11 & 7;
     s->fsw = with_summary(x, w[1] & ~0x3800u);
@@ -526,7 +540,7 @@ static void env_set(struct x87 *x, unsigned arg)
         }
 }
 
-static void fx_get(struct x87 *x, struct cpu *cpu)
+static void fx_get(struct x87 *x, struct cpu *cpu, bool wide)
 {
     struct x86_state *s = x->s;
     uint8_t *image = (uint8_t *)s->scratch;
@@ -536,6 +550,14 @@ static void fx_get(struct x87 *x, struct cpu *cpu)
     memcpy(image, &s->fcw, 2);
     memcpy(image + 2, &fsw, 2);
     image[4] = (uint8_t)s->tags;
+    if (fsw & 0x80) { /* the pointers are only told when an exception is pending, as AMD's processors do */
+        uint32_t selectors[2] = {last_selector(s, s->fcs, X86_CS), last_selector(s, s->fds, X86_DS)};
+        memcpy(image + 6, &s->fop, 2);
+        memcpy(image + 8, &s->fip, wide ? 8 : 4);
+        memcpy(image + 16, &s->fdp, wide ? 8 : 4);
+        for (unsigned i = 0; i < 2 && !wide; i++)
+            memcpy(image + 12 + 8 * i, &selectors[i], 2);
+    }
     memcpy(image + 24, &mxcsr, 4);
     memcpy(image + 28, &mask, 4);
     for (unsigned i = 0; i < 8; i++)
@@ -554,6 +576,13 @@ static void fx_set(struct x87 *x, struct cpu *cpu, unsigned what)
         s->top = fsw >> 11 & 7;
         s->fsw = with_summary(x, fsw & ~0x3800u);
         s->tags = image[4];
+        memcpy(&s->fip, image + 8, what & 4 ? 8 : 4);
+        memcpy(&s->fdp, image + 16, what & 4 ? 8 : 4);
+        s->fop = 0;
+        memcpy(&s->fop, image + 6, 2);
+        s->fop &= 0x7ff;
+        s->fcs = s->fip != 0;
+        s->fds = s->fdp != 0;
         for (unsigned i = 0; i < 8; i++) {
             s->st[physical(x, i)][1] = 0;
             memcpy(s->st[physical(x, i)], image + 32 + 16 * i, 10);
@@ -732,7 +761,7 @@ static void compute(struct cpu *cpu, struct x87 *x, uint64_t word)
         x->s->fsw = with_summary(x, x->s->fsw);
         break;
     case X87_ENV_SET: env_set(x, arg); break;
-    case X87_FX_GET: fx_get(x, cpu); break;
+    case X87_FX_GET: fx_get(x, cpu, arg); break;
     case X87_FX_SET: fx_set(x, cpu, arg); break;
     case X87_INIT: init(x->s); break;
     }

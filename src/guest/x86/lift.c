@@ -247,6 +247,13 @@ void x86_trap_if_status(struct x86_lift *l, enum x86_vector vector)
     x86_trap_if(l, ir_cmp(l->u, IR_CC_NE, status, ir_const(l->u, IR_I32, 0)), vector);
 }
 
+void x86_mode_changed_if(struct x86_lift *l, ir_ref cond)
+{
+    struct x86_trap *t = &l->traps[l->trap_count++];
+    *t = (struct x86_trap){.label = ir_label_new(l->u), .pc = l->next, .mode = true};
+    ir_br_if(l->u, cond, t->label);
+}
+
 void x86_trap_if_pending(struct x86_lift *l)
 {
     ir_ref es = ir_bin_imm(l->u, IR_AND, ir_get(l->u, IR_I32, X86_FSW), 0x80);

@@ -45,6 +45,7 @@ struct x86_trap {
     unsigned label;
     uint64_t pc;
     uint8_t vector;
+    bool mode; /* not an exception: the key has changed */
 };
 
 struct x86_lift {
@@ -170,6 +171,8 @@ void x86_trap_if(struct x86_lift *l, ir_ref cond, enum x86_vector vector);
 void x86_trap_if_status(struct x86_lift *l, enum x86_vector vector);
 /* Raises #MF if an x87 exception is pending; the x87 is in its slots. */
 void x86_trap_if_pending(struct x86_lift *l);
+/* The unit ends here if cond holds, because the key has changed; all is set. */
+void x86_mode_changed_if(struct x86_lift *l, ir_ref cond);
 /* Ends the unit with an exception. `pc`: what the guest sees. */
 void x86_trap(struct x86_lift *l, enum x86_vector vector, uint64_t pc);
 void x86_undefined(struct x86_lift *l);
@@ -190,5 +193,10 @@ void x86_mode_changed(struct x86_lift *l);
 void x86_mmx_begin(struct x86_lift *l);
 /* After every MMX instruction: all registers are in use, TOP is 0. */
 void x86_mmx_used(struct x86_lift *l);
+/* Makes of the instruction lifted from `first` on one that raises #XM (lift_xm.c). mmx: it uses MMX registers, whose state
+ * is there even then. */
+void x86_guard_fp(struct x86_lift *l, ir_ref first, bool mmx);
+/* After an x87 instruction that was lifted to helpers: it is the last one, with its operand. */
+void x86_x87_remember(struct x86_lift *l, const struct x86_insn *in);
 /* Lifts an x87 instruction to the host's own, where the host has it; false: not this one, or no such host. */
 bool x86_lift_x87_host(struct x86_lift *l, const struct x86_insn *in);

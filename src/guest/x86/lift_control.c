@@ -256,12 +256,14 @@ static void set_eflags(struct x86_lift *l, const struct x86_insn *in, ir_ref loa
     struct ir_unit *u = l->u;
     ir_ref v = in->opsize == 2 ? x86_zext(l, IR_I32, loaded) : in->opsize == 4 ? loaded : x86_trunc(l, IR_I32, loaded);
     uint32_t changes = in->opsize == 2 ? X86_EFLAGS_TF | X86_EFLAGS_NT : X86_EFLAGS_OTHERS;
-    ir_ref others = ir_bin_imm(u, IR_AND, v, changes);
-    others = ir_bin(u, IR_OR, others, ir_bin_imm(u, IR_AND, ir_get(u, IR_I32, X86_EFLAGS), ~changes));
+    ir_ref others = ir_bin_imm(u, IR_AND, v, changes), old = ir_get(u, IR_I32, X86_EFLAGS);
+    others = ir_bin(u, IR_OR, others, ir_bin_imm(u, IR_AND, old, ~changes));
+    ir_ref stepping = ir_bin_imm(u, IR_AND, ir_bin(u, IR_XOR, others, old), X86_EFLAGS_TF);
     ir_set(u, X86_EFLAGS, others);
     ir_ref d = ir_bin_imm(u, IR_SHL, x86_zext(l, IR_I64, ir_field(u, IR_BFX, v, IR_NONE, 10, 1)), 1);
     ir_set(u, X86_DF, ir_bin(u, IR_SUB, ir_const(u, IR_I64, 1), d));
     x86_set_flags(l, flags_from(l, v));
+    x86_mode_changed_if(l, ir_cmp(u, IR_CC_NE, stepping, ir_const(u, IR_I32, 0)));
 }
 
 void x86_lift_popf(struct x86_lift *l, const struct x86_insn *in)

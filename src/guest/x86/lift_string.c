@@ -5,6 +5,11 @@
  * Manual: SDM vol. 1, 7.3.9; vol. 2, REP. */
 #include "guest/x86/lift.h"
 
+static bool is_stepping(const struct x86_lift *l)
+{
+    return l->rq->mode & GUEST_MODE_STEPS;
+}
+
 /* The address in rSI (source, with its segment) or rDI (ES). */
 static struct x86_address string_address(struct x86_lift *l, const struct x86_insn *in, unsigned reg)
 {
@@ -39,8 +44,12 @@ static void rep_end(struct x86_lift *l, const struct x86_insn *in, unsigned end,
 {
     if (!in->rep)
         return;
-    ir_ref c = x86_gpr(l, X86_RCX, in->addrsize);
-    x86_set_gpr(l, X86_RCX, ir_bin_imm(l->u, IR_SUB, c, 1));
+    ir_ref c = ir_bin_imm(l->u, IR_SUB, x86_gpr(l, X86_RCX, in->addrsize), 1);
+    x86_set_gpr(l, X86_RCX, c);
+    if (is_stepping(l)) { /* the trap after the last turn is behind the instruction */
+        ir_ref more = ir_cmp(l->u, IR_CC_NE, c, ir_const(l->u, ir_type_of(l->u, c), 0));
+        go_on = go_on ? ir_bin(l->u, IR_AND, go_on, more) : more;
+    }
     if (go_on) {
         ir_jump_if(l->u, go_on, l->pc);
         ir_jump(l->u, l->next);
@@ -99,7 +108,7 @@ static void fast_turn(struct x86_lift *l, const struct x86_insn *in, unsigned si
 void x86_lift_movs(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned size = in->op[0].size, end = rep_begin(l, in);
-    if (in->rep && in->addrsize > 2)
+    if (in->rep && in->addrsize > 2 && !is_stepping(l))
         fast_turn(l, in, size, true);
     ir_ref v = x86_load(l, x86_int_type(size), string_address(l, in, X86_RSI));
     x86_store(l, string_address(l, in, X86_RDI), v);
@@ -111,7 +120,7 @@ void x86_lift_movs(struct x86_lift *l, const struct x86_insn *in)
 void x86_lift_stos(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned size = in->op[0].size, end = rep_begin(l, in);
-    if (in->rep && in->addrsize > 2)
+    if (in->rep && in->addrsize > 2 && !is_stepping(l))
         fast_turn(l, in, size, false);
     x86_store(l, string_address(l, in, X86_RDI), x86_gpr(l, X86_RAX, size));
     advance(l, in, X86_RDI, size);

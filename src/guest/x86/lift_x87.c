@@ -38,6 +38,24 @@ static void fetch_operand(struct x86_lift *l, const struct x86_insn *in)
     ir_set(l->u, X86_SCRATCH0, ir_vec(l->u, IR_VINS, IR_V128, IR_I16, 0, 4, as_vector(l, low), high, IR_NONE));
 }
 
+void x86_x87_remember(struct x86_lift *l, const struct x86_insn *in)
+{
+    static x86_lift_fn *const control[] = {x86_lift_x87_control, x86_lift_x87_env, x86_lift_fwait};
+    struct ir_unit *u = l->u;
+    for (unsigned i = 0; i < ARRAY_LEN(control); i++)
+        if (in->row->lift == control[i] && in->opcode != 0xd9)
+            return;
+    if (in->opcode == 0xd9 && in->modrm < 0xc0 && (in->modrm & 0x20)) /* FLDENV, FLDCW, FNSTENV, FNSTCW */
+        return;
+    ir_set(u, X86_FIP, ir_const_pc(u, l->pc));
+    ir_set(u, X86_FOP, ir_const(u, IR_I32, (in->opcode & 7u) << 8 | in->modrm));
+    ir_set(u, X86_FCS, ir_const(u, IR_I32, 1));
+    if (in->modrm < 0xc0) {
+        ir_set(u, X86_FDP, x86_address_value(l, x86_address(l, in)));
+        ir_set(u, X86_FDS, ir_const(u, IR_I32, 1));
+    }
+}
+
 void x86_lift_x87_arith(struct x86_lift *l, const struct x86_insn *in)
 {
     unsigned arg = in->row->arg;
@@ -243,7 +261,7 @@ void x86_lift_fxsave(struct x86_lift *l, const struct x86_insn *in)
         x86_trap_if(l, ir_cmp(l->u, IR_CC_A, v, ir_const(l->u, IR_I32, 0xffff)), X86_VECTOR_GP);
         image(l, a, 160, false);
         vectors(l, x86_plus(a, 160), X86_XMM0_SLOT, false);
-        ask(l, X87_FX_SET, 0, 0, 1);
+        ask(l, X87_FX_SET, 0, 0, in->wide ? 5 : 1);
         x86_mxcsr_load(l, v);
         x86_mode_changed(l);
         return;
@@ -252,7 +270,7 @@ void x86_lift_fxsave(struct x86_lift *l, const struct x86_insn *in)
     ir_ref mxcsr = x86_mxcsr_value(l);
     unsigned kept = ir_local_new(l->u, IR_I32);
     ir_lset(l->u, kept, mxcsr);
-    ask(l, X87_FX_GET, 0, 0, 0);
+    ask(l, X87_FX_GET, 0, 0, in->wide);
     vectors(l, x86_plus(a, 160), X86_XMM0_SLOT, true);
     image(l, a, 160, true);
     x86_store(l, x86_plus(a, 24), ir_lget(l->u, kept));
@@ -280,13 +298,13 @@ static unsigned unless(const struct xsave *x, unsigned local, unsigned bits)
     return skip;
 }
 
-static void xsave(const struct xsave *x)
+static void xsave(const struct xsave *x, const struct x86_insn *in)
 {
     struct x86_lift *l = x->l;
     struct ir_unit *u = l->u;
     unsigned mxcsr = ir_local_new(u, IR_I32), skip;
     ir_lset(u, mxcsr, x86_mxcsr_value(l));
-    ask(l, X87_FX_GET, 0, 0, 0);
+    ask(l, X87_FX_GET, 0, 0, in->wide);
     skip = unless(x, x->mask, 4);
     vectors(l, x86_plus(area(x), 576), X86_YMMH0, true);
     x86_label(l, skip);
@@ -325,7 +343,7 @@ static void restore_vectors(const struct xsave *x, unsigned present, unsigned bi
     x86_label(l, done);
 }
 
-static void xrstor(const struct xsave *x)
+static void xrstor(const struct xsave *x, const struct x86_insn *in)
 {
     struct x86_lift *l = x->l;
     struct ir_unit *u = l->u;
@@ -342,7 +360,7 @@ static void xrstor(const struct xsave *x)
     restore_vectors(x, present, 2, 160, X86_XMM0_SLOT);
     unsigned done = unless(x, x->mask, 1), absent = unless(x, present, 1);
     image(l, area(x), 160, false);
-    ask(l, X87_FX_SET, 0, 0, 1);
+    ask(l, X87_FX_SET, 0, 0, in->wide ? 5 : 1);
     ir_br(u, done);
     x86_label(l, absent);
     ask(l, X87_INIT, 0, 0, 0);
@@ -361,7 +379,7 @@ void x86_lift_xsave(struct x86_lift *l, const struct x86_insn *in)
     ir_lset(u, x.base, base);
     ir_lset(u, x.mask, ir_bin_imm(u, IR_AND, x86_gpr(l, X86_RAX, 8), 7));
     if (in->row->arg)
-        xrstor(&x);
+        xrstor(&x, in);
     else
-        xsave(&x);
+        xsave(&x, in);
 }

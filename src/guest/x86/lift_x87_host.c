@@ -23,7 +23,7 @@ bool x86_lift_x87_host(struct x86_lift *l, const struct x86_insn *in)
     } else if (lift == x86_lift_x87_comi) {
         x86_set_flags(l, emit(l, IR_X87_FLAGS, IR_FLAGS, IR_NONE, bytes));
     } else if (lift == x86_lift_x87_cmov) {
-        emit(l, IR_X87_CMOV, IR_VOID, x86_cond(l, in->row->arg), in->modrm & 7);
+        emit(l, IR_X87_CMOV, IR_VOID, x86_cond(l, in->row->arg), bytes);
     } else if (lift == x86_lift_x87_control && in->op[0].kind == X86_OPERAND_GPR) {
         x86_write(l, in, 0, x86_trunc(l, IR_I16, emit(l, IR_X87_STATUS, IR_I32, IR_NONE, 0)));
     } else {

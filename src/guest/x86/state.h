@@ -19,7 +19,7 @@ struct x86_state {
     uint32_t fsw;    /* x87 status word without TOP */
     uint32_t top;    /* 0..7 */
     uint32_t tags;   /* bit i: physical register i is in use */
-    uint32_t fop;    /* last x87 instruction: opcode, its selectors and addresses */
+    uint32_t fop;    /* last x87 instruction: opcode, whether it and an operand have selectors, addresses */
     uint32_t fcs, fds;
     uint64_t fip, fdp;
     _Alignas(16) uint64_t st[8][2]; /* by physical number: 80 bits; MMX is the low 64 */
@@ -42,6 +42,11 @@ enum x86_slot {
     X86_FSW,
     X86_TOP,
     X86_TAGS,
+    X86_FOP,
+    X86_FCS,
+    X86_FDS,
+    X86_FIP,
+    X86_FDP,
     X86_ST0_SLOT, /* .. + 7 */
     X86_XMM0_SLOT = X86_ST0_SLOT + 8, /* .. + 15 */
     X86_YMMH0 = X86_XMM0_SLOT + 16,
@@ -109,6 +114,9 @@ void x86_set_vdso_range(uint64_t start, uint64_t end);
 #define X86_MODE_RC       0x6u  /* MXCSR.RC */
 #define X86_MODE_FZ       0x8u
 #define X86_MODE_DAZ      0x10u
+#define X86_MODE_XM       0x40u /* an SSE exception is not masked */
+#define X86_MODE_UM       0x80u /* underflow is one of them */
+#define X86_MODE_OM       0x100u /* overflow is */
 #define X86_MODE_SEGMENTS 0x20u /* 32-bit: ES, CS, SS or DS has a base */
 
 /* Exceptions (IR_EXIT_TRAP's detail). */

@@ -2,10 +2,7 @@
  * translations, and translation of a stretch of code to IR.  docs/x86.md describes the layout and why.
  *
  * A unit ends at a branch, at a page's end, or after max_insns; an instruction that crosses a page has a unit of its
- * own.  Translations are specialised on X86_MODE_*.
- *
- * Known limitations: floating-point exceptions are taken as masked; TF (single-stepping by the program) is kept but
- * raises nothing. */
+ * own.  Translations are specialised on X86_MODE_*. */
 #include "guest/x86/lift.h"
 #include "guest/x86/text.h"
 #include "guest/x86/helpers.h"
@@ -54,6 +51,11 @@ static const struct ir_slot slots[X86_SLOT_COUNT] = {
     SLOT(X86_FSW, "fsw", fsw, IR_I32, 0),
     SLOT(X86_TOP, "top", top, IR_I32, 0),
     SLOT(X86_TAGS, "tags", tags, IR_I32, 0),
+    SLOT(X86_FOP, "fop", fop, IR_I32, 0),
+    SLOT(X86_FCS, "fcs", fcs, IR_I32, 0),
+    SLOT(X86_FDS, "fds", fds, IR_I32, 0),
+    SLOT(X86_FIP, "fip", fip, IR_I64, 0),
+    SLOT(X86_FDP, "fdp", fdp, IR_I64, 0),
     ST(0), ST(1), ST(2), ST(3), ST(4), ST(5), ST(6), ST(7),
     XMM(0, 100), XMM(1, 95), XMM(2, 80), XMM(3, 60), XMM(4, 50), XMM(5, 45), XMM(6, 40), XMM(7, 35),
     XMM(8, 20), XMM(9, 15), XMM(10, 14), XMM(11, 13), XMM(12, 12), XMM(13, 11), XMM(14, 10), XMM(15, 9),
@@ -90,6 +92,9 @@ static uint32_t mode_of(const struct cpu *cpu)
     const struct x86_state *s = (const struct x86_state *)(const void *)cpu->state;
     uint32_t mode = s->mode64 ? X86_MODE_64 : 0;
     mode |= (s->mxcsr >> 13 & 3) << 1 | (s->mxcsr & 0x8000 ? X86_MODE_FZ : 0) | (s->mxcsr & 0x40 ? X86_MODE_DAZ : 0);
+    if ((s->mxcsr & 0x1f80) != 0x1f80)
+        mode |= X86_MODE_XM | (s->mxcsr & 0x800 ? 0 : X86_MODE_UM) | (s->mxcsr & 0x400 ? 0 : X86_MODE_OM);
+    mode |= s->eflags & X86_EFLAGS_TF ? GUEST_MODE_STEPS : 0;
     if (!s->mode64 && (s->base[X86_ES] | s->base[X86_CS] | s->base[X86_SS] | s->base[X86_DS]))
         mode |= X86_MODE_SEGMENTS;
     return mode;
@@ -102,7 +107,9 @@ static void fp_env_of(uint32_t mode, struct fp_env *env)
         .round = rounds[(mode & X86_MODE_RC) >> 1],
         .nan_rule = FP_NAN_X86,
         .flush_inputs = (mode & X86_MODE_DAZ) != 0,
-        .flush_outputs = (mode & X86_MODE_FZ) != 0,
+        .flush_outputs = (mode & X86_MODE_FZ) && !(mode & X86_MODE_UM),
+        .underflow_traps = (mode & X86_MODE_UM) != 0,
+        .overflow_traps = (mode & X86_MODE_OM) != 0,
     };
 }
 
@@ -161,7 +168,10 @@ static void end_traps(struct x86_lift *l)
 {
     for (unsigned i = 0; i < l->trap_count; i++) {
         ir_label(l->u, l->traps[i].label);
-        ir_exit(l->u, IR_EXIT_TRAP, l->traps[i].pc, ir_const(l->u, IR_I64, l->traps[i].vector));
+        if (l->traps[i].mode)
+            ir_exit(l->u, IR_EXIT_MODE, l->traps[i].pc, IR_NONE);
+        else
+            ir_exit(l->u, IR_EXIT_TRAP, l->traps[i].pc, ir_const(l->u, IR_I64, l->traps[i].vector));
     }
 }
 
@@ -217,8 +227,13 @@ static void lift_one(struct x86_lift *l, const struct x86_insn *in)
     in->row->lift(l, in);
     if (in->row->lift != x86_lift_arpl) /* which reads, and then writes or not */
         mark_modified(l->u, first);
-    if (in->row->feature == X86_FEATURE_X87)
+    if ((l->rq->mode & X86_MODE_XM) && (in->row->attrs & X86_ATTR_fp) && in->row->feature != X86_FEATURE_X87)
+        x86_guard_fp(l, first, (in->row->attrs & X86_ATTR_mmx) && !loads_only(in));
+    if (in->row->feature == X86_FEATURE_X87) {
         l->x87_in_slots = false; /* it may have raised something */
+        if (!l->rq->x87)
+            x86_x87_remember(l, in);
+    }
     if ((in->row->attrs & X86_ATTR_mmx) && !loads_only(in))
         x86_mmx_used(l);
 }
@@ -289,7 +304,8 @@ static bool flags_dead(const struct guest_request *rq, uint64_t pc)
             return false;
         uint32_t attrs = in.row->attrs;
         bool memory = (attrs & X86_ATTR_faults) && (!(attrs & X86_ATTR_modrm) || in.modrm < 0xc0 || (attrs & X86_ATTR_mem));
-        if ((attrs & (X86_ATTR_rf | X86_ATTR_end | X86_ATTR_x87 | X86_ATTR_mmx)) || memory || !in.row->lift)
+        bool raises = (attrs & (X86_ATTR_x87 | X86_ATTR_mmx)) || ((attrs & X86_ATTR_fp) && (rq->mode & X86_MODE_XM));
+        if ((attrs & (X86_ATTR_rf | X86_ATTR_end)) || raises || memory || !in.row->lift)
             return false;
         if (attrs & X86_ATTR_wf)
             return true;
@@ -318,6 +334,7 @@ static const struct guest_x87 x87 = {
         .helpers = x86_helpers,                                                                                            \
         .helper_count = X86_HELPER_COUNT,                                                                                  \
         .x87 = &x87,                                                                                                       \
+        .step_trap = X86_VECTOR_DB,                                                                                        \
         .atomics_write = true,                                                                                             \
         .reset = reset_fn,                                                                                                 \
         .mode = mode_of,                                                                                                   \

@@ -133,7 +133,7 @@ static bool multiply_add(struct ctx *c, const struct ir_inst *in, int kind)
 bool select_fp_x86(struct ctx *c, const struct ir_inst *in)
 {
     const struct fp_env *f = &c->u->fp;
-    if (f->default_nan || f->flush_inputs || f->flush_outputs || f->round > FP_ROUND_ZERO)
+    if (f->default_nan || f->flush_inputs || f->flush_outputs || f->underflow_traps || f->overflow_traps || f->round > FP_ROUND_ZERO)
         return false;
     switch (in->op) {
     case IR_FCVT: return convert(c, in);

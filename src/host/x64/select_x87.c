@@ -16,6 +16,8 @@ static void want(struct ctx *c, bool in)
     unsigned area = in ? AREA_X87_IN : AREA_X87_OUT;
     if (c->x87 != (in ? X87_IN : X87_OUT)) {
         flags_clobber(c);
+        if (!in) /* slots change in memory */
+            alloc_detach_slots(c);
         if (c->x87 == X87_UNKNOWN) {
             struct ool *o = ool_new(c, emit_move);
             o->r[0] = (int)area;
@@ -61,11 +63,13 @@ void select_x87(struct ctx *c, const struct ir_inst *in)
         on_registers(c, (unsigned)in->imm);
         flags_produced(c, c->i, EF_NORMAL);
         break;
-    case IR_X87_CMOV: { /* FCMOVNE */
+    case IR_X87_CMOV: { /* FCMOVE for DA, FCMOVNE for DB: the last opcode's high bits are right */
         int r = use_gpr(c, in->a);
+        unsigned opc = in->imm & 0xff, modrm = in->imm >> 8 & 0xff;
         flags_clobber(c);
-        emit_test_ri(e, 1, r, 1);
-        on_registers(c, 0xc8db | (unsigned)in->imm << 8);
+        emit_alu_ri(e, ALU_CMP, 1, r, opc == 0xda);
+        side_note_x87(c, modrm);
+        emit_x87(e, opc | 0xc800 | (modrm & 7) << 8);
         break;
     }
     case IR_X87_STATUS:

@@ -142,7 +142,8 @@ static uint64_t env_pack(const struct fp_env *f)
     return f->round | (uint64_t)f->nan_rule << 3 | (uint64_t)f->default_nan << 5 |
            (uint64_t)f->flush_inputs << 6 | (uint64_t)f->flush_outputs << 7 |
            (uint64_t)f->flush_half << 8 | (uint64_t)f->alt_half << 9 |
-           (uint64_t)f->tiny_before << 10;
+           (uint64_t)f->tiny_before << 10 | (uint64_t)f->underflow_traps << 11 |
+           (uint64_t)f->overflow_traps << 12;
 }
 
 static struct fp_env env_unpack(uint64_t v)
@@ -154,7 +155,9 @@ static struct fp_env env_unpack(uint64_t v)
                            .flush_outputs = v >> 7 & 1,
                            .flush_half = v >> 8 & 1,
                            .alt_half = v >> 9 & 1,
-                           .tiny_before = v >> 10 & 1};
+                           .tiny_before = v >> 10 & 1,
+                           .underflow_traps = v >> 11 & 1,
+                           .overflow_traps = v >> 12 & 1};
 }
 
 void eval_call(struct ctx *c, const struct ir_inst *in)
