@@ -168,7 +168,7 @@ static const char *difference(const struct x86_case *c, const struct outcome *n,
         return NULL; /* steps from element to element */
     if (nv == 13 && g->vector == 14 && g->address + (1ull << 47) >= 1ull << 48)
         return NULL; /* a branch to where there can be no code: the processor raises it before, we after */
-    if (nv == 14 && g->vector == 3 && c->row->lift == x86_lift_maskmov)
+    if (nv == 14 && (g->vector == 3 || g->vector == 1) && c->row->lift == x86_lift_maskmov)
         return NULL; /* bytes that are not stored may fault, or not */
     if (nv == 14 && is_image(c->row) && (g->vector == 13 || g->vector == 14))
         return NULL; /* what is checked first, and where it begins, differs */

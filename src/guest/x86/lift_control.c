@@ -250,8 +250,9 @@ void x86_lift_pushf(struct x86_lift *l, const struct x86_insn *in)
     x86_push(l, in, in->opsize == 2 ? x86_trunc(l, IR_I16, v) : x86_zext(l, x86_int_type(in->opsize), v));
 }
 
-/* EFLAGS from a value of operand size that was on the stack; where a program may not change them they stay. */
-static void set_eflags(struct x86_lift *l, const struct x86_insn *in, ir_ref loaded)
+/* EFLAGS from a value of operand size that was on the stack; where a program may not change them they stay. Whether TF has
+ * changed. */
+static ir_ref set_eflags(struct x86_lift *l, const struct x86_insn *in, ir_ref loaded)
 {
     struct ir_unit *u = l->u;
     ir_ref v = in->opsize == 2 ? x86_zext(l, IR_I32, loaded) : in->opsize == 4 ? loaded : x86_trunc(l, IR_I32, loaded);
@@ -263,14 +264,14 @@ static void set_eflags(struct x86_lift *l, const struct x86_insn *in, ir_ref loa
     ir_ref d = ir_bin_imm(u, IR_SHL, x86_zext(l, IR_I64, ir_field(u, IR_BFX, v, IR_NONE, 10, 1)), 1);
     ir_set(u, X86_DF, ir_bin(u, IR_SUB, ir_const(u, IR_I64, 1), d));
     x86_set_flags(l, flags_from(l, v));
-    x86_mode_changed_if(l, ir_cmp(u, IR_CC_NE, stepping, ir_const(u, IR_I32, 0)));
+    return ir_cmp(u, IR_CC_NE, stepping, ir_const(u, IR_I32, 0));
 }
 
 void x86_lift_popf(struct x86_lift *l, const struct x86_insn *in)
 {
     ir_ref loaded = x86_stack_load(l, in, x86_int_type(in->opsize), 0);
     x86_stack_move_by(l, in->opsize);
-    set_eflags(l, in, loaded);
+    x86_mode_changed_if(l, set_eflags(l, in, loaded));
 }
 
 void x86_lift_sahf(struct x86_lift *l, const struct x86_insn *in)
