@@ -14,6 +14,26 @@ static const struct host *the_host;
 static const struct regress {
     const char *what, *unit;
 } units[] = {
+    {"the upper half of 64 bits made wider, and multiplied so: it was that of the whole register",
+     "insn 0x1000, 4\n"
+     "v2 = get.v64 v1\n"
+     "v3 = get.v64 v2\n"
+     "v4 = vmull.v64.i8 v2, v3, 1\n"
+     "v5 = vmull.v64.i16.s v2, v3, 1\n"
+     "v6 = vmull.v64.i32 v2, v3, 1\n"
+     "v7 = vwiden.v64.i8.s v2, 1\n"
+     "v8 = vwiden.v64.i32 v2, 1\n"
+     "v9 = zext.v128 v4\n"
+     "set v3, v9\n"
+     "v11 = zext.v128 v5\n"
+     "set v4, v11\n"
+     "v13 = zext.v128 v6\n"
+     "set v5, v13\n"
+     "v15 = zext.v128 v7\n"
+     "set v6, v15\n"
+     "v17 = zext.v128 v8\n"
+     "set v7, v17\n"
+     "exit.breakpoint 0x1004\n"},
     {"a shift in place while EFLAGS are a copy of AX: the carry read after it was the shift's",
      "insn 0x1000, 4\n"
      "v2 = get.flags flags\n"

@@ -239,8 +239,8 @@ static bool shape_vector_int(struct shape *s, struct random *r, const struct sha
         s->attr = random_below(r, 2);
         /* fall through */
     case IR_VPMULL:
-        s->type = IR_V128;
         s->lane = pick_type(r, s->op == IR_VMULL ? L8 | L16 | L32 : L8 | L64);
+        s->type = s->lane == IR_I64 || random_below(r, 3) ? IR_V128 : IR_V64;
         s->imm = random_below(r, 2);
         return same(s, 2);
     case IR_VPMUL:
@@ -370,10 +370,10 @@ static bool shape_vector_move(struct shape *s, struct random *r, const struct sh
         s->type = IR_V64;
         return args(s, IR_V128, IR_VOID, IR_VOID);
     case IR_VWIDEN:
-        s->type = IR_V128;
+        s->type = from == IR_V64 && random_below(r, 2) ? IR_V64 : IR_V128;
         s->lane = pick_type(r, L8 | L16 | L32);
         s->attr = random_below(r, 2);
-        s->imm = from == IR_V128 ? random_below(r, 2) : 0;
+        s->imm = from == s->type ? random_below(r, 2) : 0;
         return args(s, from, IR_VOID, IR_VOID);
     default: /* VNARROW */
         s->type = IR_V64;

@@ -170,6 +170,12 @@ static void keep_return(struct ctx *c, uint32_t call)
     }
 }
 
+static bool is_shift(const struct ctx *c, ir_ref r)
+{
+    unsigned op = inst_of(c, r)->op;
+    return (op == IR_SHL || op == IR_SHR || op == IR_SAR || op == IR_ROR) && inst_of(c, r)->type >= IR_I32;
+}
+
 /* What is computed together with its user or its partner, and on the way into which slot. */
 static void find_patterns(struct ctx *c)
 {
@@ -182,6 +188,9 @@ static void find_patterns(struct ctx *c)
             c->hint[in->a] = i;
         else if ((in->op == IR_ZEXT || in->op == IR_COPY) && c->hint[i] && !c->hint[in->a])
             c->hint[in->a] = c->hint[i];
+        else if (c->hint[i] && is_shift(c, in->b) && c->uses[in->b] == 1 && !c->hint[in->b] &&
+                 (in->op == IR_ADD || in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR))
+            c->hint[in->b] = c->hint[i]; /* shifted where the result is to be */
     }
     for (uint32_t i = 1; i < u->count; i++) {
         unsigned op = u->insts[i].op;

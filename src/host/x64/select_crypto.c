@@ -45,10 +45,10 @@ static bool aes(struct ctx *c, const struct ir_inst *in)
                                      : V_AESDECLAST;
     if (in->op == IR_AESMC)
         in = inst_of(c, in->a);
-    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), z = zero_reg(c),
-        d = def_apart(c, ra, rb, z);
+    int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+    int d = def_xmm(c, c->i, ra, (1u << rb) & ~(1u << ra));
     emit_v_rrr(e, V_PXOR, d, ra, rb, -1);
-    emit_v_rrr(e, op, d, d, z, -1);
+    emit_v_rrm(e, op, d, d, emit_pool(e, 0, 0), -1);
     return true;
 }
 

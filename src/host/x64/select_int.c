@@ -206,6 +206,11 @@ static void unary(struct ctx *c, const struct ir_inst *in)
         emit_alu_ri(&c->e, ALU_XOR, 4, d, 1);
         return;
     }
+    if (in->op == IR_NEG && flags_busy(c)) {
+        emit_unary(&c->e, UNARY_NOT, width_of(in), d);
+        emit_lea(&c->e, width_of(in), d, mem_at(d, 1));
+        return;
+    }
     if (in->op == IR_NEG)
         flags_clobber(c);
     emit_unary(&c->e, in->op == IR_NEG ? UNARY_NEG : UNARY_NOT, width_of(in), d);
@@ -226,6 +231,16 @@ static void andn(struct ctx *c, const struct ir_inst *in)
     emit_alu_rr(&c->e, ALU_AND, width_of(in), d, ra);
 }
 
+/* Leaves EFLAGS alone. */
+static void mul_apart(struct ctx *c, const struct ir_inst *in)
+{
+    take_gpr(c, RDX);
+    int rb = use_gpr(c, in->b);
+    move_to_gpr(c, RDX, in->a);
+    int t = tmp_gpr(c), d = def_gpr(c, c->i, rb, 0);
+    emit_mulx(&c->e, width_of(in), t, d, rb);
+}
+
 static void mul(struct ctx *c, const struct ir_inst *in)
 {
     ir_ref a = in->a, b = in->b;
@@ -236,6 +251,10 @@ static void mul(struct ctx *c, const struct ir_inst *in)
     if (value_const(c, a, &k)) {
         a = in->b;
         b = in->a;
+    }
+    if (has(X64_BMI) && in->type >= IR_I32 && flags_busy(c)) {
+        mul_apart(c, in);
+        return;
     }
     flags_clobber(c);
     if (value_imm32(c, b, sz, &imm)) {

@@ -348,7 +348,7 @@ static void widen(struct ctx *c, const struct ir_inst *in)
                                      {V_PMOVSXBW, V_PMOVSXWD, V_PMOVSXDQ}};
     int ra = use_xmm(c, in->a), d = def_xmm(c, c->i, ra, 0);
     if (in->imm) {
-        emit_v_rr(&c->e, V_PSHUFD, d, ra, 0xee);
+        emit_v_rr(&c->e, V_PSHUFD, d, ra, in->type == IR_V64 ? 0x55 : 0xee);
         ra = d;
     }
     emit_v_rr(&c->e, op[in->attr & 1][lane_log(in)], d, ra, -1);

@@ -158,15 +158,16 @@ static bool difference(struct ctx *c, const struct ir_inst *in)
 static bool multiply_long(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
-    bool s = in->attr & 1;
+    bool s = in->attr & 1, half = in->type == IR_V64; /* whose upper half is not the register's */
+    int upper = half ? 0x55 : 0xee;
     int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b), t = tmp_xmm(c),
         d = def_apart(c, ra, rb, -1);
     switch (lane_log(in)) {
     case 0: {
         x64_vop widen = s ? V_PMOVSXBW : V_PMOVZXBW;
         if (in->imm) {
-            emit_v_rr(e, V_PSHUFD, d, ra, 0xee);
-            emit_v_rr(e, V_PSHUFD, t, rb, 0xee);
+            emit_v_rr(e, V_PSHUFD, d, ra, upper);
+            emit_v_rr(e, V_PSHUFD, t, rb, upper);
         }
         emit_v_rr(e, widen, d, in->imm ? d : ra, -1);
         emit_v_rr(e, widen, t, in->imm ? t : rb, -1);
@@ -176,10 +177,12 @@ static bool multiply_long(struct ctx *c, const struct ir_inst *in)
     case 1:
         emit_v_rrr(e, V_PMULLW, d, ra, rb, -1);
         emit_v_rrr(e, s ? V_PMULHW : V_PMULHUW, t, ra, rb, -1);
-        emit_v_rrr(e, in->imm ? V_PUNPCKHWD : V_PUNPCKLWD, d, d, t, -1);
+        emit_v_rrr(e, in->imm && !half ? V_PUNPCKHWD : V_PUNPCKLWD, d, d, t, -1);
+        if (in->imm && half)
+            emit_v_rr(e, V_PSHUFD, d, d, 0xee);
         return true;
     case 2: {
-        int spread = in->imm ? 0xfa : 0x50;
+        int spread = !in->imm ? 0x50 : half ? 0x55 : 0xfa;
         emit_v_rr(e, V_PSHUFD, d, ra, spread);
         emit_v_rr(e, V_PSHUFD, t, rb, spread);
         emit_v_rrr(e, s ? V_PMULDQ : V_PMULUDQ, d, d, t, -1);
