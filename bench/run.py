@@ -139,9 +139,8 @@ def measure(o, runs):
             continue
         rounds, bad = [], {}
         for r in range(o.rounds + 1):  # the first warms up
-            got = {way: measured(o, run, way) for way in WAYS}
-            for way in WAYS:
-                g = got[way]
+            got = {way: measured(o, run, way) for way in (WAYS if r else ('native', 'warm'))}
+            for way, g in got.items():
                 if (g['status'], g['out']) != (0, got['native']['out']):
                     bad[way] = f'status {g["status"]}, or other output: {g["err"]}'
             if r:
