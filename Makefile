@@ -30,11 +30,12 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bench/run.py --demotic $(BUILD)/demotic --qemu $$(tools/get-qemu.sh $(BUILD)/oracle) --roots $(BUILD)/roots --write docs/performance.md
 
-# The Windows programs under Demotic, QEMU and native Wine side by side.
+# The Windows programs under Demotic, QEMU and native Wine side by side; ROUNDS of those that are timed.
+ROUNDS ?= 3
 evaluate:
 	@tools/deps.sh check
 	@$(MAKE) --no-print-directory all
-	@tools/evaluate.py --build $(BUILD)
+	@tools/evaluate.py --build $(BUILD) --rounds $(ROUNDS)
 
 # Without end, unless SECONDS_EACH=N is given.
 fuzz: all
