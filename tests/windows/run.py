@@ -16,7 +16,7 @@ import namespace
 import own  # noqa: F401
 import programs  # noqa: F401
 from fetch import Store
-from session import Failure, Session, adopt_orphans
+from session import ARCH, Failure, Session, adopt_orphans
 
 
 def judge(case, session):
@@ -56,7 +56,7 @@ def main():
     p.add_argument('--all', action='store_true', help='also what takes long')
     p.add_argument('--group', action='append')
     p.add_argument('--only', action='append', help='name of a case')
-    p.add_argument('--flavour', action='append', choices=['demotic', 'qemu', 'native'])
+    p.add_argument('--flavour', action='append', choices=['demotic', 'demotic-amd64', 'qemu', 'native'])
     p.add_argument('--option', action='append', default=[], help='option for demotic')
     p.add_argument('--list', action='store_true')
     p.add_argument('--node', action='store_true', help="only fetch Node, and print its path")
@@ -70,9 +70,9 @@ def main():
             print(f'{c.group}: {c.name}')
         return 0
     flavours = o.flavour or ['demotic']
-    if flavours != ['demotic']:
+    if not all(f.startswith('demotic') for f in flavours):
         for f in flavours:
-            Store(o.build).root('amd64' if f == 'native' else 'arm64')
+            Store(o.build).root(ARCH[f])
         qemu = Store(o.build).qemu()
         namespace.enter()
         if 'qemu' in flavours:

@@ -1,8 +1,9 @@
-"""Running Windows programs in three ways ("flavours"), each with a Wine prefix of its own:
+"""Running Windows programs in several ways ("flavours"), each with a Wine prefix of its own:
 
-    demotic   Arm64 programs, `wine-arm64`: no privilege, nothing set up
-    qemu      the same Arm64 programs in the same root, under QEMU's user mode
-    native    the x64 builds of the programs in the amd64 root
+    demotic        Arm64 programs, `wine-arm64`: no privilege, nothing set up
+    demotic-amd64  the x64 builds of the programs, translated too, in the amd64 root
+    qemu           the same Arm64 programs in the same root, under QEMU's user mode
+    native         the x64 builds of the programs in the amd64 root
 
 The last two run chrooted in a user namespace of their own (see namespace.py), in which QEMU is registered for Arm64 programs.
 
@@ -22,7 +23,7 @@ import time
 import namespace
 
 PR_SET_CHILD_SUBREAPER = 36
-ARCH = {'demotic': 'arm64', 'qemu': 'arm64', 'native': 'amd64'}
+ARCH = {'demotic': 'arm64', 'demotic-amd64': 'amd64', 'qemu': 'arm64', 'native': 'amd64'}
 LOADER = '/usr/lib/wine/wine64'
 SERVER = '/usr/lib/wine/wineserver64'
 
@@ -107,20 +108,21 @@ class Session:
     def __init__(self, store, flavour, demotic=None, options=(), display=None, prefix=True):
         self.store, self.flavour, self.arch = store, flavour, ARCH[flavour]
         self.demotic, self.options = demotic, list(options)
+        self.translated = flavour.startswith('demotic')
         self.place = tempfile.mkdtemp(dir=scratch(), prefix=flavour[0])
         self.prefix, self.work = self.place + '/prefix', self.place + '/work'
         os.mkdir(self.work)
         os.mkdir(self.place + '/home')
         os.mkdir(self.place + '/runtime', 0o700)
         self.root = store.mended_root(demotic) if flavour == 'demotic' else os.path.abspath(store.root(self.arch))
-        self.jail = None if flavour == 'demotic' else jail(store, self.root)
+        self.jail = None if self.translated else jail(store, self.root)
         self.used = 0.0  # seconds of CPU since the last case began
         self.complaints = []
         self.resident = None
         self.env = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': self.place + '/home', 'USER': 'user', 'LANG': 'C.UTF-8',
                     'TZ': 'UTC', 'WINEPREFIX': self.prefix, 'XDG_RUNTIME_DIR': self.place + '/runtime',
                     'WINEDEBUG': 'fixme-all,err-ntoskrnl,err-vulkan'}
-        if flavour == 'demotic':
+        if self.translated:
             self.env['XDG_DATA_HOME'] = store.dir + '/data'
         else:
             self.env.update(WINELOADER=LOADER, WINESERVER=SERVER)
@@ -134,7 +136,7 @@ class Session:
 
     def make_prefix(self):
         """Demotic makes its own; the others' are made once with wineboot, and copied"""
-        if self.flavour == 'demotic':
+        if self.translated:
             return
         template = self.store.dir + f'/prefix-{self.flavour}'
         if not os.path.exists(template):
@@ -163,7 +165,7 @@ class Session:
     # -- running ---------------------------------------------------------------------------------
 
     def command(self, args):
-        if self.flavour == 'demotic':
+        if self.translated:
             return [os.path.join(os.path.dirname(self.demotic), 'wine-arm64'), *self.options, '--root', self.root, *args]
         return [LOADER, *args]
 
@@ -198,7 +200,7 @@ class Session:
             status, cpu = self.wait(p, timeout)
             wall = time.monotonic() - began
             if until_all_gone:
-                if self.flavour != 'demotic':
+                if not self.translated:
                     self.wait_server()
                 cpu += self.reap(True)
                 wall = time.monotonic() - began
@@ -307,7 +309,7 @@ class Session:
 
     def wait_server(self):
         """Until Wine's server has written the registry and has gone"""
-        if self.flavour == 'demotic':
+        if self.translated:
             r = self.run('wineserver', '-w', timeout=120)
         else:
             r = self.run(command=[SERVER, '-w'], timeout=120)
