@@ -168,7 +168,12 @@ class Check:
         self.run('programs, amd64', ['tests/programs/run.py', '--demotic', self.demotic, '--roots', os.path.join(self.build, 'roots'),
                                      '--arch', 'amd64', '--except', 'python3 -m test'], timeout=1200)
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows']
+    def x86windows(self):
+        """Windows programs for x86-64 and i386, translated: the project's own"""
+        for flavour in ('demotic-amd64', 'demotic-i386'):
+            self.run('windows programs, ' + flavour, ['tests/windows/run.py', '--build', self.build, '--flavour', flavour, '--group', 'own'])
+
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows', 'x86windows']
 
 
 def main():

@@ -16,8 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = 'trixie'
 MIRROR = 'http://deb.debian.org/debian'
 KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
-DEBIAN = {'arm64': 'aarch64-linux-gnu', 'amd64': 'x86_64-linux-gnu'}
-PE = {'arm64': 'aarch64-windows', 'amd64': 'x86_64-windows'}
+DEBIAN = {'arm64': 'aarch64-linux-gnu', 'amd64': 'x86_64-linux-gnu', 'i386': 'i386-linux-gnu'}
+PE = {'arm64': 'aarch64-windows', 'amd64': 'x86_64-windows', 'i386': 'i386-windows'}
 
 # What is fetched from npm, in the same versions for all, each with what its package wants of others.
 MODULES = {'esbuild': '0.28.2', 'rollup': '4.67.4', '@swc/core': '1.16.18', 'sharp': '0.35.5', 'three': '0.187.0', '7zip-bin': '5.2.0'}
@@ -112,7 +112,8 @@ class Store:
                                    stdin=subprocess.PIPE)
             subprocess.run(['mmdebstrap', '--quiet', f'--mode={"unshare" if os.geteuid() else "root"}', f'--arch={arch}',
                             # dash: Debian's wineserver is a script
-                            '--variant=extract', '--format=tar', '--include=base-files,bash,coreutils,dash,libc-bin,wine,wine64', SUITE, '-'],
+                            '--variant=extract', '--format=tar',
+                            '--include=base-files,bash,coreutils,dash,libc-bin,wine,' + ('wine32' if arch == 'i386' else 'wine64'), SUITE, '-'],
                            check=True, stdout=tar.stdin)
             tar.stdin.close()
             if tar.wait():
@@ -161,10 +162,10 @@ def build_program(dev, arch, source, out):
     resources = run([clang, '-print-resource-dir']).strip()
     headers = f'{dev}/usr/include/wine/wine'
     libraries = f'{dev}/usr/lib/{DEBIAN[arch]}/wine/{PE[arch]}'
-    run([clang, f'--target={PE[arch]}', '-fms-extensions', '-O1', '-g0', '-Wall', '-Werror', '-Wno-infinite-recursion', '-D_UCRT', '-nostdinc',
+    run([clang, f'--target={PE[arch]}', '-fms-extensions', '-O1', '-g0', *(['-msse2'] if arch == 'i386' else []), '-Wall', '-Werror', '-Wno-infinite-recursion', '-D_UCRT', '-nostdinc',
          '-isystem', f'{resources}/include', '-isystem', f'{headers}/msvcrt', '-isystem', f'{headers}/windows', '-c', '-o', out + '.o', source])
-    machine = {'arm64': 'arm64', 'amd64': 'x64'}[arch]
-    run([tool('lld-link'), f'/machine:{machine}', '/subsystem:console', '/nodefaultlib', '/entry:mainCRTStartup', f'/out:{out}.part', out + '.o'] +
+    machine = {'arm64': ['/machine:arm64'], 'amd64': ['/machine:x64'], 'i386': ['/machine:x86', '/safeseh:no']}[arch]
+    run([tool('lld-link'), *machine, '/subsystem:console', '/nodefaultlib', '/entry:mainCRTStartup', f'/out:{out}.part', out + '.o'] +
         [f'{libraries}/lib{x}.a' for x in ('winecrt0', 'ucrtbase', 'kernel32', 'ntdll', 'ws2_32', 'winmm')])
     os.unlink(out + '.o')
     os.rename(out + '.part', out)

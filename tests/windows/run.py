@@ -56,7 +56,7 @@ def main():
     p.add_argument('--all', action='store_true', help='also what takes long')
     p.add_argument('--group', action='append')
     p.add_argument('--only', action='append', help='name of a case')
-    p.add_argument('--flavour', action='append', choices=['demotic', 'demotic-amd64', 'qemu', 'native'])
+    p.add_argument('--flavour', action='append', choices=['demotic', 'demotic-amd64', 'demotic-i386', 'qemu', 'native'])
     p.add_argument('--option', action='append', default=[], help='option for demotic')
     p.add_argument('--list', action='store_true')
     p.add_argument('--node', action='store_true', help="only fetch Node, and print its path")

@@ -2,6 +2,7 @@
 
     demotic        Arm64 programs, `wine-arm64`: no privilege, nothing set up
     demotic-amd64  the x64 builds of the programs, translated too, in the amd64 root
+    demotic-i386   the project's own ones for i386, translated, in the i386 root
     qemu           the same Arm64 programs in the same root, under QEMU's user mode
     native         the x64 builds of the programs in the amd64 root
 
@@ -23,7 +24,7 @@ import time
 import namespace
 
 PR_SET_CHILD_SUBREAPER = 36
-ARCH = {'demotic': 'arm64', 'demotic-amd64': 'amd64', 'qemu': 'arm64', 'native': 'amd64'}
+ARCH = {'demotic': 'arm64', 'demotic-amd64': 'amd64', 'demotic-i386': 'i386', 'qemu': 'arm64', 'native': 'amd64'}
 LOADER = '/usr/lib/wine/wine64'
 SERVER = '/usr/lib/wine/wineserver64'
 

@@ -12,6 +12,11 @@ static DWORD WINAPI spin(void *arg)
     register unsigned long long b __asm__("x20") = ~0ull;
 #define STEP "add %0, %0, #1\n\tsub %1, %1, #1"
 #define PAUSE "yield"
+#elif defined(__i386__)
+    register unsigned long a __asm__("ebx") = 0;
+    register unsigned long b __asm__("esi") = ~0ul;
+#define STEP "incl %0\n\tdecl %1"
+#define PAUSE "pause"
 #else
     register unsigned long long a __asm__("r12") = 0;
     register unsigned long long b __asm__("r13") = ~0ull;
@@ -82,7 +87,11 @@ int main(void)
     c.ContextFlags = CONTEXT_FULL;
     CHECK(GetThreadContext(t, &c));
     c.PC = (ULONG_PTR)target;
+#ifdef __i386__ /* arguments are on the stack, behind the return address */
+    ((DWORD *)c.Esp)[1] = 123;
+#else
     c.ARG0 = 123;
+#endif
     CHECK(SetThreadContext(t, &c));
     ResumeThread(t);
     CHECK(WaitForSingleObject(t, 20000) == WAIT_OBJECT_0 && GetExitCodeThread(t, &code) && code == 123, "%lu", (unsigned long)code);

@@ -19,6 +19,12 @@
 #define ARG1 X1
 #define KEPT0 X19
 #define KEPT1 X20
+#elif defined(__i386__)
+#define PC Eip
+#define ARG0 Ecx
+#define ARG1 Edx
+#define KEPT0 Ebx
+#define KEPT1 Esi
 #else
 #define PC Rip
 #define ARG0 Rcx
