@@ -32,6 +32,7 @@
 #define SAVE_MS        100u  /* no file is begun later: whoever waits for the process is not to wait for this */
 #define BEHIND_SECONDS 60u
 #define SAVED          ~0u
+#define SAVE_TURN      128u /* units that are packed while others wait */
 #define AHEAD_LEAST    2048u /* bytes of a file that are read beyond what is asked for */
 #define AHEAD_MOST     32768u
 #define AHEAD_UNITS    256u
@@ -478,11 +479,12 @@ static bool write_unit(struct engine *e, struct arena *a, const struct block *b,
 }
 
 /* The records of all that was made for o. */
-static struct records write_object(struct engine *e, struct disk_object *o)
+static struct records write_object(struct engine *e, struct cpu *cpu, struct disk_object *o)
 {
     struct records r = {0};
     struct arena a = {0};
     bool ok = true;
+    unsigned n = 0;
 
     for (unsigned i = 0; i < e->used_chunks; i++)
         for (uint32_t k = 0; ok && k < e->chunks[i].count; k++) {
@@ -493,6 +495,10 @@ static struct records write_object(struct engine *e, struct disk_object *o)
                 continue;
             ok = write_unit(e, &a, b, &r);
             s->generation = SAVED;
+            if (++n % SAVE_TURN == 0) { /* other threads want the lock for a moment; no pointer is held here */
+                engine_unlock(e, cpu);
+                engine_lock(e, cpu);
+            }
         }
     e->disk->fresh -= o->fresh;
     o->fresh = 0;
@@ -535,7 +541,7 @@ static void save(struct engine *e, struct cpu *cpu, uint64_t ms)
     d->saving = true;
     for (struct disk_object *o; !busy && now_ms() - start < ms && (o = next_worth_writing(d));) {
         struct disk_key key = o->key;
-        struct records r = write_object(e, o);
+        struct records r = write_object(e, cpu, o);
 
         engine_unlock(e, cpu);
         enum disk_merged merged = r.size ? disk_store_merge(d->dir, &key, r.p, r.size) : DISK_MERGED_NOT;
