@@ -460,6 +460,30 @@ void emit_mulx(struct emit *e, unsigned sz, int hi, int lo, int src)
     modrm_reg(e, hi, src);
 }
 
+/* BMI2 instructions with their source in memory. */
+static void bmi_mem(struct emit *e, unsigned pp, unsigned map, unsigned sz, unsigned op, int dst, int v, struct x64_mem m, unsigned tail)
+{
+    vex(e, pp, map, sz == 8, dst, v, m.index, m.base, 0);
+    emit_u8(e, op);
+    modrm_mem(e, dst, m, tail);
+}
+
+void emit_shiftx_m(struct emit *e, enum x64_shift op, unsigned sz, int dst, struct x64_mem m, int count)
+{
+    bmi_mem(e, op == SHIFT_SHL ? 1 : op == SHIFT_SAR ? 2 : 3, 2, sz, 0xf7, dst, count, m, 0);
+}
+
+void emit_rorx_m(struct emit *e, unsigned sz, int dst, struct x64_mem m, unsigned n)
+{
+    bmi_mem(e, 3, 3, sz, 0xf0, dst, -1, m, 1);
+    emit_u8(e, n);
+}
+
+void emit_mulx_m(struct emit *e, unsigned sz, int hi, int lo, struct x64_mem m)
+{
+    bmi_mem(e, 3, 2, sz, 0xf6, hi, lo, m, 0);
+}
+
 void emit_shrd(struct emit *e, unsigned sz, int dst, int src, unsigned n)
 {
     writes_eflags(e);

@@ -123,6 +123,9 @@ void emit_shiftx(struct emit *e, enum x64_shift op, unsigned sz, int dst, int sr
 void emit_rorx(struct emit *e, unsigned sz, int dst, int src, unsigned n);
 void emit_andn(struct emit *e, unsigned sz, int dst, int inverted, int src);
 void emit_mulx(struct emit *e, unsigned sz, int hi, int lo, int src);
+void emit_shiftx_m(struct emit *e, enum x64_shift op, unsigned sz, int dst, struct x64_mem m, int count);
+void emit_rorx_m(struct emit *e, unsigned sz, int dst, struct x64_mem m, unsigned n);
+void emit_mulx_m(struct emit *e, unsigned sz, int hi, int lo, struct x64_mem m);
 void emit_shrd(struct emit *e, unsigned sz, int dst, int src, unsigned n);
 void emit_imul_rr(struct emit *e, unsigned sz, int dst, int src);
 void emit_imul_rm(struct emit *e, unsigned sz, int dst, struct x64_mem m);

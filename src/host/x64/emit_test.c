@@ -215,6 +215,14 @@ static void test_memory(int a, struct x64_mem m, const char *text)
         want("and %s ptr %s, 9", n, text);
         emit_test_mi(&e, sz, m, 9);
         want("test %s ptr %s, 9", n, text);
+        if (sz >= 4) {
+            emit_rorx_m(&e, sz, a, m, 9);
+            want("rorx %s, %s ptr %s, 9", ra, n, text);
+            emit_shiftx_m(&e, SHIFT_SAR, sz, a, m, 11);
+            want("sarx %s, %s ptr %s, %s", ra, n, text, reg(sz, 11));
+            emit_mulx_m(&e, sz, a, 3, m);
+            want("mulx %s, %s, %s ptr %s", ra, reg(sz, 3), n, text);
+        }
         emit_xchg_mr(&e, sz, m, a);
         want("xchg %s ptr %s, %s", n, text, ra);
         emit_lock_xadd(&e, sz, m, a);

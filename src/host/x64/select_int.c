@@ -231,14 +231,31 @@ static void andn(struct ctx *c, const struct ir_inst *in)
     emit_alu_rr(&c->e, ALU_AND, width_of(in), d, ra);
 }
 
-/* Leaves EFLAGS alone. */
-static void mul_apart(struct ctx *c, const struct ir_inst *in)
+/* The product of a and b by mulx, which leaves EFLAGS alone: one half is the value, the other goes. */
+static void mul_apart(struct ctx *c, const struct ir_inst *in, bool high)
 {
-    take_gpr(c, RDX);
-    int rb = use_gpr(c, in->b);
-    move_to_gpr(c, RDX, in->a);
-    int t = tmp_gpr(c), d = def_gpr(c, c->i, rb, 0);
-    emit_mulx(&c->e, width_of(in), t, d, rb);
+    unsigned sz = width_of(in);
+    ir_ref a = in->a, b = in->b;
+    struct x64_mem m;
+    if (in_gpr(c, b) == RDX) {
+        a = in->b;
+        b = in->a;
+    }
+    if (in_gpr(c, a) == RDX) {
+        use_gpr(c, a); /* it is only read */
+    } else {
+        take_gpr(c, RDX);
+        move_to_gpr(c, RDX, a);
+    }
+    bool is_mem = value_dies(c, b) && in_mem(c, b, &m);
+    int rb = is_mem ? -1 : use_gpr(c, b);
+    int t = high ? -1 : tmp_gpr(c), d = def_gpr(c, c->i, rb, 0);
+    if (high)
+        t = d; /* of one register for both, the high half stays */
+    if (is_mem)
+        emit_mulx_m(&c->e, sz, t, d, m);
+    else
+        emit_mulx(&c->e, sz, t, d, rb);
 }
 
 static void mul(struct ctx *c, const struct ir_inst *in)
@@ -253,7 +270,7 @@ static void mul(struct ctx *c, const struct ir_inst *in)
         b = in->a;
     }
     if (has(X64_BMI) && in->type >= IR_I32 && flags_busy(c)) {
-        mul_apart(c, in);
+        mul_apart(c, in, false);
         return;
     }
     flags_clobber(c);
@@ -281,14 +298,11 @@ static void mul(struct ctx *c, const struct ir_inst *in)
 
 static void mul_high(struct ctx *c, const struct ir_inst *in)
 {
-    take_gpr(c, RDX);
     if (in->op == IR_MULHU && has(X64_BMI)) {
-        int rb = use_gpr(c, in->b);
-        move_to_gpr(c, RDX, in->a);
-        int d = def_gpr(c, c->i, rb, 0);
-        emit_mulx(&c->e, 8, d, d, rb);
+        mul_apart(c, in, true);
         return;
     }
+    take_gpr(c, RDX);
     int rb = use_gpr(c, in->b);
     bool saved = flags_rax_begin(c);
     move_to_gpr(c, RAX, in->a);
@@ -362,6 +376,11 @@ static void shift_const(struct ctx *c, const struct ir_inst *in, enum x64_shift 
         emit_shift_ri(e, op, 4, d, n);
         return;
     }
+    struct x64_mem m;
+    if (op == SHIFT_ROR && has(X64_BMI) && bytes >= 4 && value_dies(c, in->a) && in_mem(c, in->a, &m)) {
+        emit_rorx_m(e, sz, def_gpr(c, c->i, -1, 0), m, n);
+        return;
+    }
     if (op == SHIFT_ROR && has(X64_BMI) && bytes >= 4) {
         int ra = use_gpr(c, in->a);
         emit_rorx(e, sz, def_gpr(c, c->i, ra, 0), ra, n);
@@ -377,7 +396,7 @@ static void shift_const(struct ctx *c, const struct ir_inst *in, enum x64_shift 
     if (op == SHIFT_SHL && n <= 3 && in_gpr(c, in->a) >= 0) {
         int ra = use_gpr(c, in->a), d = def_gpr(c, c->i, ra, 0);
         if (d != ra || busy) {
-            struct x64_mem m = {.base = -1, .index = (int8_t)ra, .scale = (uint8_t)n};
+            m = (struct x64_mem){.base = -1, .index = (int8_t)ra, .scale = (uint8_t)n};
             if (n == 1)
                 m = (struct x64_mem){.base = (int8_t)ra, .index = (int8_t)ra};
             emit_lea(e, sz, d, m);
@@ -409,6 +428,14 @@ static bool shift(struct ctx *c, const struct ir_inst *in, enum x64_shift op)
     }
     if (bytes < 4)
         return false;
+    struct x64_mem m;
+    if (op != SHIFT_ROR && has(X64_BMI) && value_dies(c, in->a) && in->a != in->b && in_mem(c, in->a, &m)) {
+        int rb = use_gpr(c, in->b);
+        if (in_mem(c, in->a, &m)) {
+            emit_shiftx_m(&c->e, op, bytes, def_gpr(c, c->i, rb, 0), m, rb);
+            return true;
+        }
+    }
     if (op != SHIFT_ROR && has(X64_BMI)) {
         int ra = use_gpr(c, in->a), rb = use_gpr(c, in->b);
         emit_shiftx(&c->e, op, bytes, def_gpr(c, c->i, ra, 0), ra, rb);
@@ -591,8 +618,12 @@ static void field(struct ctx *c, const struct ir_inst *in)
         return;
     }
     if (!is_signed && has(X64_BMI) && pos && len < 32 && pos + len < 8 * sz) {
-        int ra = use_gpr(c, in->a), d = def_gpr(c, c->i, ra, 0);
-        emit_rorx(e, sz, d, ra, pos);
+        bool is_mem = value_dies(c, in->a) && in_mem(c, in->a, &m);
+        int ra = is_mem ? -1 : use_gpr(c, in->a), d = def_gpr(c, c->i, ra, 0);
+        if (is_mem)
+            emit_rorx_m(e, sz, d, m, pos);
+        else
+            emit_rorx(e, sz, d, ra, pos);
         if (len == 8 || len == 16) {
             emit_zext(e, len / 8, d, d);
             return;
