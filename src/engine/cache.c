@@ -186,6 +186,7 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
     for (uint32_t k = 0; k < c->count; k++)
         if (!c->blocks[k]->dead)
             table_remove(e, c->blocks[k]);
+    table_forget_aside(e, c);
     atomic_fetch_add(&e->purge, 1);
     wait_quiescent(e, self);
     empty(c);

@@ -53,6 +53,9 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t size);
  * Somebody else than guest code (the kernel in a system call) is about to write there: true if it may have to be tried
  * again because something was protected. Not with the layout lock (memory/guard.h). */
 bool engine_about_to_write(struct engine *e, uint64_t start, uint64_t size);
+/* The code there, still as it was, is about to change or to stop being executable: as engine_invalidate, but what is found
+ * unchanged when it is next wanted need not be translated again. */
+void engine_set_aside(struct engine *e, uint64_t start, uint64_t size);
 /* With the layout lock held.  What is mapped there, or its protection, is about to be changed. */
 void engine_lift_guards(struct engine *e, uint64_t start, uint64_t size);
 /* What is mapped there can be written by the guest from now on; it is in the record already. */

@@ -41,7 +41,7 @@ bool guard_code(struct engine *e, struct cpu *cpu, uint64_t page)
 
 static void changed(void *ctx, uint64_t start, uint64_t end)
 {
-    engine_invalidate(ctx, start, end - start);
+    engine_set_aside(ctx, start, end - start);
 }
 
 bool guard_fault(struct engine *e, struct cpu *cpu)
@@ -99,6 +99,41 @@ void guard_check_end(struct ir_unit *u, unsigned stale)
 {
     ir_label(u, stale);
     ir_exit(u, IR_EXIT_STALE, u->pc, IR_NONE);
+}
+
+/* Nobody can have written there unseen, as into a file. */
+static bool is_anonymous(uint64_t start, uint64_t end)
+{
+    struct memory_area area;
+    return memory_area_at(start, &area) && area.start <= start && end <= area.end && !area.inode && !area.dev &&
+           !(area.flags & MAP_SHARED);
+}
+
+void engine_set_aside(struct engine *e, uint64_t start, uint64_t size)
+{
+    if (e->config.guest->announces_code_changes || !size)
+        return;
+    if (!is_anonymous(start, start + size)) {
+        engine_invalidate(e, start, size);
+        return;
+    }
+    pthread_mutex_lock(&e->lock);
+    atomic_fetch_add(&e->invalidations, 1);
+    table_set_aside(e, start, start + size);
+    pthread_mutex_unlock(&e->lock);
+}
+
+struct block *guard_return(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t generation)
+{
+    uint64_t page = align_down(pc, MEMORY_PAGE), last = align_down(pc + 15, MEMORY_PAGE); /* of x86's longest instruction */
+    if (!atomic_load(&e->aside_count) || !guard_code(e, cpu, page) || (page != last && !guard_code(e, cpu, last)))
+        return NULL;
+    engine_lock(e, cpu);
+    struct block *b = table_find(e, pc, mode);
+    if (!b && generation == atomic_load(&e->invalidations))
+        b = table_return(e, cpu, pc, mode);
+    engine_unlock(e, cpu);
+    return b;
 }
 
 void engine_lift_guards(struct engine *e, uint64_t start, uint64_t size)

@@ -89,6 +89,7 @@ struct page {
     uint64_t number;
     struct block *blocks;
     struct member *members; /* of regions */
+    struct aside *aside;    /* blocks that may come back */
     struct page *next;
 };
 
@@ -100,6 +101,7 @@ struct engine {
     pthread_mutex_t lock;
     struct cpu *cpus;
     _Atomic uint64_t epoch; /* of quiescence, from 1 */
+    _Atomic uint32_t aside_count; /* blocks set aside, in all pages */
     _Atomic uint64_t invalidations; /* how often guest code was declared changed */
     _Atomic uint64_t inserted; /* translations entered into the indexes */
     _Atomic uint64_t purge; /* how often code memory was given up */
@@ -166,6 +168,10 @@ void table_replace(struct engine *e, struct block *old);
 void table_unlink_outgoing(struct engine *e, struct block *b);
 void table_insert(struct engine *e, struct block *b);
 void table_remove(struct engine *e, struct block *b); /* out of every index, unlinked; dead */
+/* As table_invalidate, before a change: what is the same afterwards comes back by table_return. */
+void table_set_aside(struct engine *e, uint64_t start, uint64_t end);
+struct block *table_return(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode); /* or NULL */
+void table_forget_aside(struct engine *e, const struct chunk *chunk); /* its memory goes */
 void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end);
 void table_clear(struct engine *e);
 void table_link(struct engine *e, struct cpu *cpu, const void *site, struct block *to);
@@ -206,12 +212,20 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
 /* Enters a translation into all indexes; lock held. */
 struct block *block_enter(struct engine *e, const struct block_parts *p);
 
+/* aside.c; lock held */
+void aside_put(struct engine *e, struct page *p, struct block *b); /* b is about to be removed from the indexes */
+/* The block for this key, in the indexes again, if its code is what it was made from; that is protected. */
+struct block *aside_take(struct engine *e, struct cpu *cpu, struct page *p, uint64_t pc, uint32_t mode);
+void aside_forget(struct engine *e, struct page *p, const struct chunk *chunk); /* those of the chunk, or all if it is NULL */
+
 /* guard.c; no lock held, but for guard_create and guard_check_* */
 void guard_create(struct engine *e);
 /* Guest code in this page is about to be read: true if changes of it will be seen, false if the unit has to look itself. */
 bool guard_code(struct engine *e, struct cpu *cpu, uint64_t page);
 /* cpu->fault was a write into a protected page, and is none any more. */
 bool guard_fault(struct engine *e, struct cpu *cpu);
+/* The translation, if it was set aside and its code has not changed; generation: of e->invalidations, before. NULL: none. */
+struct block *guard_return(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, uint64_t generation);
 /* Takes b, or what is found by the key if it is NULL, out of the indexes. */
 void guard_drop(struct engine *e, struct cpu *cpu, struct block *b, uint64_t pc, uint32_t mode);
 /* The unit found that its bytes have changed. */

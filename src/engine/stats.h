@@ -17,6 +17,7 @@
     X(CODE_WRITES, "writes into protected code")                                                   \
     X(CHECKED, "units that check their own bytes")                                                 \
     X(STALE, "of these found changed")                                                             \
+    X(RETURNED, "units that came back: their code had not changed")                                \
     X(FAULTS, "guest memory faults")                                                               \
     X(SYSCALLS, "system calls")                                                                    \
     X(SAMPLES, "samples of where hot code is")                                                     \

@@ -158,11 +158,13 @@ static bool depends_on(const struct block *b, uint64_t start, uint64_t end)
     return false;
 }
 
-static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end)
+static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end, bool keep)
 {
     for (struct block *b = p->blocks, *next; b; b = next) {
         next = b->page_next;
         if (depends_on(b, start, end)) {
+            if (keep)
+                aside_put(e, p, b);
             table_remove(e, b);
             ++*(cpu ? &cpu->stat[ENGINE_STAT_INVALIDATED] : &e->stat[ENGINE_STAT_INVALIDATED]);
         }
@@ -180,7 +182,7 @@ static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p
     }
 }
 
-void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end)
+static void invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end, bool keep)
 {
     uint64_t first = start >> 12, last = (end - 1) >> 12;
     first -= first != 0; /* its last instruction may reach into this page (x86) */
@@ -188,18 +190,39 @@ void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_
         for (uint64_t n = first; n <= last; n++) {
             struct page *p = *page_slot(e, n);
             if (p)
-                remove_overlapping(e, cpu, p, start, end);
+                remove_overlapping(e, cpu, p, start, end, keep);
         }
         return;
     }
     for (unsigned i = 0; i < ARRAY_LEN(e->pages); i++)
         for (struct page *p = e->pages[i]; p; p = p->next)
             if (p->number >= first && p->number <= last)
-                remove_overlapping(e, cpu, p, start, end);
+                remove_overlapping(e, cpu, p, start, end, keep);
+}
+
+void table_invalidate(struct engine *e, struct cpu *cpu, uint64_t start, uint64_t end)
+{
+    invalidate(e, cpu, start, end, false);
+}
+
+void table_set_aside(struct engine *e, uint64_t start, uint64_t end) { invalidate(e, NULL, start, end, true); }
+
+struct block *table_return(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode)
+{
+    struct page *p = *page_slot(e, pc >> 12);
+    return p && p->aside ? aside_take(e, cpu, p, pc, mode) : NULL;
+}
+
+void table_forget_aside(struct engine *e, const struct chunk *chunk)
+{
+    for (unsigned i = 0; atomic_load(&e->aside_count) && i < ARRAY_LEN(e->pages); i++)
+        for (struct page *p = e->pages[i]; p; p = p->next)
+            aside_forget(e, p, chunk);
 }
 
 void table_clear(struct engine *e)
 {
+    table_forget_aside(e, NULL);
     memset(e->hash, 0, sizeof e->hash);
     for (unsigned i = 0; i < ARRAY_LEN(e->pages); i++)
         for (struct page *p = e->pages[i], *next; p; p = next) {

@@ -267,6 +267,8 @@ static struct block *make(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
          * told (engine_now_writable). */
         if (e->disk && !steps && !(guard && memory_file_writable(pc)) && (b = take(e, cpu, pc, mode, inserted, &place)))
             break;
+        if (guard && !steps && (b = guard_return(e, cpu, pc, mode, generation)))
+            break;
         reading.shift = reading.pc - pc;
         reading.bytes = place.object || reading.shift || guard ? &bytes : NULL;
         reading.looking = reading.check = reading.again = false;

@@ -396,6 +396,8 @@ int64_t sys_mprotect(struct thread *t, const uint64_t a[6])
     int64_t ret = 0;
 
     engine_lift_guards(t->process->engine, start, end - start);
+    if (code) /* a JIT that is going to add to it */
+        engine_set_aside(t->process->engine, start, end - start);
     if (end > start)
         ret = each_piece(start, end, piece_protect, (uint64_t)prot);
     forget_code(t, code, start, end);

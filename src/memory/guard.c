@@ -14,7 +14,7 @@
 
 #include "support/log.h"
 
-#define HOT_WRITES 8u
+#define HOT_WRITES 32u
 #define COOL_MS    1000u
 
 struct guard {
@@ -174,18 +174,20 @@ static void count_write(uint64_t page)
         g->writes++;
 }
 
-static void unguard_page(uint64_t page, int prot, bool written, memory_changed_fn *changed, void *ctx)
+static void unguard_page(uint64_t page, int own_prot, bool written, memory_changed_fn *changed, void *ctx)
 {
-    uint64_t mirror;
+    uint64_t mirror, at;
+    int prot;
 
     if (written)
         count_write(page);
-    unprotect(page, prot);
+    /* While they are what they were: nobody can write yet. */
     changed(ctx, page, page + MEMORY_PAGE);
-    for (uint64_t at = 0; memory_next_mirror(page, &at, &mirror, &prot);) {
-        unprotect(mirror, prot);
+    for (at = 0; memory_next_mirror(page, &at, &mirror, &prot);)
         changed(ctx, mirror, mirror + MEMORY_PAGE);
-    }
+    unprotect(page, own_prot);
+    for (at = 0; memory_next_mirror(page, &at, &mirror, &prot);)
+        unprotect(mirror, prot);
 }
 
 /* The first protected page in [start, end); end if there is none. */

@@ -20,7 +20,7 @@ void memory_layout_unlock(void);
  * cannot be protected. Pages that are not in the record are nobody's: true. */
 bool memory_guard(uint64_t page);
 /* Gives the guest its right to write back in all of [start, end), and in all other places where these bytes lie.  For each
- * such page that was protected, and for each place of it, calls changed (page aligned).
+ * such page that was protected, and for each place of it, calls changed (page aligned) before.
  * written: this is because of a write, and counts towards being hot. */
 typedef void memory_changed_fn(void *ctx, uint64_t start, uint64_t end);
 void memory_unguard(uint64_t start, uint64_t end, bool written, memory_changed_fn *changed, void *ctx);
