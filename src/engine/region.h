@@ -31,7 +31,7 @@ struct region_unit {
     uint32_t range_count;
 };
 
-/* Lifts and optimises; false if less than two blocks fit together.  The arena is reset before. */
+/* Lifts and optimises; false if less than two blocks fit together and it is no loop.  The arena is reset before. */
 bool region_lift(struct engine *e, struct arena *arena, const struct region_paths *paths, struct region_unit *out);
 
 /* Ends the unit's last basic block (its instructions begin at `first`), which was lifted to go wherever it leads, so that it

@@ -213,9 +213,9 @@ bool region_lift(struct engine *e, struct arena *arena, const struct region_path
     ir_unit_init(u, arena, g->slots, g->slot_count);
     out->blocks = out->range_count = 0;
     follow(e, paths, &rq, out);
-    if (out->blocks < 2)
-        return false;
     out->loops = leads_back(u);
+    if (out->blocks < 2 && !out->loops) /* a loop of one block is worth it: it does not count */
+        return false;
     g->fp_env(rq.mode, &u->fp);
     u->follows = true;
     u->counts = true;

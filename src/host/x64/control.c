@@ -211,6 +211,12 @@ static bool must_poll(const struct ctx *c, uint64_t target)
     return is_backward(c, target) && !(c->polled && target == c->u->pc);
 }
 
+/* What a backward jump counts: a region that goes round has nothing to be found any more. */
+static enum counted backward_counts(const struct ctx *c, uint64_t target)
+{
+    return c->u->follows && target == c->u->pc ? COUNT_NOTHING : COUNT_BACKWARD;
+}
+
 /* To guest PC target, unless something is pending and it lies backward.  EFLAGS hold nothing that is wanted. */
 static void jump(struct ctx *c, uint64_t target)
 {
@@ -221,7 +227,7 @@ static void jump(struct ctx *c, uint64_t target)
     struct ool *o = ool_new(c, emit_poll_exit);
     o->v = target;
     o->r[0] = -1;
-    enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
+    enum x64_cc cc = emit_pending(c, backward_counts(c, target));
     site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), target);
     ool_from(o, emit_jmp(&c->e));
 }
