@@ -355,7 +355,8 @@ static void step(struct maker *m)
         ir_ref arg = random_chance(r, 50) ? maker_argument(m, IR_I64) : IR_NONE;
         ir_helper(m->u, random_below(r, 3), arg, random_below(r, 1000));
     } else if (what < 36 && m->o->control) {
-        ir_jump_if(m->u, ir_cond(m->u, IR_CC_P, maker_argument(m, IR_FLAGS)), TEST_PC_BASE + 0x10000 + 4 * random_below(r, 1000));
+        enum ir_cc cc = m->u->follows && random_chance(r, 50) ? (enum ir_cc)random_below(r, 16) : IR_CC_P;
+        ir_jump_if(m->u, ir_cond(m->u, cc, maker_argument(m, IR_FLAGS)), TEST_PC_BASE + 0x10000 + 4 * random_below(r, 1000));
     } else if (what < 38 && m->o->control && m->u->follows) {
         step_follow(m);
     } else if (what < 40 && m->o->fp) {
