@@ -3,6 +3,7 @@
  *
  * A note has a name by chance, for runs in several containers may share a prefix and a process number. */
 #include "cli/relay.h"
+#include "program/program.h"
 #include "support/file.h"
 #include "support/log.h"
 #include <fcntl.h>
@@ -15,8 +16,26 @@
 
 #define RELAY_NAME "demotic-relay.exe"
 
-extern const unsigned char relay_exe[];
-extern const size_t relay_exe_size; /* 0: Demotic was built without it */
+/* One for each flavour but i386's; sizes of 0: Demotic was built without them. */
+extern const unsigned char relay_arm64[], relay_x64[];
+extern const size_t relay_arm64_size, relay_x64_size;
+
+struct file {
+    const unsigned char *bytes;
+    size_t size;
+};
+
+static struct file file_for(const struct flavour *f)
+{
+    switch (f->machine) {
+    case PE_MACHINE_ARM64:
+        return (struct file){relay_arm64, relay_arm64_size};
+    case PE_MACHINE_AMD64:
+        return (struct file){relay_x64, relay_x64_size};
+    default:
+        return (struct file){NULL, 0};
+    }
+}
 
 /* Which standard streams are pipes, as the relay wants to be told; "" if none is. */
 static void find_pipes(bool own_input, char out[4])
@@ -33,25 +52,25 @@ static void find_pipes(bool own_input, char out[4])
 }
 
 /* True if the file is the relay, of this build. */
-static bool is_there(const char *path)
+static bool is_there(const char *path, struct file relay)
 {
     unsigned char buffer[65536];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, buffer, sizeof buffer) : -1;
     if (fd >= 0)
         close(fd);
-    return n == (ssize_t)relay_exe_size && memcmp(buffer, relay_exe, relay_exe_size) == 0;
+    return n == (ssize_t)relay.size && memcmp(buffer, relay.bytes, relay.size) == 0;
 }
 
-static bool place(const char *path)
+static bool place(const char *path, struct file relay)
 {
     char new[PATH_MAX + 96];
-    if (is_there(path))
+    if (is_there(path, relay))
         return true;
     snprintf(new, sizeof new, "%s.%d", path, getpid());
     unlink(new);
     int fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-    bool ok = fd >= 0 && file_write(fd, relay_exe, relay_exe_size) == 0;
+    bool ok = fd >= 0 && file_write(fd, relay.bytes, relay.size) == 0;
     if (fd >= 0)
         close(fd);
     ok = ok && rename(new, path) == 0;
@@ -65,7 +84,8 @@ const char *relay_prepare(struct relay *r, const struct wine *w, bool own_input,
     char path[PATH_MAX + 64], pipes[4];
     uint64_t number = 0;
     snprintf(path, sizeof path, "%s/drive_c/windows/" RELAY_NAME, w->prefix);
-    if (!relay_exe_size || !place(path))
+    struct file relay = file_for(w->flavour);
+    if (!relay.size || !place(path, relay))
         return NULL;
     if (getrandom(&number, sizeof number, 0) < 0)
         number = (uint64_t)getpid();

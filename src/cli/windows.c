@@ -602,7 +602,7 @@ int cli_windows(struct options *o, const struct program_info *info)
     bool translate = has_drive_z(&w);
     char *on_drive = translate && info ? windows_path(program) : NULL;
     static struct relay relay;
-    bool direct = o->wine_direct || w.flavour->machine != PE_MACHINE_ARM64 || (info && !on_drive); /* the relay is for Arm64 */
+    bool direct = o->wine_direct || (info && !on_drive);
     const char *relay_path = direct ? NULL : relay_prepare(&relay, &w, info && wants_own_pipes(name), o->wine_wait);
     if (relay_path) {
         argv[n++] = (char *)relay_path;

@@ -1,4 +1,4 @@
-/* The Windows program through which the launcher runs every other one (for Arm64, built with clang and lld, without any library but
+/* The Windows program through which the launcher runs every other one (for Arm64 and x86-64, built with clang and lld, without any library but
  * kernel32).  It does what can only be done from within Windows:
  *
  *     relay.exe PIPES:SECONDS:NOTE PROGRAM [ARG...]
