@@ -88,7 +88,8 @@ class Podman:
         return execute(self.base + ['run'] + options + [self.image] + command, **more)
 
     def close(self):
-        execute(self.base + ['rmi', '-af'])
+        if shutil.which('podman'):
+            execute(self.base + ['rmi', '-af'])
 
 
 class Bubblewrap:
@@ -204,6 +205,12 @@ def use(runner, place):
               f'a container from start to end {whole.seconds:.1f} s')
 
 
+def where_to_unpack(layout):
+    """Beside the layout, unless that is closed to the other users that containers run as"""
+    beside = Path(layout).resolve().parent
+    return beside if all(d.stat().st_mode & 1 for d in (beside, *beside.parents)) else '/var/tmp'
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('layout')
@@ -218,7 +225,7 @@ def main():
     for runner in (Podman, Bubblewrap):
         if o.only and o.only != {'podman': 'podman', 'bubblewrap': 'bwrap'}[runner.name]:
             continue
-        with tempfile.TemporaryDirectory(prefix='demotic-image-', dir=Path(o.layout).resolve().parent) as place:
+        with tempfile.TemporaryDirectory(prefix='demotic-image-', dir=where_to_unpack(o.layout)) as place:
             os.chmod(place, 0o755)
             r = runner(layout, place)
             if r.ok:
