@@ -186,8 +186,60 @@ static void test_entries(void)
 }
 #endif
 
+/* Exceptions of the x87 and of SSE that are not masked. */
+static void test_floating_point(void)
+{
+    catch(SIGFPE, 0);
+    unsigned short divide = 0x37b, invalid = 0x37e;
+    unsigned no_zero = 0x1d80, usual = 0x1f80;
+
+    __asm__ volatile("fninit; fldcw %0; fld1; fldz; fdivrp" : : "m"(divide));
+    unsigned long where = RAISES(SIGFPE, 1, "fwait"); /* noted by the division, comes with what waits for it */
+    ok(at == where && code == FPE_FLTDIV && address == (void *)at && trap == 16);
+    __asm__ volatile("fninit; fldcw %0; fchs" : : "m"(invalid));
+    where = RAISES(SIGFPE, 2, "fldz");
+    ok(at == where && code == FPE_FLTINV && trap == 16);
+    __asm__ volatile("fninit; ldmxcsr %0" : : "m"(no_zero));
+    where = RAISES(SIGFPE, 4, "pxor %%xmm1, %%xmm1; mov $0x3f800000, %%eax; movd %%eax, %%xmm0; divss %%xmm1, %%xmm0");
+    unsigned result, mxcsr;
+    __asm__ volatile("movd %%xmm0, %0; stmxcsr %1" : "=r"(result), "=m"(mxcsr)); /* before ok(), which changes them */
+    ok(at == where + 13 && code == FPE_FLTDIV && address == (void *)at && trap == 19);
+    ok(result == 0x3f800000 && (mxcsr & 0x3f) == 4); /* nothing was written */
+    __asm__ volatile("ldmxcsr %0" : : "m"(usual));
+}
+
+static volatile unsigned steps;
+static volatile unsigned long step_at[8];
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+    greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+    step_at[steps] = info->si_code == TRAP_TRACE ? (unsigned long)g[IP] : 0;
+    if (++steps == 4)
+        g[REG_EFL] &= ~0x100;
+}
+
+/* A program that steps itself: a trap after each instruction from the one behind POPF. */
+static void test_stepping(void)
+{
+    struct sigaction sa = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+    unsigned long where;
+
+    sigaction(SIGTRAP, &sa, NULL);
+#ifdef __x86_64__
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orl $0x100, (%%rsp); popfq; 1: nop; jmp 2f; nop; 2: mov $2, %%ecx;"
+                     "3: nop; lea 128(%%rsp), %%rsp; lea 1b(%%rip), %0" : "=r"(where) : : "rcx", "memory", "cc");
+#else
+    __asm__ volatile("pushfl; orl $0x100, (%%esp); popfl; 1: nop; jmp 2f; nop; 2: mov $2, %%ecx; 3: nop;"
+                     "call 4f; 4: pop %0; add $1b-4b, %0" : "=r"(where) : : "ecx", "memory", "cc");
+#endif
+    ok(steps == 4 && step_at[0] == where + 1 && step_at[1] == where + 4 && step_at[2] == where + 9 && step_at[3] == where + 10);
+}
+
 int main(void)
 {
+    test_floating_point();
+    test_stepping();
     test_exceptions();
     test_faults();
     test_state();
