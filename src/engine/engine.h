@@ -6,7 +6,7 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
-#define REGIONS_THRESHOLD 24u /* engine_config.regions, where nothing else is wished */
+#define REGIONS_THRESHOLD 8u /* engine_config.regions, where nothing else is wished */
 
 enum engine_stage { ENGINE_STAGE_LIFTED, ENGINE_STAGE_OPTIMISED, ENGINE_STAGE_COMPILED };
 
