@@ -86,7 +86,7 @@ def verdict(value, wanted):
 
 
 def with_spread(s):
-    return f'{number(s[0])} ({number(s[1])}–{number(s[2])})'
+    return number(s[0]) if s[1] == s[2] else f'{number(s[0])} ({number(s[1])}–{number(s[2])})'
 
 
 def group_table(rows, evaluated):
@@ -156,9 +156,9 @@ def write(results, path, evaluation):
     plots(results, os.path.join(os.path.dirname(path), name), evaluated)
     lines = ['# Performance', '',
              'CPU time (user and system, of all processes) as a ratio to the native build of the same program (1 is native speed): medians of',
-             f'{f["rounds"]} rounds in which native, QEMU and Demotic run in turn, and every output is compared. *Cold*: nothing was kept on disk, and what',
-             'is translated is written there; *warm*: translations come from there, as in every run but a program\'s first. In brackets the',
-             'smallest and the largest mean of a single round. Made by `make bench`; the programs are in `bench/`.', '',
+             f'{f["rounds"]} round{"s" if f["rounds"] > 1 else ""} in which native, QEMU and Demotic run in turn, and every output is compared. *Cold*: nothing was kept on disk, and what',
+             'is translated is written there; *warm*: translations come from there, as in every run but a program\'s first. In brackets, if there were several rounds,',
+             'the smallest and the largest mean of a single one. Made by `make bench`; the programs are in `bench/`.', '',
              '| | |', '| --- | --- |', f'| date | {f["date"]} |',
              f'| host | {f["host"]}; load before and after {f["loads"][0]:.1f}, {f["loads"][-1]:.1f} |', f'| Demotic | {f["demotic"]} |',
              f'| QEMU | {f["qemu"]}, QEMU_CPU=neoverse-n1 |', f'| programs | Debian {suite.SUITE}\'s, arm64 and amd64; the C kernels by {f["compilers"]} -O2 |', '',
