@@ -497,8 +497,8 @@ static void run_sequence(const struct options *o)
                 struct outcome before = native;
                 memcpy(data, c.data, DATA_SIZE);
                 native_run(&c.m, mode64, &native);
-                if (difference(&c, &native, data, &before))
-                    continue; /* it has changed memory that is none of the test's */
+                if (memcmp(before.m.r, native.m.r, sizeof before.m.r) || ((before.m.eflags ^ native.m.eflags) & 0xcd5) || before.vector != native.vector)
+                    continue; /* not the same result twice: it has changed memory that is none of the test's */
                 memcpy(native_data, data, DATA_SIZE);
                 memcpy(data, c.data, DATA_SIZE);
                 guest_run(&subjects[i], &c.m, mode64, &guest);
