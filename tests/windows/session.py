@@ -74,6 +74,18 @@ def command_of(pid):
         return ''
 
 
+def children():
+    """Process ids of our children, orphans that have come to us among them"""
+    found = set()
+    for t in os.listdir('/proc/self/task'):
+        try:
+            with open(f'/proc/self/task/{t}/children') as f:
+                found |= set(map(int, f.read().split()))
+        except OSError:
+            pass
+    return found
+
+
 def cpu_of(pid):
     """Seconds its threads have run"""
     total = 0
@@ -185,7 +197,7 @@ class Session:
 
     def run(self, *args, stdin=b'', env=None, cwd=None, timeout=300, files=False, until_all_gone=False, command=None):
         """Runs a program to its end, its standard input and output on pipes, or files"""
-        before = {p: cpu_of(p) for p in processes_of(self.prefix)}
+        before, others = {p: cpu_of(p) for p in processes_of(self.prefix)}, children()
         began = time.monotonic()
         with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as file_in, tempfile.TemporaryFile() as file_out:
             file_in.write(stdin)
@@ -211,7 +223,7 @@ class Session:
             out += [file_out.read()]
             err.seek(0)
             text = err.read()
-        cpu += self.stragglers(before) + self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
+        cpu += self.stragglers(set(before) | others) + self.reap(False) + sum(cpu_of(q) - c for q, c in before.items() if os.path.exists(f'/proc/{q}'))
         self.used += cpu
         r = Result(status, b''.join(out), text, cpu, wall)
         self.complaints += [x for x in r.err.split('\n') if x.startswith('demotic:') and '; the shell sees ' not in x]
@@ -250,9 +262,10 @@ class Session:
             pause = min(pause * 1.3, 0.02)
 
     def stragglers(self, before):
-        """Waits up to two seconds for processes that began meanwhile and are about to end; their CPU seconds"""
+        """Waits up to two seconds for processes that began meanwhile and are about to end; their CPU seconds. Wine tells that a program has
+        ended before it has: then it has no environment any more, but is our child."""
         total, deadline = 0.0, time.monotonic() + 2
-        while time.monotonic() < deadline and set(processes_of(self.prefix)) - set(before):
+        while time.monotonic() < deadline and (set(processes_of(self.prefix)) | children()) - before:
             total += self.reap(False)
             time.sleep(0.01)
         return total
