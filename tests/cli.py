@@ -168,6 +168,23 @@ def main():
     log = (here / 'log').read_text() if (here / 'log').exists() else ''
     check('--log: the file', log == 'demotic: unknown system call 9999; the program gets ENOSYS\n', log)
 
+    # a reader of what Demotic says that goes away is nothing to the program
+    deaf = compile('deaf', '#include <signal.h>\n#include <unistd.h>\nstatic volatile int seen; static void on(int s) { seen++; }\n'
+                   'int main(int n, char **v) { signal(SIGPIPE, n > 1 ? on : SIG_DFL); for (int i = 0; i < 50; i++) getppid(); return 3 + seen; }',
+                   '-static')
+    for option in ('--strace', '--trace'):
+        for handled in ([], ['handled']):
+            read, write = os.pipe()
+            os.close(read)
+            try:
+                p = subprocess.run([str(demotic), option, str(deaf), *handled], cwd=here, env=ENV, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=write, timeout=60, restore_signals=True)
+                status = p.returncode
+            except subprocess.TimeoutExpired:
+                status = 'time-out'
+            os.close(write)
+            check(f'{option} into a pipe that nobody reads {handled}', status == 3, f'   status {status}')
+
     # names for perf
     named = compile('named', '#include <stdio.h>\n#include <unistd.h>\n__attribute__((noinline)) int answer(int x) { return x * 6; }\n'
                     'int main(int n, char **v) { printf("%d %d\\n", getpid(), answer(n)); return 0; }', '-static')

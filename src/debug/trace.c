@@ -79,17 +79,7 @@ static void PRINTF(2, 3) add(struct text *t, const char *fmt, ...)
 
 static void write_out(const struct text *t)
 {
-    const char *p = t->buf;
-    size_t left = t->n;
-    while (left != 0) {
-        ssize_t n = write(trace_fd >= 0 ? trace_fd : log_fd(), p, left);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        p += n;
-        left -= (size_t)n;
-    }
+    log_put(trace_fd >= 0 ? trace_fd : log_fd(), t->buf, t->n);
 }
 
 /* The slots that differ from `before`. */

@@ -828,7 +828,7 @@ static void show_args(struct trace_line *l)
 
 static void flush(struct trace_line *l)
 {
-    host(write, log_fd(), l->text + l->printed, l->len - l->printed);
+    log_put(log_fd(), l->text + l->printed, l->len - l->printed);
     l->printed = l->len;
 }
 
@@ -838,7 +838,7 @@ static bool take_line(int tid)
 {
     int was = atomic_exchange(&open_line, 0);
     if (was && was != tid)
-        host(write, log_fd(), " <unfinished ...>\n", 18);
+        log_put(log_fd(), " <unfinished ...>\n", 18);
     return was == tid;
 }
 
@@ -870,7 +870,7 @@ void trace_leave(struct trace_line *l, const struct sys_row *row, const uint64_t
 
     if (l->half && !ours) {
         int n = snprintf(resumed, sizeof resumed, "%d <... %s resumed>", tid, row->name);
-        host(write, log_fd(), resumed, n);
+        log_put(log_fd(), resumed, (size_t)n);
     }
     l->ret = ret;
     l->after = true;

@@ -7,10 +7,13 @@
 #include "support/log.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOG_LINE_MAX 2048
@@ -29,17 +32,36 @@ int log_fd(void)
     return __atomic_load_n(&log_descriptor, __ATOMIC_RELAXED);
 }
 
-static void log_write(const char *text, size_t n)
+/* A reader that has gone is neither a signal of the guest's (SIGPIPE) nor anything to go on writing for. */
+void log_put(int fd, const char *text, size_t n)
 {
+    static int gone = -1;
+    const struct timespec now = {0};
+    sigset_t pipe_signal, before, pending;
+    int saved = errno;
+
+    if (__atomic_load_n(&gone, __ATOMIC_RELAXED) == fd)
+        return;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
     while (n) {
-        ssize_t done = write(log_fd(), text, n);
+        ssize_t done = write(fd, text, n);
         if (done < 0 && errno == EINTR)
             continue;
+        if (done < 0 && errno == EPIPE) {
+            __atomic_store_n(&gone, fd, __ATOMIC_RELAXED);
+            /* Where the guest blocks it, one may have been its own: two are one to the kernel. */
+            if (!sigismember(&before, SIGPIPE) && !sigpending(&pending) && sigismember(&pending, SIGPIPE))
+                sigtimedwait(&pipe_signal, NULL, &now);
+        }
         if (done <= 0)
-            return;
+            break;
         text += done;
         n -= (size_t)done;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
 }
 
 static void log_format(const char *prefix, const char *fmt, va_list ap)
@@ -54,7 +76,7 @@ static void log_format(const char *prefix, const char *fmt, va_list ap)
         n += (size_t)wanted < room ? (size_t)wanted : room - 1;
     if (*prefix && line[n - 1] != '\n')
         line[n++] = '\n';
-    log_write(line, n);
+    log_put(log_fd(), line, n);
     errno = saved;
 }
 

@@ -6,6 +6,9 @@
 
 void log_set_fd(int fd);
 int log_fd(void);
+/* Writes all of the text to the log's descriptor or a trace's, as it is; nothing more once its reader has gone.
+ * Async-signal-safe. */
+void log_put(int fd, const char *text, size_t n);
 
 void log_warn(const char *fmt, ...) PRINTF(1, 2);
 /* As log_warn, but once a process for each `key` (a static object's address or a small number). */
