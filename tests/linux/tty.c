@@ -53,6 +53,7 @@ int main(void)
     /* A session of its own: ^C reaches the foreground. */
     pid_t child = fork();
     if (!child) {
+        signal(SIGINT, SIG_DFL); /* who started us in the background may have it ignored */
         setsid();
         if (ioctl(s, TIOCSCTTY, 0) || tcgetpgrp(s) != getpgrp() || tcgetsid(s) != getpid())
             _exit(1);
