@@ -128,6 +128,9 @@ def main():
     ENV['XDG_DATA_DIRS'] = f'/nowhere::relative:{here}/system'
     status, out, err = run('root', 'list')
     check('root list', status == 0 and sorted(out.split()) == ['both', 'mine', 'theirs'], out + err)
+    (here / 'system/demotic/roots/theirs.sources').write_text('no root')
+    status, out, err = run('doctor')
+    check('doctor: roots', re.search(r'^ok +roots +3 ', out, re.M), out + err)
     for name, place in (('mine', '.local/share'), ('both', '.local/share'), ('theirs', 'system')):
         case(f'root path {name}', ['root', 'path', name], 0, out=f'{here}/{place}/demotic/roots/{name}\n', lines=0)
     case('root path of none', ['root', 'path', 'nowhere'], 1, "no root 'nowhere'")

@@ -199,6 +199,7 @@ def report(results, info, where):
     if all('wall' in first.get(f, {}) for f in flavours) and first:
         lines += ['', 'The first prefix takes, in wall time, ' + ', '.join(f'{first[f]["wall"]:.0f} s with {TITLES[f]}' for f in flavours) +
                   ' (aimed at: at most 1.2 times native Wine\'s).']
+    lines += ['', 'How large the container image is, and how long it takes to start: [container.md](container.md).']
     lines += ['', '## All cases', '', '| | case | checks | ' + ' | '.join(TITLES[f] for f in flavours) + ' |', '| --- | --- | --- |' + ' --- |' * len(flavours)]
     for e in entries:
         checks = max(r['checks'] for r in e['flavours'].values())

@@ -41,3 +41,5 @@ void data_dir(char out[4096]);
 bool data_dirs(const char **at, char out[4096]);
 /* Where roots are made: $XDG_DATA_HOME/demotic/roots, else ~/.local/share/demotic/roots. */
 void roots_dir(char out[4096]);
+/* Calls `each` (or NULL) for the name of each root there is; how many there are. */
+unsigned roots_each(void (*each)(const char *name));

@@ -1,10 +1,10 @@
 /* `demotic doctor`: what this machine can do for Demotic, what is missing, and what to do about it. */
 #include "cli/cli.h"
+#include "cli/relay.h"
 #include "host/host.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -93,16 +93,9 @@ static void cpu_features(void)
 
 static void roots(void)
 {
-    char dir[4096];
-    roots_dir(dir);
-    DIR *d = opendir(dir);
-    unsigned n = 0;
-    for (struct dirent *e; d && (e = readdir(d));)
-        n += e->d_name[0] != '.';
-    if (d)
-        closedir(d);
-    char text[4200];
-    snprintf(text, sizeof text, "%u in %s", n, dir);
+    char text[32];
+    unsigned n = roots_each(NULL);
+    snprintf(text, sizeof text, "%u (demotic root list)", n);
     report(n > 0, "roots", text, "dynamically linked programs need one: demotic root create arm64 --arch arm64");
 }
 
@@ -119,6 +112,7 @@ int cli_doctor(struct options *o)
     report(has_openat2(), "openat2", "fast look-up of paths in roots", "kernel 5.6 or later has it; slower look-ups are used instead");
     report(on_path("mmdebstrap"), "mmdebstrap", "makes roots", "apt-get install mmdebstrap");
     report(geteuid() == 0 || on_path("newuidmap"), "newuidmap", "makes roots as an ordinary user", "apt-get install uidmap");
+    report(relay_is_there(), "relay", "exit statuses and pipes of Windows programs", "apt-get install clang lld llvm, then build Demotic again");
     roots();
     printf("%s\n", problems ? "Something is missing, see above." : "All is well.");
     return problems ? 1 : 0;

@@ -79,6 +79,11 @@ static bool place(const char *path, struct file relay)
     return ok;
 }
 
+bool relay_is_there(void)
+{
+    return relay_arm64_size && relay_x64_size;
+}
+
 const char *relay_prepare(struct relay *r, const struct wine *w, bool own_input, unsigned seconds)
 {
     char path[PATH_MAX + 64], pipes[4];

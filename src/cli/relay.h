@@ -11,5 +11,7 @@ struct relay {
  * program reads it or not. seconds: how long others may write into the pipes after the program's end.  Its path as Windows writes
  * it, or NULL: there is none (Demotic was built without clang and lld), or the prefix cannot be written. */
 const char *relay_prepare(struct relay *r, const struct wine *w, bool own_input, unsigned seconds);
+/* This build has it. */
+bool relay_is_there(void);
 /* The status of the program as the shell is to see it, from the relay's; told on the log if that is not all of it. */
 int relay_status(const struct relay *r, int status);

@@ -275,20 +275,35 @@ static int root_create(int argc, char **argv)
     return 0;
 }
 
-static int root_list(void)
+unsigned roots_each(void (*each)(const char *name))
 {
     char dir[4096], used[4096], path[8192];
+    unsigned count = 0;
     for (const char *at = NULL; data_dirs(&at, dir);) {
         strncat(dir, "/roots", sizeof dir - strlen(dir) - 1);
         DIR *d = opendir(dir);
         for (struct dirent *e; d && (e = readdir(d));) {
             snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-            if (e->d_name[0] != '.' && root_exists(e->d_name, used) && strcmp(used, path) == 0)
-                printf("%s\n", e->d_name); /* once, if two directories have it */
+            if (e->d_name[0] == '.' || !root_exists(e->d_name, used) || strcmp(used, path) != 0)
+                continue; /* once, if two directories have it */
+            count++;
+            if (each)
+                each(e->d_name);
         }
         if (d)
             closedir(d);
     }
+    return count;
+}
+
+static void show_name(const char *name)
+{
+    puts(name);
+}
+
+static int root_list(void)
+{
+    roots_each(show_name);
     return 0;
 }
 
@@ -297,7 +312,7 @@ static int root_remove(const char *name)
     char path[4096];
     if (!name_is_good(name) || !root_find(name, path))
         return 1;
-    char *rm[] = {"rm", "-rf", "--", path, NULL};
+    char *rm[] = {"rm", "-rf", "--one-file-system", "--", path, NULL}; /* what is mounted there is not the root's */
     return succeeded(spawn(rm, -1, -1, -1)) ? 0 : 1;
 }
 
