@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -177,6 +178,8 @@ class Check:
 
 
 def main():
+    # Who is started in the background may ignore it, and so would all tests: Python's own of interrupts then run for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('build')
     p.add_argument('--only', action='append', choices=Check.STAGES)
