@@ -156,11 +156,11 @@ def measure(o, runs):
 JITS = ('luajit: numbers', 'luajit: text', 'node: engine', 'node: calls')
 
 
-def guest_jits(o, runs):
-    """{name: counts} of what compilers in the guest make Demotic do again"""
+def guest_jits(o, runs, rows):
+    """{name: counts} of what compilers in the guest make Demotic do again, where the row could be measured"""
     out = {}
     for run in runs:
-        if run.name not in JITS:
+        if run.name not in JITS or run.name not in [r['name'] for r in rows if not r['bad']]:
             continue
         command, env = run.commands['warm']
         kept = os.path.join(o.work, 'kept-warm')
@@ -211,7 +211,8 @@ def main():
         loads = [os.getloadavg()[0]]
         runs = list(kernels(o)) + ([] if o.kernels_only else list(from_roots(o)))
         rows = measure(o, runs)
-        results = {'rows': rows, 'jits': {} if o.only else guest_jits(o, runs), 'translation': None if o.only else translation.measure(o), 'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
+        results = {'rows': rows, 'jits': {} if o.only else guest_jits(o, runs, rows), 'translation': None if o.only else translation.measure(o),
+                   'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
         if not o.only:
             with open(kept, 'w') as f:
                 json.dump(results, f, indent=1)

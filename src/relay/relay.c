@@ -83,6 +83,8 @@ struct stream {
 };
 
 static struct stream streams[3];
+static handle never; /* is not set */
+static handle event_came;
 
 /* The command line behind its first word. */
 static wide *next_word(wide *p)
@@ -125,21 +127,29 @@ static void copy_all(struct stream *s)
  * exit_thread), takes it for the last one, and ends the process with status 0; so these never end by themselves.  And it ends
  * threads wherever they are: one that is in malloc then (as CreateEvent is, and not WaitForSingleObject) keeps its lock, waits for it
  * itself, and the process does not end until Wine's server kills it (status 137). */
-static dword copy(void *arg)
+static void __attribute__((noreturn)) stay(void)
 {
-    struct stream *s = arg;
-    handle never = CreateEventW(0, 1, 0, 0);
-
-    copy_all(s);
-    SetEvent(s->done);
     for (;;)
         WaitForSingleObject(never, FOREVER);
 }
 
-/* Ctrl-C is the program's. */
+static dword copy(void *arg)
+{
+    struct stream *s = arg;
+
+    copy_all(s);
+    SetEvent(s->done);
+    stay();
+}
+
+/* Ctrl-C is the program's. It comes in a thread of its own, which must not end while the process does (status 0 instead of the program's,
+ * one run of forty on a busy machine). */
 static bool32 on_event(dword event)
 {
-    return event <= 1;
+    if (event > 1)
+        return 0;
+    SetEvent(event_came);
+    stay();
 }
 
 /* Which streams are to be replaced; returns what is behind. */
@@ -219,6 +229,8 @@ void start(void)
     wide *p = make_pipes(words, &startup, theirs);
     for (; *p >= '0' && *p <= '9'; p++)
         seconds = seconds * 10 + (*p - '0');
+    never = CreateEventW(0, 1, 0, 0);
+    event_came = CreateEventW(0, 1, 0, 0);
     SetConsoleCtrlHandler(on_event, 1);
     if (!CreateProcessW(0, command, 0, 0, 1, 0, 0, 0, &startup, &process))
         ExitProcess(GetLastError() == 2 || GetLastError() == 3 ? 127 : 126);
@@ -232,6 +244,8 @@ void start(void)
     }
     WaitForSingleObject(process.process, FOREVER);
     GetExitCodeProcess(process.process, &status);
+    if (status == (dword)CONTROL_C_EXIT) /* its thread may have to come yet: not while we end */
+        WaitForSingleObject(event_came, 1000);
     unsigned long long end = GetTickCount64() + seconds * 1000;
     finish(&streams[1], end);
     finish(&streams[2], end);

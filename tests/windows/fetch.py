@@ -113,7 +113,7 @@ class Store:
             subprocess.run(['mmdebstrap', '--quiet', f'--mode={"unshare" if os.geteuid() else "root"}', f'--arch={arch}',
                             # dash: Debian's wineserver is a script
                             '--variant=extract', '--format=tar',
-                            '--include=base-files,bash,coreutils,dash,libc-bin,wine,' + ('wine32' if arch == 'i386' else 'wine64'), SUITE, '-'],
+                            '--include=base-files,bash,coreutils,dash,libc-bin,wine,' + ('wine32' if arch == 'i386' else 'wine64'), SUITE, '-', MIRROR],
                            check=True, stdout=tar.stdin)
             tar.stdin.close()
             if tar.wait():

@@ -384,7 +384,8 @@ def interrupt():
         t = Terminal(*LOOP)
         t.wait(b'ready')
         t.type(b'\x03')
-        want(t.end() == -signal.SIGINT, 'status')
+        status = t.end()
+        want(status == -signal.SIGINT, f'status {status}, {t.out!r}')
         want_nothing_left()
 
 
