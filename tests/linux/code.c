@@ -1,7 +1,7 @@
 /* Code that is made, changed and thrown away while it runs.  The code is Arm64's, so natively on another
  * processor there is nothing to check.  With --cache-size 1 the translations of each part exceed the code
  * cache many times over: they are evicted in the middle of calls thousands deep, with other threads in them. */
-#include "test.h"
+#include "code.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -10,19 +10,6 @@
 #if defined(__aarch64__)
 
 typedef uint64_t function(uint64_t);
-
-static uint32_t *code_new(size_t words)
-{
-    void *p = mmap(NULL, words * 4, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        abort();
-    return p;
-}
-
-static void code_changed(uint32_t *from, size_t words)
-{
-    __builtin___clear_cache((char *)from, (char *)(from + words));
-}
 
 static uint64_t call(const uint32_t *code, uint64_t x)
 {

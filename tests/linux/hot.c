@@ -1,6 +1,6 @@
 /* Code that runs often enough to be translated a second time, as a path across branches and calls: faults in its middle,
  * changes to any part of it, signals.  The code is Arm64's, so natively on another processor only what C says is checked. */
-#include "test.h"
+#include "code.h"
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -38,19 +38,6 @@ static void test_signals(void)
 }
 
 #if defined(__aarch64__)
-
-static uint32_t *code_new(size_t words)
-{
-    void *p = mmap(NULL, words * 4, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        abort();
-    return p;
-}
-
-static void code_changed(uint32_t *from, size_t words)
-{
-    __builtin___clear_cache((char *)from, (char *)(from + words));
-}
 
 static uint32_t bl(const uint32_t *from, const uint32_t *to)
 {

@@ -39,7 +39,7 @@ MATRIX = [
 
 
 def build(cc, source, out):
-    if out.exists() and out.stat().st_mtime > max(source.stat().st_mtime, (here / "test.h").stat().st_mtime):
+    if out.exists() and out.stat().st_mtime > max(f.stat().st_mtime for f in (source, *here.glob("*.h"))):
         return None
     r = subprocess.run([*cc, *CFLAGS, "-o", str(out), str(source)], capture_output=True, text=True)
     return r.stderr if r.returncode else None
