@@ -32,6 +32,8 @@ void root_configure(const char *root);
 bool root_mend(const char *root, unsigned *count);
 /* mkdir -p; false with a message. */
 bool make_dirs(const char *path);
+/* Copies size bytes of file `from`, or as many as there are, to `to`, where both are; shared where the file system can. 0 or -errno. */
+int copy_data(int from, int to, off_t size);
 /* Copies a directory tree to `to`, which must not exist.  0 or -errno, with `to` partly there. */
 int copy_tree(const char *from, const char *to);
 /* $XDG_DATA_HOME/demotic, else ~/.local/share/demotic. */

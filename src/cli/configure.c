@@ -8,6 +8,7 @@
  * Known limitations: preinst scripts are not run; what base-passwd's does (the first users) the hook does. Triggers that
  * unpacking would have set off are not, but a script that acts on one does the same when it configures. */
 #include "cli/cli.h"
+#include "support/file.h"
 #include "support/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static bool no_services(const char *root, char path[4300])
         path[0] = 0;
         return errno == EEXIST;
     }
-    bool ok = write(fd, text, sizeof text - 1) == sizeof text - 1;
+    bool ok = file_write(fd, text, sizeof text - 1) == 0;
     close(fd);
     return ok;
 }

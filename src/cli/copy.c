@@ -32,7 +32,7 @@ struct copier {
     int error;
 };
 
-static int copy_data(int from, int to, off_t size)
+int copy_data(int from, int to, off_t size)
 {
     if (ioctl(to, FICLONE, from) == 0)
         return 0;

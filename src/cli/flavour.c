@@ -8,16 +8,12 @@
 /* Debian's Wine for x86 imports MinGW's zlib1.dll and does not look where Debian's MinGW has it. */
 static const struct flavour flavours[] = {
     {PE_MACHINE_ARM64, "Arm64", "arm64", "wine-arm64", "wine,wine64", "/usr/lib/wine/wine64", "/usr/lib/wine/wineserver64",
-     "/usr/lib/aarch64-linux-gnu/wine/aarch64-windows", NULL},
+     "/usr/lib/aarch64-linux-gnu/wine/aarch64-windows", "/usr/lib/aarch64-linux-gnu/wine/aarch64-unix/ntdll.so", NULL},
     {PE_MACHINE_AMD64, "x86-64", "amd64", "wine-amd64", "wine,wine64", "/usr/lib/wine/wine64", "/usr/lib/wine/wineserver64",
-     "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/x86_64-w64-mingw32ucrt/lib/zlib1.dll"},
+     "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/lib/x86_64-linux-gnu/wine/x86_64-unix/ntdll.so", "/usr/x86_64-w64-mingw32ucrt/lib/zlib1.dll"},
     {PE_MACHINE_I386, "i386", "i386", "wine-i386", "wine,wine32", "/usr/lib/wine/wine", "/usr/lib/wine/wineserver32",
-     "/usr/lib/i386-linux-gnu/wine/i386-windows", "/usr/i686-w64-mingw32/lib/zlib1.dll"},
+     "/usr/lib/i386-linux-gnu/wine/i386-windows", "/usr/lib/i386-linux-gnu/wine/i386-unix/ntdll.so", "/usr/i686-w64-mingw32/lib/zlib1.dll"},
 };
-/* What tells them apart: the libraries that Wine itself is linked with. */
-static const char *const ntdll[] = {"aarch64-linux-gnu/wine/aarch64-unix", "x86_64-linux-gnu/wine/x86_64-unix",
-                                    "i386-linux-gnu/wine/i386-unix"};
-
 const struct flavour *flavour_of(unsigned machine)
 {
     for (size_t i = 0; i < ARRAY_LEN(flavours); i++)
@@ -32,7 +28,7 @@ bool flavour_is_in(const struct flavour *f, const char *root)
     snprintf(path, sizeof path, "%s%s", root, f->loader);
     if (access(path, R_OK) < 0)
         return false;
-    snprintf(path, sizeof path, "%s/usr/lib/%s/ntdll.so", root, ntdll[f - flavours]);
+    snprintf(path, sizeof path, "%s%s", root, f->ntdll);
     return access(path, R_OK) == 0;
 }
 

@@ -10,6 +10,7 @@ struct flavour {
     const char *packages;
     const char *loader, *server; /* guest paths; the server itself, without Debian's script around it */
     const char *libraries;  /* where Wine has its DLLs: host path below the root */
+    const char *ntdll;      /* by which a root's Wine is known: host path below the root */
     const char *zlib;       /* guest path of a library that goes into each prefix, or NULL */
 };
 

@@ -51,17 +51,20 @@ static const struct origin {
     {"libunwind.dll", LLVM},
     {"libomp*.dll", LLVM},
     {"clang_rt.*.dll", "Clang's runtime for sanitizers: in the lib directory of the compiler"},
-    {"hostfxr.dll", ".NET's runtime for Arm64 (https://dotnet.microsoft.com/download), or publish the program self-contained"},
-    {"hostpolicy.dll", ".NET's runtime for Arm64 (https://dotnet.microsoft.com/download), or publish the program self-contained"},
-    {"coreclr.dll", ".NET's runtime for Arm64 (https://dotnet.microsoft.com/download), or publish the program self-contained"},
+#define DOTNET ".NET's runtime for Arm64 (https://dotnet.microsoft.com/download), or publish the program self-contained"
+    {"hostfxr.dll", DOTNET},
+    {"hostpolicy.dll", DOTNET},
+    {"coreclr.dll", DOTNET},
     {"qt[56]*.dll", "Qt for Windows on Arm; windeployqt copies what a program needs beside it"},
     {"python3*.dll", "Python for Windows on Arm, in the very version (https://www.python.org/downloads/windows)"},
     {"jvm.dll", "a Java runtime for Windows on Arm"},
     {"webview2loader.dll", "the NuGet package Microsoft.Web.WebView2, under runtimes/win-arm64"},
-    {"d3d12core.dll", "the NuGet package Microsoft.Direct3D.D3D12"},
-    {"d3d12sdklayers.dll", "the NuGet package Microsoft.Direct3D.D3D12"},
-    {"dxcompiler.dll", "Microsoft's DirectX Shader Compiler (https://github.com/microsoft/DirectXShaderCompiler)"},
-    {"dxil.dll", "Microsoft's DirectX Shader Compiler (https://github.com/microsoft/DirectXShaderCompiler)"},
+#define D3D12 "the NuGet package Microsoft.Direct3D.D3D12"
+    {"d3d12core.dll", D3D12},
+    {"d3d12sdklayers.dll", D3D12},
+#define SHADERS "Microsoft's DirectX Shader Compiler (https://github.com/microsoft/DirectXShaderCompiler)"
+    {"dxcompiler.dll", SHADERS},
+    {"dxil.dll", SHADERS},
 #define DIRECTX "Microsoft's old DirectX runtime, which exists for x86 only, not for Arm64"
     {"d3dx*_[0-9][0-9].dll", DIRECTX},
     {"xaudio2_[0-7].dll", DIRECTX},
@@ -74,8 +77,9 @@ static const struct origin {
     {"openal32.dll", "OpenAL Soft (https://openal-soft.org)"},
     {"sdl[23].dll", "SDL (https://libsdl.org), built for Arm64"},
     {"api-ms-win-crt-*.dll", "part of the C runtime, which this Wine does not have by that name: a newer Wine may"},
-    {"api-ms-*.dll", "part of Windows, which this Wine does not have: a newer Wine may"},
-    {"ext-ms-*.dll", "part of Windows, which this Wine does not have: a newer Wine may"},
+#define NEWER_WINE "part of Windows, which this Wine does not have: a newer Wine may"
+    {"api-ms-*.dll", NEWER_WINE},
+    {"ext-ms-*.dll", NEWER_WINE},
 };
 
 const char *missing_origin(const char *name)

@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -179,11 +178,10 @@ static bool place_zlib(const struct wine *w, const char *prefix)
     if (in < 0)
         return errno == ENOENT;
     int out = make_dirs(dir) ? open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-    ssize_t n = 0;
-    while (out >= 0 && (n = sendfile(out, in, NULL, 1 << 20)) > 0)
-        ;
+    struct stat st;
+    bool ok = out >= 0 && fstat(in, &st) == 0 && copy_data(in, out, st.st_size) == 0;
     close(in);
-    return out >= 0 && close(out) == 0 && n == 0;
+    return out >= 0 && close(out) == 0 && ok;
 }
 
 static bool make_template(struct options *o, const struct wine *w, const char *template)

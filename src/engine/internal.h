@@ -209,6 +209,11 @@ struct block_parts {
 
 /* translate.c: finds or makes; NULL if pc cannot be fetched. */
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* Compiles u into the code cache, with `room` bytes to begin with: 0, or what the host says. Lock held. */
+int translate_compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, size_t room, struct host_buffer *buf,
+                      struct chunk **chunk, struct host_code *hc);
+/* To who looks at units (config.on_unit); b: what it has become, or NULL. */
+void translate_show(struct engine *e, enum engine_stage stage, struct ir_unit *u, const struct block *b);
 /* Enters a translation into all indexes; lock held. */
 struct block *block_enter(struct engine *e, const struct block_parts *p);
 

@@ -16,13 +16,13 @@
  * Known limitations: regions are made by the thread that found them, and are not kept on disk. */
 #include "engine/region.h"
 #include "support/log.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PERIOD      4000 /* looks from sample to sample, at least; up to an eighth more, so as to be in step with nothing */
 #define HEADS       2048u
 #define TRIES       3 /* paths noted from one head, if nothing comes of them */
+#define ROOM        16384u /* bytes of host code to begin with; more is asked for */
 #define STRESS      16 /* the period where everything is to be hot */
 
 /* A place that was seen.  Places share entries: the one seen more often stays. */
@@ -115,16 +115,8 @@ static void install(struct engine *e, struct cpu *cpu, const struct region_paths
     struct host_buffer buf;
     struct host_code hc = {0};
     struct chunk *chunk;
-    for (size_t room = 16384;; room *= 2) {
-        cache_reserve(e, cpu, room, &buf, &chunk);
-        int err = e->config.host->compile(&u->ir, &buf, &hc);
-        if (err == 0)
-            break;
-        if (err != -ENOSPC || room >= e->chunk_size)
-            return; /* the first tier does it */
-        if (buf.size > room)
-            room = buf.size;
-    }
+    if (translate_compile(e, cpu, &u->ir, ROOM, &buf, &chunk, &hc))
+        return; /* the first tier does it */
     struct block *old = table_find(e, paths->pc, paths->mode);
     struct block *b = block_enter(e, &(struct block_parts){.pc = paths->pc, .guest_size = u->ir.size, .mode = paths->mode,
                                                            .code = &hc, .buf = &buf, .chunk = chunk, .ranges = u->ranges,
@@ -135,8 +127,7 @@ static void install(struct engine *e, struct cpu *cpu, const struct region_paths
     cpu->stat[ENGINE_STAT_REGION_INSNS] += u->ir.insn_count;
     cpu->stat[ENGINE_STAT_HOST_BYTES] += hc.size;
     cpu->stat[ENGINE_STAT_GUEST_INSNS] += u->ir.insn_count;
-    if (UNLIKELY(e->config.on_unit != NULL))
-        e->config.on_unit(e->config.on_unit_ctx, ENGINE_STAGE_COMPILED, &u->ir, b->code, b->size);
+    translate_show(e, ENGINE_STAGE_COMPILED, &u->ir, b);
 }
 
 static void make(struct engine *e, struct cpu *cpu, const struct region_paths *paths)

@@ -118,12 +118,6 @@ static bool flags_dead(void *ctx, uint64_t pc)
     return true;
 }
 
-static void show(struct engine *e, enum engine_stage stage, struct ir_unit *u)
-{
-    if (UNLIKELY(e->config.on_unit != NULL))
-        e->config.on_unit(e->config.on_unit_ctx, stage, u, NULL, 0);
-}
-
 /* Where most of those paths go from their block i that are the same up to there (bits of *alike); of an indirect branch only
  * what at least two have taken and none has not.  False: nowhere. */
 static bool choose(const struct region_paths *p, uint32_t i, bool indirect, uint32_t *alike, uint64_t *next)
@@ -219,11 +213,11 @@ bool region_lift(struct engine *e, struct arena *arena, const struct region_path
     g->fp_env(rq.mode, &u->fp);
     u->follows = true;
     u->counts = true;
-    show(e, ENGINE_STAGE_LIFTED, u);
+    translate_show(e, ENGINE_STAGE_LIFTED, u, NULL);
     struct looking looking = {e, rq, out};
     struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = &looking, .flags_slot = g->flags_slot,
                             .flags_dead = g->flags_dead && e->config.max_insns != 1 ? flags_dead : NULL};
     opt_run(u, &oc);
-    show(e, ENGINE_STAGE_OPTIMISED, u);
+    translate_show(e, ENGINE_STAGE_OPTIMISED, u, NULL);
     return true;
 }

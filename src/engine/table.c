@@ -160,21 +160,21 @@ static bool depends_on(const struct block *b, uint64_t start, uint64_t end)
 
 static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end, bool keep)
 {
+    uint64_t *count = cpu ? &cpu->stat[ENGINE_STAT_INVALIDATED] : &e->stat[ENGINE_STAT_INVALIDATED];
     for (struct block *b = p->blocks, *next; b; b = next) {
         next = b->page_next;
         if (depends_on(b, start, end)) {
             if (keep)
                 aside_put(e, p, b);
             table_remove(e, b);
-            ++*(cpu ? &cpu->stat[ENGINE_STAT_INVALIDATED] : &e->stat[ENGINE_STAT_INVALIDATED]);
+            ++*count;
         }
     }
     /* A region may have several members here: begin again after each. */
     for (struct member *m = p->members; m;) {
         if (m->range.pc < end && m->range.pc + m->range.size > start) {
             table_remove(e, m->owner);
-            if (cpu)
-                cpu->stat[ENGINE_STAT_INVALIDATED]++;
+            ++*count;
             m = p->members;
         } else {
             m = m->next;

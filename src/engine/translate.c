@@ -101,31 +101,29 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void show(struct engine *e, enum engine_stage stage, struct ir_unit *u, const void *code, size_t size)
+void translate_show(struct engine *e, enum engine_stage stage, struct ir_unit *u, const struct block *b)
 {
     if (UNLIKELY(e->config.on_unit != NULL))
-        e->config.on_unit(e->config.on_unit_ctx, stage, u, code, size);
+        e->config.on_unit(e->config.on_unit_ctx, stage, u, b ? b->code : NULL, b ? b->size : 0);
 }
 
-/* The unit for rq, optimised, and what it depends on. */
-static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct reading *reading,
+/* The unit for rq, optimised, and what it depends on. check: so many of its bytes it is to compare at its entry. */
+static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *rq, struct reading *reading, uint32_t check,
                  struct ir_unit *u, struct flags_query *query)
 {
     const struct guest *g = e->config.guest;
-    bool check = reading->again;
     unsigned stale = 0;
     arena_reset(cpu->arena);
-    uint32_t size = u->size;
     ir_unit_init(u, cpu->arena, g->slots, g->slot_count);
     u->pc = rq->pc;
     u->counts = e->regions != NULL;
     g->fp_env(rq->mode, &u->fp);
     if (check)
-        stale = guard_check_begin(u, reading->bytes->bytes, size);
+        stale = guard_check_begin(u, reading->bytes->bytes, check);
     g->translate(u, rq);
     if (check)
         guard_check_end(u, stale);
-    show(e, ENGINE_STAGE_LIFTED, u, NULL, 0);
+    translate_show(e, ENGINE_STAGE_LIFTED, u, NULL);
     query->guest = g;
     query->rq = *rq;
     query->reading = reading;
@@ -133,7 +131,7 @@ static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = query, .flags_slot = g->flags_slot,
                             .flags_dead = g->flags_dead && rq->max_insns > 1 && !check ? flags_dead : NULL};
     opt_run(u, &oc);
-    show(e, ENGINE_STAGE_OPTIMISED, u, NULL, 0);
+    translate_show(e, ENGINE_STAGE_OPTIMISED, u, NULL);
 }
 
 /* Lifts the code for rq; again with a check of its bytes where their page cannot be protected. False if its first
@@ -146,12 +144,11 @@ static bool lift_guarded(struct engine *e, struct cpu *cpu, struct guest_request
     if (!e->config.fetch(e->config.fetch_ctx, rq->pc - reading->shift, probe, g->insn_align))
         return false;
     reading->request = rq;
-    lift(e, cpu, rq, reading, u, query);
+    lift(e, cpu, rq, reading, 0, u, query);
     if (LIKELY(!reading->check))
         return true;
     reading->again = true;
-    u->size = reading->bytes->size < u->size ? reading->bytes->size : u->size;
-    lift(e, cpu, rq, reading, u, query);
+    lift(e, cpu, rq, reading, reading->bytes->size < u->size ? reading->bytes->size : u->size, u, query);
     cpu->stat[ENGINE_STAT_CHECKED]++;
     return true;
 }
@@ -189,6 +186,19 @@ struct block *block_enter(struct engine *e, const struct block_parts *p)
     return b;
 }
 
+int translate_compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, size_t room, struct host_buffer *buf,
+                      struct chunk **chunk, struct host_code *hc)
+{
+    for (;; room *= 2) {
+        cache_reserve(e, cpu, room, buf, chunk);
+        int err = e->config.host->compile(u, buf, hc);
+        if (err != -ENOSPC || room >= e->chunk_size)
+            return err;
+        if (buf->size > room)
+            room = buf->size; /* all that was left here did not do: ask for more than that */
+    }
+}
+
 /* u compiled, for guest code at pc; NULL if it was made for elsewhere and cannot be moved. */
 static struct block *compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, uint64_t pc, uint32_t mode,
                              const struct flags_query *query, const struct disk_place *place)
@@ -196,16 +206,9 @@ static struct block *compile(struct engine *e, struct cpu *cpu, struct ir_unit *
     struct host_buffer buf;
     struct host_code hc = {0};
     struct chunk *chunk;
-    for (size_t room = ROOM;; room *= 2) {
-        cache_reserve(e, cpu, room, &buf, &chunk);
-        int err = e->config.host->compile(u, &buf, &hc);
-        if (err == 0)
-            break;
-        if (err != -ENOSPC || room >= e->chunk_size)
-            log_die(127, "internal error: the unit at %#llx cannot be compiled (%d)", (unsigned long long)u->pc, err);
-        if (buf.size > room)
-            room = buf.size; /* all that was left here did not do: ask for more than that */
-    }
+    int err = translate_compile(e, cpu, u, ROOM, &buf, &chunk, &hc);
+    if (err)
+        log_die(127, "internal error: the unit at %#llx cannot be compiled (%d)", (unsigned long long)u->pc, err);
     struct block *b;
     if (u->pc != pc) {
         b = disk_move(e, cpu, u, &hc, &buf, query->reading->bytes, pc, mode);
@@ -221,7 +224,7 @@ static struct block *compile(struct engine *e, struct cpu *cpu, struct ir_unit *
     cpu->stat[ENGINE_STAT_UNITS]++;
     cpu->stat[ENGINE_STAT_GUEST_INSNS] += u->insn_count;
     cpu->stat[ENGINE_STAT_HOST_BYTES] += hc.size;
-    show(e, ENGINE_STAGE_COMPILED, u, b->code, b->size);
+    translate_show(e, ENGINE_STAGE_COMPILED, u, b);
     return b;
 }
 

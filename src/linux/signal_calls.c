@@ -118,36 +118,32 @@ int64_t sys_signal(struct thread *t, const uint64_t a[6])
     return ret ? ret : (int64_t)old.handler;
 }
 
+/* As `how` says, with `set`, of the signals in `known` (the others stay as they are). */
+static int64_t change_mask(struct thread *t, int how, uint64_t set, uint64_t known)
+{
+    switch (how) {
+    case SIG_BLOCK:
+        return signals_change_mask(t, t->mask | set);
+    case SIG_UNBLOCK:
+        return signals_change_mask(t, t->mask & ~set);
+    case SIG_SETMASK:
+        return signals_change_mask(t, (t->mask & ~known) | set);
+    default:
+        return -EINVAL;
+    }
+}
+
 int64_t sys_rt_sigprocmask(struct thread *t, const uint64_t a[6])
 {
-    uint64_t old = t->mask, set, mask;
+    uint64_t old = t->mask, set;
 
     if (a[3] != 8)
         return -EINVAL;
-    if (a[1]) {
-        if (!memory_read(&set, a[1], 8))
-            return -EFAULT;
-        switch ((int)a[0]) {
-        case SIG_BLOCK:
-            mask = old | set;
-            break;
-        case SIG_UNBLOCK:
-            mask = old & ~set;
-            break;
-        case SIG_SETMASK:
-            mask = set;
-            break;
-        default:
-            return -EINVAL;
-        }
-        int64_t ret = signals_change_mask(t, mask);
-
-        if (ret)
-            return ret;
-    }
-    if (a[2] && !memory_write(a[2], &old, 8))
+    if (a[1] && !memory_read(&set, a[1], 8))
         return -EFAULT;
-    return 0;
+    int64_t ret = a[1] ? change_mask(t, (int)a[0], set, ~0ull) : 0;
+
+    return !ret && a[2] && !memory_write(a[2], &old, 8) ? -EFAULT : ret;
 }
 
 /* The old calls know 32 signals. */
@@ -156,30 +152,12 @@ int64_t sys_rt_sigprocmask(struct thread *t, const uint64_t a[6])
 int64_t sys_sigprocmask(struct thread *t, const uint64_t a[6])
 {
     uint32_t set, old = (uint32_t)t->mask;
-    uint64_t mask = t->mask;
 
-    if (a[1]) {
-        if (!memory_read(&set, a[1], 4))
-            return -EFAULT;
-        switch ((int)a[0]) {
-        case SIG_BLOCK:
-            mask |= set;
-            break;
-        case SIG_UNBLOCK:
-            mask &= ~(uint64_t)set;
-            break;
-        case SIG_SETMASK:
-            mask = (mask & ~OLD_SET) | set;
-            break;
-        default:
-            return -EINVAL;
-        }
-        int64_t ret = signals_change_mask(t, mask);
+    if (a[1] && !memory_read(&set, a[1], 4))
+        return -EFAULT;
+    int64_t ret = a[1] ? change_mask(t, (int)a[0], set, OLD_SET) : 0;
 
-        if (ret)
-            return ret;
-    }
-    return a[2] && !memory_write(a[2], &old, 4) ? -EFAULT : 0;
+    return !ret && a[2] && !memory_write(a[2], &old, 4) ? -EFAULT : ret;
 }
 
 int64_t sys_sgetmask(struct thread *t, const uint64_t a[6])

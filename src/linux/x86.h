@@ -45,4 +45,4 @@ void x86_mode_check(struct cpu *cpu);
 void siginfo_to_32(uint32_t out[32], const siginfo_t *in);
 
 /* A 32-bit program's view of set_thread_area: descriptor i (0 to 2) of the thread is loaded into its processor. */
-bool i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base);
+void i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base);

@@ -143,7 +143,7 @@ static bool i386_tls_check(struct cpu *cpu, uint64_t tls)
     return tls_read(tls, &d);
 }
 
-bool i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base)
+void i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base)
 {
     struct x86_state *s = x86_state(cpu);
 
@@ -152,7 +152,6 @@ bool i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base)
         if (segment != X86_CS && s->selector[segment] >> 3 == X86_TLS_FIRST + i && !(s->selector[segment] & 4))
             x86_segment_load(cpu, segment, s->selector[segment]);
     x86_mode_check(cpu);
-    return true;
 }
 
 static void i386_child(struct cpu *cpu, uint64_t sp, uint64_t tls, bool set_tls)
@@ -337,7 +336,8 @@ static const struct {
 static void cpuinfo(int fd)
 {
     uint32_t id[4], regs[4];
-    char brand[49] = "";
+    char brand[49] = "", flags[1024] = "";
+    size_t n = 0;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
     x86_cpuid(1, 0, true, id);
@@ -345,20 +345,19 @@ static void cpuinfo(int fd)
         x86_cpuid(0x80000002 + i, 0, true, regs);
         memcpy(brand + 16 * i, regs, 16);
     }
-    for (long cpu = 0; cpu < cpus; cpu++) {
+    for (unsigned i = 0; i < ARRAY_LEN(flag_names); i++) {
+        x86_cpuid(flag_names[i].leaf, flag_names[i].leaf == 0xd, true, regs);
+        if (regs[flag_names[i].reg] >> flag_names[i].bit & 1)
+            n += (size_t)snprintf(flags + n, sizeof(flags) - n, " %s", flag_names[i].name);
+    }
+    for (long cpu = 0; cpu < cpus; cpu++)
         dprintf(fd,
                 "processor\t: %ld\nvendor_id\t: GenuineIntel\ncpu family\t: %u\nmodel\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n"
                 "cpu MHz\t\t: 1000.000\nphysical id\t: 0\nsiblings\t: %ld\ncore id\t\t: %ld\ncpu cores\t: %ld\napicid\t\t: %ld\n"
-                "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\nflags\t\t:",
-                cpu, id[0] >> 8 & 15, (id[0] >> 4 & 15) | (id[0] >> 12 & 0xf0), brand, id[0] & 15, cpus, cpu, cpus, cpu);
-        for (unsigned i = 0; i < ARRAY_LEN(flag_names); i++) {
-            x86_cpuid(flag_names[i].leaf, flag_names[i].leaf == 0xd, true, regs);
-            if (regs[flag_names[i].reg] >> flag_names[i].bit & 1)
-                dprintf(fd, " %s", flag_names[i].name);
-        }
-        dprintf(fd, "\nbugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
-                    "address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n");
-    }
+                "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\nflags\t\t:%s\n"
+                "bugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
+                "address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n",
+                cpu, id[0] >> 8 & 15, (id[0] >> 4 & 15) | (id[0] >> 12 & 0xf0), brand, id[0] & 15, cpus, cpu, cpus, cpu, flags);
 }
 
 const struct abi abi_x86_64 = {

@@ -14,6 +14,13 @@
 #define CLOCK      0x0f, 0xb9, 0xc0 /* ud1 %eax, %eax */
 #define RESOLUTION 0x0f, 0xb9, 0xc1 /* ud1 %ecx, %eax */
 
+/* mov $nr, %eax; syscall; ret */
+#define X64_CALL(nr) 0xb8, (nr) & 255, (nr) >> 8, 0x00, 0x00, 0x0f, 0x05, 0xc3
+/* mov $nr, %eax; int $0x80; pop %ebx; ret */
+#define I386_CALL(nr) 0xb8, (nr) & 255, (nr) >> 8, 0x00, 0x00, 0xcd, 0x80, 0x5b, 0xc3
+/* mov 8(%esp), %ebx; mov 12(%esp), %ecx: the first two arguments, with EBX pushed */
+#define I386_ARGUMENTS 0x8b, 0x5c, 0x24, 0x08, 0x8b, 0x4c, 0x24, 0x0c
+
 /* clang-format off */
 static const uint8_t x64_clock_gettime[] = {
     0x89, 0xf8,                             /* mov %edi,%eax */
@@ -24,9 +31,7 @@ static const uint8_t x64_clock_gettime[] = {
     0x48, 0x89, 0x4e, 0x08,                 /* mov %rcx,0x8(%rsi) */
     0x31, 0xc0,                             /* xor %eax,%eax */
     0xc3,                                   /* ret */
-    0xb8, 0xe4, 0x00, 0x00, 0x00,           /* mov $0xe4,%eax */
-    0x0f, 0x05,                             /* syscall */
-    0xc3,                                   /* ret */
+    X64_CALL(0xe4),
 };
 static const uint8_t x64_clock_getres[] = {
     0x89, 0xf8,                             /* mov %edi,%eax */
@@ -39,9 +44,7 @@ static const uint8_t x64_clock_getres[] = {
     0x48, 0x89, 0x4e, 0x08,                 /* mov %rcx,0x8(%rsi) */
     0x31, 0xc0,                             /* xor %eax,%eax */
     0xc3,                                   /* ret */
-    0xb8, 0xe5, 0x00, 0x00, 0x00,           /* mov $0xe5,%eax */
-    0x0f, 0x05,                             /* syscall */
-    0xc3,                                   /* ret */
+    X64_CALL(0xe5),
 };
 static const uint8_t x64_gettimeofday[] = {
     0x48, 0x85, 0xf6,                       /* test %rsi,%rsi */
@@ -58,9 +61,7 @@ static const uint8_t x64_gettimeofday[] = {
     0x48, 0x89, 0x47, 0x08,                 /* mov %rax,0x8(%rdi) */
     0x31, 0xc0,                             /* xor %eax,%eax */
     0xc3,                                   /* ret */
-    0xb8, 0x60, 0x00, 0x00, 0x00,           /* mov $0x60,%eax */
-    0x0f, 0x05,                             /* syscall */
-    0xc3,                                   /* ret */
+    X64_CALL(0x60),
 };
 static const uint8_t x64_time[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
@@ -71,9 +72,7 @@ static const uint8_t x64_time[] = {
     0xc3,                                   /* ret */
 };
 static const uint8_t x64_getcpu[] = {
-    0xb8, 0x35, 0x01, 0x00, 0x00,           /* mov $0x135,%eax */
-    0x0f, 0x05,                             /* syscall */
-    0xc3,                                   /* ret */
+    X64_CALL(0x135),
 };
 static const uint8_t i386_clock_gettime[] = {
     0x8b, 0x44, 0x24, 0x04,                 /* mov 0x4(%esp),%eax */
@@ -86,12 +85,8 @@ static const uint8_t i386_clock_gettime[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
     0xc3,                                   /* ret */
     0x53,                                   /* push %ebx */
-    0x8b, 0x5c, 0x24, 0x08,                 /* mov 0x8(%esp),%ebx */
-    0x8b, 0x4c, 0x24, 0x0c,                 /* mov 0xc(%esp),%ecx */
-    0xb8, 0x09, 0x01, 0x00, 0x00,           /* mov $0x109,%eax */
-    0xcd, 0x80,                             /* int $0x80 */
-    0x5b,                                   /* pop %ebx */
-    0xc3,                                   /* ret */
+    I386_ARGUMENTS,
+    I386_CALL(0x109),
 };
 static const uint8_t i386_clock_gettime64[] = {
     0x53,                                   /* push %ebx */
@@ -107,12 +102,8 @@ static const uint8_t i386_clock_gettime64[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
     0x5b,                                   /* pop %ebx */
     0xc3,                                   /* ret */
-    0x8b, 0x5c, 0x24, 0x08,                 /* mov 0x8(%esp),%ebx */
-    0x8b, 0x4c, 0x24, 0x0c,                 /* mov 0xc(%esp),%ecx */
-    0xb8, 0x93, 0x01, 0x00, 0x00,           /* mov $0x193,%eax */
-    0xcd, 0x80,                             /* int $0x80 */
-    0x5b,                                   /* pop %ebx */
-    0xc3,                                   /* ret */
+    I386_ARGUMENTS,
+    I386_CALL(0x193),
 };
 static const uint8_t i386_clock_getres[] = {
     0x8b, 0x44, 0x24, 0x04,                 /* mov 0x4(%esp),%eax */
@@ -127,17 +118,12 @@ static const uint8_t i386_clock_getres[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
     0xc3,                                   /* ret */
     0x53,                                   /* push %ebx */
-    0x8b, 0x5c, 0x24, 0x08,                 /* mov 0x8(%esp),%ebx */
-    0x8b, 0x4c, 0x24, 0x0c,                 /* mov 0xc(%esp),%ecx */
-    0xb8, 0x0a, 0x01, 0x00, 0x00,           /* mov $0x10a,%eax */
-    0xcd, 0x80,                             /* int $0x80 */
-    0x5b,                                   /* pop %ebx */
-    0xc3,                                   /* ret */
+    I386_ARGUMENTS,
+    I386_CALL(0x10a),
 };
 static const uint8_t i386_gettimeofday[] = {
     0x53,                                   /* push %ebx */
-    0x8b, 0x5c, 0x24, 0x08,                 /* mov 0x8(%esp),%ebx */
-    0x8b, 0x4c, 0x24, 0x0c,                 /* mov 0xc(%esp),%ecx */
+    I386_ARGUMENTS,
     0x85, 0xc9,                             /* test %ecx,%ecx */
     0x75, 0x1d,                             /* jne b4 */
     0x85, 0xdb,                             /* test %ebx,%ebx */
@@ -153,10 +139,7 @@ static const uint8_t i386_gettimeofday[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
     0x5b,                                   /* pop %ebx */
     0xc3,                                   /* ret */
-    0xb8, 0x4e, 0x00, 0x00, 0x00,           /* mov $0x4e,%eax */
-    0xcd, 0x80,                             /* int $0x80 */
-    0x5b,                                   /* pop %ebx */
-    0xc3,                                   /* ret */
+    I386_CALL(0x4e),
 };
 static const uint8_t i386_time[] = {
     0x31, 0xc0,                             /* xor %eax,%eax */
@@ -169,13 +152,9 @@ static const uint8_t i386_time[] = {
 };
 static const uint8_t i386_getcpu[] = {
     0x53,                                   /* push %ebx */
-    0x8b, 0x5c, 0x24, 0x08,                 /* mov 0x8(%esp),%ebx */
-    0x8b, 0x4c, 0x24, 0x0c,                 /* mov 0xc(%esp),%ecx */
+    I386_ARGUMENTS,
     0x8b, 0x54, 0x24, 0x10,                 /* mov 0x10(%esp),%edx */
-    0xb8, 0x3e, 0x01, 0x00, 0x00,           /* mov $0x13e,%eax */
-    0xcd, 0x80,                             /* int $0x80 */
-    0x5b,                                   /* pop %ebx */
-    0xc3,                                   /* ret */
+    I386_CALL(0x13e),
 };
 static const uint8_t i386_vsyscall[] = {
     0xcd, 0x80,                             /* int $0x80 */
