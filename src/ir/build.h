@@ -89,6 +89,12 @@ static inline void ir_store(struct ir_unit *u, enum ir_type mem, ir_ref base, ir
                                 .a = base, .b = index, .c = value, .imm = (uint64_t)disp});
 }
 
+/* attr: IR_PREFETCH_* and a scale. */
+static inline void ir_prefetch(struct ir_unit *u, ir_ref base, ir_ref index, int64_t disp, unsigned attr)
+{
+    ir_emit(u, (struct ir_inst){.op = IR_PREFETCH, .attr = (uint8_t)attr, .a = base, .b = index, .imm = (uint64_t)disp});
+}
+
 /* Any operation with a lane: result type t. */
 static inline ir_ref ir_vec(struct ir_unit *u, enum ir_op op, enum ir_type t, enum ir_type lane, unsigned attr,
                             uint64_t imm, ir_ref a, ir_ref b, ir_ref c)

@@ -40,6 +40,7 @@ ATTR(attr_dot) = {.bits = {"bs", "cs"}};
 ATTR(attr_shift) = {.bits = {"s", "r", "q"}};
 /* The scale in the low bits is written in the address. */
 ATTR(attr_memory) = {.bits = {[3] = "mod", "acq", "rel", "seq", "al"}};
+ATTR(attr_prefetch) = {.bits = {[4] = "l2", "l3", "once", "w"}};
 ATTR(attr_rmw) = {
     ENUM(0x0f, "add", "andn", "xor", "or", "smax", "smin", "umax", "umin", "xchg", "and"),
     .bits = {[7] = "al"}};
@@ -106,7 +107,7 @@ const struct ir_form ir_form[IR_OP_COUNT] = {
     ROW(STORE, INT | FV | BIT(IR_F80), LANE(INT | FV | BIT(IR_F80)), ATTRS(memory), IMM(ADDRESS)),
     ROW(ATOMIC_RMW, INT, LANE_MAY(INT), ATTRS(rmw), IMM(ADDRESS)),
     ROW(ATOMIC_CAS, INT | BIT(IR_V128), LANE_MAY(INT | BIT(IR_V128)), ATTRS(cas), IMM(ADDRESS)),
-    ROW(FENCE, BIT(IR_VOID), ATTRS(fence)),
+    ROW(FENCE, BIT(IR_VOID), ATTRS(fence)), ROW(PREFETCH, BIT(IR_VOID), ATTRS(prefetch), IMM(ADDRESS)),
 
     ROW(VADD, VEC, LANE(INT)), ROW(VSUB, VEC, LANE(INT)), ROW(VMUL, VEC, LANE(INT)),
     ROW(VNEG, VEC, LANE(INT)), ROW(VABS, VEC, LANE(INT)),

@@ -81,6 +81,12 @@ struct ir_inst {
 
 enum ir_rmw { IR_RMW_ADD, IR_RMW_ANDN, IR_RMW_XOR, IR_RMW_OR, IR_RMW_SMAX, IR_RMW_SMIN,
               IR_RMW_UMAX, IR_RMW_UMIN, IR_RMW_XCHG, IR_RMW_AND };
+/* PREFETCH attr, beside the scale. */
+#define IR_PREFETCH_L2 0x10    /* no nearer than the second level */
+#define IR_PREFETCH_L3 0x20    /* no nearer than the third */
+#define IR_PREFETCH_ONCE 0x40  /* used once: not to push out what is used more often */
+#define IR_PREFETCH_WRITE 0x80 /* to be written */
+
 enum ir_fence { IR_FENCE_LOAD, IR_FENCE_STORE, IR_FENCE_FULL };
 enum ir_narrow { IR_NARROW_TRUNC, IR_NARROW_SS /* signed to signed, saturating */,
                  IR_NARROW_SU, IR_NARROW_UU };

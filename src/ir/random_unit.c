@@ -136,7 +136,7 @@ static struct ir_inst random_candidate(struct ir_unit *u, enum ir_op op, uint64_
     }
     if (op == IR_STORE && in.c)
         in.type = u->insts[in.c].type;
-    if ((op == IR_LOAD || op == IR_LOADS || op == IR_STORE) && in.b)
+    if ((op == IR_LOAD || op == IR_LOADS || op == IR_STORE || op == IR_PREFETCH) && in.b)
         in.attr |= (uint8_t)random_below(state, 5);
     if (op == IR_LGET && u->local_count)
         in.type = u->local_type[in.imm];

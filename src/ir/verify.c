@@ -51,7 +51,8 @@ static bool check_attr(struct verifier *v, const struct ir_inst *in)
         ((in->attr & form->mask) >= form->name_count || !*form->names[in->attr & form->mask]))
         return fail(v, "attr 0x%x names nothing", in->attr);
     if (ir_form[in->op].imm == IR_IMM_ADDRESS &&
-        (in->op == IR_LOAD || in->op == IR_LOADS || in->op == IR_STORE || in->op == IR_X87_MEM)) {
+        (in->op == IR_LOAD || in->op == IR_LOADS || in->op == IR_STORE || in->op == IR_PREFETCH ||
+         in->op == IR_X87_MEM)) {
         if ((left & IR_MEM_SCALE) > 4 || ((left & IR_MEM_SCALE) && !in->b))
             return fail(v, "scale without an index, or above 4");
         left &= ~(unsigned)IR_MEM_SCALE;

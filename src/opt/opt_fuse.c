@@ -21,7 +21,8 @@ struct fuse {
 
 static bool is_memory(unsigned op)
 {
-    return op == IR_LOAD || op == IR_LOADS || op == IR_STORE || op == IR_X87_MEM;
+    return op == IR_LOAD || op == IR_LOADS || op == IR_STORE || op == IR_PREFETCH ||
+           op == IR_X87_MEM;
 }
 
 static void count_use(uint8_t *counts, ir_ref r)

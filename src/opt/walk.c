@@ -113,6 +113,7 @@ static bool has_effect(const struct walk *w, const struct ir_inst *in, union ir_
     case IR_PAIR:
     case IR_UNPAIR:
     case IR_POLL: /* nothing waits */
+    case IR_PREFETCH:
     case IR_LABEL: return true;
     case IR_GET:
         *out = o->slots[in->imm];

@@ -82,12 +82,36 @@ void arm64_lift_load_literal(struct arm64_lift *l, const struct arm64_args_load_
     arm64_set_x(l, a->Rt, load_kind(l, a->kind, at, 0));
 }
 
-/* Prefetches never fault and need not do anything. */
-void arm64_lift_prefetch_imm9(struct arm64_lift *l, const struct arm64_args_prefetch_imm9 *a) {}
-void arm64_lift_prefetch_imm12(struct arm64_lift *l, const struct arm64_args_prefetch_imm12 *a) {}
-void arm64_lift_prefetch_reg(struct arm64_lift *l, const struct arm64_args_prefetch_reg *a) {}
+/* op: the manual's prfop. What is to be executed soon (PLI), and what has no name, is not fetched. */
+static void prefetch(struct arm64_lift *l, uint32_t op, struct arm64_address at)
+{
+    static const uint8_t levels[] = {0, IR_PREFETCH_L2, IR_PREFETCH_L3};
+    if ((op & 8) || (op >> 1 & 3) == 3)
+        return;
+    ir_prefetch(l->u, at.base, at.index, at.disp,
+                at.scale | levels[op >> 1 & 3] | (op & 1 ? IR_PREFETCH_ONCE : 0) | (op & 16 ? IR_PREFETCH_WRITE : 0));
+}
+
+void arm64_lift_prefetch_imm9(struct arm64_lift *l, const struct arm64_args_prefetch_imm9 *a)
+{
+    prefetch(l, a->Rt, arm64_address(l, arm64_xsp(l, IR_I64, a->Rn), sign_extend(a->imm9, 9)));
+}
+
+void arm64_lift_prefetch_imm12(struct arm64_lift *l, const struct arm64_args_prefetch_imm12 *a)
+{
+    prefetch(l, a->Rt, arm64_address(l, arm64_xsp(l, IR_I64, a->Rn), (int64_t)a->imm12 << 3));
+}
+
+void arm64_lift_prefetch_reg(struct arm64_lift *l, const struct arm64_args_prefetch_reg *a)
+{
+    ir_ref base = arm64_xsp(l, IR_I64, a->Rn);
+    prefetch(l, a->Rt, arm64_address_extended(l, base, a->Rm, a->option, a->S ? 3 : 0));
+}
+
 void arm64_lift_prefetch_literal(struct arm64_lift *l, const struct arm64_args_prefetch_literal *a)
 {
+    uint64_t address = l->pc + (uint64_t)sign_extend(a->imm19, 19) * 4;
+    prefetch(l, a->Rt, (struct arm64_address){.base = ir_const_pc(l->u, address)});
 }
 
 void arm64_lift_load_pair(struct arm64_lift *l, const struct arm64_args_load_pair *a)

@@ -397,6 +397,34 @@ static void test_memory(void **state)
     assert_int_equal(m[0], 0x8877665544332216);
 }
 
+/* What would be fetched: address and hints of the unit's PREFETCH, -1 if there is none. */
+static int64_t prefetched(uint32_t word, unsigned *attr)
+{
+    struct arena arena = {0};
+    struct code c = {&word, 1};
+    struct ir_unit u;
+    int64_t disp = -1;
+    translate(&u, &arena, &c, 0);
+    for (unsigned i = 1; i < u.count; i++)
+        if (u.insts[i].op == IR_PREFETCH) {
+            disp = (int64_t)u.insts[i].imm;
+            *attr = u.insts[i].attr;
+        }
+    arena_free(&arena);
+    return disp;
+}
+
+static void test_prefetch(void **state)
+{
+    unsigned attr = 0;
+    assert_int_equal(prefetched(0xf9800420, &attr), 8); /* prfm pldl1keep, [x1, #8] */
+    assert_int_equal(attr, 0);
+    assert_int_equal(prefetched(0xf8a27835, &attr), 0); /* prfm pstl3strm, [x1, x2, lsl #3] */
+    assert_int_equal(attr, 3 | IR_PREFETCH_L3 | IR_PREFETCH_ONCE | IR_PREFETCH_WRITE);
+    assert_int_equal(prefetched(0xf9800428, &attr), -1); /* prfm plil1keep, [x1, #8] */
+    assert_int_equal(prefetched(0xf9800426, &attr), -1); /* prfm #6, [x1, #8] */
+}
+
 static void test_exclusives(void **state)
 {
     memcpy(m, (uint64_t[8]){1, 2}, sizeof m);
@@ -557,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_flag_registers),
         cmocka_unit_test(test_branches),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_prefetch),
         cmocka_unit_test(test_exclusives),
         cmocka_unit_test(test_flags_dead),
         cmocka_unit_test(test_capabilities),

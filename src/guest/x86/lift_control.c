@@ -376,8 +376,11 @@ void x86_lift_nop(struct x86_lift *l, const struct x86_insn *in)
 {
 }
 
+/* The row's argument: IR_PREFETCH_*. */
 void x86_lift_prefetch(struct x86_lift *l, const struct x86_insn *in)
 {
+    struct x86_address a = x86_address(l, in);
+    ir_prefetch(l->u, a.base, a.index, a.disp, in->row->arg | a.scale);
 }
 
 void x86_lift_clflush(struct x86_lift *l, const struct x86_insn *in)

@@ -532,6 +532,7 @@ static void lower_inst(struct lower *l, ir_ref r)
         relocate(l, emit(l, INTERP_POLL, i));
         break;
     case IR_PAIR: case IR_UNPAIR: /* it keeps no pairs */
+    case IR_PREFETCH:
         break;
     case IR_EXIT:
         relocate(l, emit(l, INTERP_EXIT, i));

@@ -549,7 +549,7 @@ int alloc_target(struct ctx *c, ir_ref r)
         const struct ir_inst *in = inst_of(c, j);
         if (in->op == IR_GET && in->imm == slot)
             return -1;
-        if (in->op == IR_SET && in->imm != slot)
+        if ((in->op == IR_SET && in->imm != slot) || in->op == IR_PREFETCH)
             continue;
         if ((ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)) &&
             in->op != IR_LSET)

@@ -593,6 +593,11 @@ static void lock(struct emit *e)
     emit_u8(e, 0xf0);
 }
 
+void emit_prefetch(struct emit *e, enum x64_prefetch kind, struct x64_mem m)
+{
+    op_rm(e, 0, 4, MAP_0F | (kind == PREFETCH_WRITE ? 0x0d : 0x18), (int)kind & 7, m, false, 0);
+}
+
 void emit_lock_xadd(struct emit *e, unsigned sz, struct x64_mem m, int r)
 {
     writes_eflags(e);

@@ -149,6 +149,8 @@ void emit_cmc(struct emit *e);
 
 /* -- atomic ---------------------------------------------------------------------------------------
  */
+enum x64_prefetch { PREFETCH_NTA, PREFETCH_T0, PREFETCH_T1, PREFETCH_T2, PREFETCH_WRITE = 9 };
+void emit_prefetch(struct emit *e, enum x64_prefetch kind, struct x64_mem m);
 void emit_xchg_mr(struct emit *e, unsigned sz, struct x64_mem m, int r);
 void emit_lock_xadd(struct emit *e, unsigned sz, struct x64_mem m, int r);
 void emit_lock_cmpxchg(struct emit *e, unsigned sz, struct x64_mem m, int r);

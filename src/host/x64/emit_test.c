@@ -189,8 +189,18 @@ static void test_r(int a)
 }
 
 /* All shapes of address for one register. */
+static const struct {
+    enum x64_prefetch kind;
+    const char *name;
+} prefetches[] = {{PREFETCH_NTA, "prefetchnta"}, {PREFETCH_T0, "prefetcht0"}, {PREFETCH_T1, "prefetcht1"},
+                  {PREFETCH_T2, "prefetcht2"},   {PREFETCH_WRITE, "prefetchw"}};
+
 static void test_memory(int a, struct x64_mem m, const char *text)
 {
+    for (unsigned i = 0; i < ARRAY_LEN(prefetches); i++) {
+        emit_prefetch(&e, prefetches[i].kind, m);
+        want("%s byte ptr %s", prefetches[i].name, text);
+    }
     for (unsigned i = 0; i < 4; i++) {
         unsigned sz = sizes[i];
         const char *ra = reg(sz, a), *n = size_name(sz);

@@ -35,7 +35,7 @@ static bool slot_dead(const struct ctx *c)
             return true;
         if (in->op == IR_GET && in->imm == c->t->flags_slot)
             return false;
-        if (in->op == IR_INSN || in->op == IR_SET)
+        if (in->op == IR_INSN || in->op == IR_SET || in->op == IR_PREFETCH)
             continue;
         if (ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS))
             return false;

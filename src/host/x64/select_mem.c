@@ -326,6 +326,14 @@ bool select_mem(struct ctx *c, const struct ir_inst *in)
         if (in->attr == IR_FENCE_FULL)
             fence(c);
         return true;
+    case IR_PREFETCH:
+        emit_prefetch(&c->e, in->attr & IR_PREFETCH_WRITE  ? PREFETCH_WRITE
+                             : in->attr & IR_PREFETCH_ONCE ? PREFETCH_NTA
+                             : in->attr & IR_PREFETCH_L3   ? PREFETCH_T2
+                             : in->attr & IR_PREFETCH_L2   ? PREFETCH_T1
+                                                           : PREFETCH_T0,
+                      mem_guest(c, in));
+        return true;
     default:
         return false;
     }
