@@ -5,6 +5,7 @@
 struct flavour {
     unsigned machine;       /* PE_MACHINE_* of its programs */
     const char *name;       /* of the processor, for people */
+    const char *microsoft;  /* what Microsoft calls it in names of files */
     const char *arch;       /* Debian's architecture */
     const char *root;       /* the root that is made for it */
     const char *packages;

@@ -6,8 +6,7 @@
  * and its libraries are looked for in turn.
  *
  * Known limitations: directories that the registry adds to PATH, and those that a manifest names, are not looked at; libraries that are
- * loaded when first used, or by name, are no reason not to start and are not looked for.
- * The origins are for Arm64. */
+ * loaded when first used, or by name, are no reason not to start and are not looked for. */
 #include "cli/missing.h"
 #include "linux/path.h"
 #include "program/program.h"
@@ -23,7 +22,7 @@
 
 #define MOST        64u /* of the program's own libraries, and of directories */
 
-/* First match counts; in lower case. */
+/* First match counts; in lower case. In the text @ stands for Microsoft's name of the processor (arm64, x64, x86). */
 static const struct origin {
     const char *pattern, *text;
 } origins[] = {
@@ -33,7 +32,7 @@ static const struct origin {
     {"msvcp140*d.dll", DEBUG_RUNTIME},
     {"concrt140d.dll", DEBUG_RUNTIME},
     {"mfc140*d.dll", DEBUG_RUNTIME},
-#define RUNTIME "Microsoft's Visual C++ runtime for Arm64: https://aka.ms/vs/17/release/vc_redist.arm64.exe, or the DLL alone beside the program"
+#define RUNTIME "Microsoft's Visual C++ runtime: https://aka.ms/vs/17/release/vc_redist.@.exe, or the DLL alone beside the program"
     {"vcruntime140*.dll", RUNTIME},
     {"msvcp140*.dll", RUNTIME},
     {"concrt140.dll", RUNTIME},
@@ -46,48 +45,53 @@ static const struct origin {
     {"libstdc++-*.dll", GCC},
     {"libwinpthread-1.dll", GCC},
     {"libgomp-1.dll", GCC},
-#define LLVM "the runtime of llvm-mingw: in its aarch64-w64-mingw32/bin; linking with -static does without"
+#define LLVM "the runtime of llvm-mingw: in the bin directory of its libraries for @; linking with -static does without"
     {"libc++.dll", LLVM},
     {"libunwind.dll", LLVM},
     {"libomp*.dll", LLVM},
     {"clang_rt.*.dll", "Clang's runtime for sanitizers: in the lib directory of the compiler"},
-#define DOTNET ".NET's runtime for Arm64 (https://dotnet.microsoft.com/download), or publish the program self-contained"
+#define DOTNET ".NET's runtime for @ (https://dotnet.microsoft.com/download), or publish the program self-contained"
     {"hostfxr.dll", DOTNET},
     {"hostpolicy.dll", DOTNET},
     {"coreclr.dll", DOTNET},
-    {"qt[56]*.dll", "Qt for Windows on Arm; windeployqt copies what a program needs beside it"},
-    {"python3*.dll", "Python for Windows on Arm, in the very version (https://www.python.org/downloads/windows)"},
-    {"jvm.dll", "a Java runtime for Windows on Arm"},
-    {"webview2loader.dll", "the NuGet package Microsoft.Web.WebView2, under runtimes/win-arm64"},
+    {"qt[56]*.dll", "Qt for Windows (@); windeployqt copies what a program needs beside it"},
+    {"python3*.dll", "Python for Windows (@), in the very version (https://www.python.org/downloads/windows)"},
+    {"jvm.dll", "a Java runtime for Windows (@)"},
+    {"webview2loader.dll", "the NuGet package Microsoft.Web.WebView2, under runtimes/win-@"},
 #define D3D12 "the NuGet package Microsoft.Direct3D.D3D12"
     {"d3d12core.dll", D3D12},
     {"d3d12sdklayers.dll", D3D12},
 #define SHADERS "Microsoft's DirectX Shader Compiler (https://github.com/microsoft/DirectXShaderCompiler)"
     {"dxcompiler.dll", SHADERS},
     {"dxil.dll", SHADERS},
-#define DIRECTX "Microsoft's old DirectX runtime, which exists for x86 only, not for Arm64"
+#define DIRECTX "Microsoft's old DirectX runtime, which exists for x86 and x64 only (https://www.microsoft.com/download/details.aspx?id=8109)"
     {"d3dx*_[0-9][0-9].dll", DIRECTX},
     {"xaudio2_[0-7].dll", DIRECTX},
     {"x3daudio1_[0-9].dll", DIRECTX},
     {"xapofx1_[0-9].dll", DIRECTX},
     {"d3d*.dll", "part of Direct3D, of which this Wine does not have it"},
-#define CUDA "Nvidia's: there is none for Windows on Arm that would work here"
+#define CUDA "Nvidia's: there is none that would work here"
     {"nvcuda.dll", CUDA},
     {"cuda*64_*.dll", CUDA},
     {"openal32.dll", "OpenAL Soft (https://openal-soft.org)"},
-    {"sdl[23].dll", "SDL (https://libsdl.org), built for Arm64"},
+    {"sdl[23].dll", "SDL (https://libsdl.org), built for @"},
     {"api-ms-win-crt-*.dll", "part of the C runtime, which this Wine does not have by that name: a newer Wine may"},
 #define NEWER_WINE "part of Windows, which this Wine does not have: a newer Wine may"
     {"api-ms-*.dll", NEWER_WINE},
     {"ext-ms-*.dll", NEWER_WINE},
 };
 
-const char *missing_origin(const char *name)
+/* Where the library comes from, a clause without a full stop. */
+static void origin_of(const struct flavour *f, const char *name, char out[512])
 {
+    const char *text = "not one of Wine's; if it came with the program, put it beside it (built for @), else ask who made the program";
     for (size_t i = 0; i < ARRAY_LEN(origins); i++)
-        if (fnmatch(origins[i].pattern, name, FNM_CASEFOLD) == 0)
-            return origins[i].text;
-    return "not one of Wine's; if it came with the program, put it beside it (built for Arm64), else ask who made the program";
+        if (fnmatch(origins[i].pattern, name, FNM_CASEFOLD) == 0) {
+            text = origins[i].text;
+            break;
+        }
+    const char *at = strchr(text, '@');
+    snprintf(out, 512, "%.*s%s%s", (int)(at ? at - text : (int)strlen(text)), text, at ? f->microsoft : "", at ? at + 1 : "");
 }
 
 struct search {
@@ -196,7 +200,7 @@ static void check_own(struct search *s, const char *path)
 static void look_for(void *ctx, const char *name)
 {
     struct search *s = ctx;
-    char path[PATH_MAX];
+    char path[PATH_MAX], origin[512];
     if (already(s, name))
         return;
     for (unsigned i = 0; i < s->dir_count; i++) {
@@ -206,8 +210,10 @@ static void look_for(void *ctx, const char *name)
             check_own(s, path);
         return;
     }
-    if (!is_api_set(s->wine, name))
-        log_warn("%s is missing, which %s needs: %s", name, s->file, missing_origin(name));
+    if (!is_api_set(s->wine, name)) {
+        origin_of(s->wine->flavour, name, origin);
+        log_warn("%s is missing, which %s needs: %s", name, s->file, origin);
+    }
 }
 
 void missing_report(const struct wine *w, const char *program)

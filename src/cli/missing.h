@@ -5,5 +5,3 @@
 /* Looks for the libraries of the program (host path), and of those found beside it, as Windows does, and names on the log those that are
  * not there or are for another processor.  Says nothing if all are. */
 void missing_report(const struct wine *w, const char *program);
-/* Where the library comes from, a clause without a full stop. */
-const char *missing_origin(const char *name);

@@ -16,9 +16,9 @@
 
 #define RELAY_NAME "demotic-relay.exe"
 
-/* One for each flavour but i386's; sizes of 0: Demotic was built without them. */
-extern const unsigned char relay_arm64[], relay_x64[];
-extern const size_t relay_arm64_size, relay_x64_size;
+/* One for each flavour; sizes of 0: Demotic was built without them. */
+extern const unsigned char relay_arm64[], relay_x64[], relay_x86[];
+extern const size_t relay_arm64_size, relay_x64_size, relay_x86_size;
 
 struct file {
     const unsigned char *bytes;
@@ -33,7 +33,7 @@ static struct file file_for(const struct flavour *f)
     case PE_MACHINE_AMD64:
         return (struct file){relay_x64, relay_x64_size};
     default:
-        return (struct file){NULL, 0};
+        return (struct file){relay_x86, relay_x86_size};
     }
 }
 
@@ -81,7 +81,7 @@ static bool place(const char *path, struct file relay)
 
 bool relay_is_there(void)
 {
-    return relay_arm64_size && relay_x64_size;
+    return relay_arm64_size && relay_x64_size && relay_x86_size;
 }
 
 const char *relay_prepare(struct relay *r, const struct wine *w, bool own_input, unsigned seconds)

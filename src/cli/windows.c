@@ -619,7 +619,7 @@ int cli_windows(struct options *o, const struct program_info *info)
     }
     int status = run(o, &w, w.flavour->loader, argv, true);
     bool refused = status == (0xC0000135 & 0xff) || status == (0xC000007B & 0xff); /* DLL not found; not for this processor */
-    if (refused && info && w.flavour->machine == PE_MACHINE_ARM64 && path_translate(NULL, AT_FDCWD, name, 0, host) >= 0)
+    if (refused && info && path_translate(NULL, AT_FDCWD, name, 0, host) >= 0)
         missing_report(&w, host);
     return relay_path ? relay_status(&relay, status) : status;
 }

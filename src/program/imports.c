@@ -1,4 +1,4 @@
-/* Which libraries, and which of their functions, a 64-bit PE file imports: its import directory, walked in the file.  Delay-loaded ones
+/* Which libraries, and which of their functions, a PE file imports: its import directory, walked in the file.  Delay-loaded ones
  * and those that the program looks up by itself are not seen. */
 #include "program/program.h"
 #include <string.h>
@@ -10,6 +10,7 @@ struct image {
     size_t size;
     const unsigned char *sections;
     unsigned section_count;
+    unsigned word; /* bytes of an address: 4 or 8 */
 };
 
 static uint32_t get32(const unsigned char *p)
@@ -45,27 +46,31 @@ static bool find_import(const struct image *im, uint64_t directory, const char *
     for (; (dll = at_rva(im, directory, 20)) && get32(dll + 12); directory += 20) {
         uint64_t names = get32(dll) ? get32(dll) : get32(dll + 16); /* OriginalFirstThunk, else FirstThunk */
         const unsigned char *thunk;
-        for (; (thunk = at_rva(im, names, 8)) && (get32(thunk) || get32(thunk + 4)); names += 8)
-            if (!(thunk[7] & 0x80) && is_name(im, (uint64_t)get32(thunk) + 2, name)) /* not by number; 2: the hint */
+        for (; (thunk = at_rva(im, names, im->word)) && (get32(thunk) || get32(thunk + im->word - 4)); names += im->word)
+            if (!(thunk[im->word - 1] & 0x80) && is_name(im, (uint64_t)get32(thunk) + 2, name)) /* not by number; 2: the hint */
                 return true;
     }
     return false;
 }
 
-/* Where the import directory is; false if the file is not whole or no 64-bit PE file. */
+/* Where the import directory is; false if the file is not whole or no PE file. */
 static bool open_image(struct image *im, uint64_t *directory)
 {
     const unsigned char *file = im->file;
     size_t size = im->size;
     uint64_t pe = size >= 64 && memcmp(file, "MZ", 2) == 0 ? get32(file + 60) : size;
-    if (pe > size || size - pe < 24 + 128 || memcmp(file + pe, "PE\0\0", 4) != 0 || (get32(file + pe + 24) & 0xffff) != 0x20b)
+    if (pe > size || size - pe < 24 + 128 || memcmp(file + pe, "PE\0\0", 4) != 0)
         return false;
+    unsigned magic = get32(file + pe + 24) & 0xffff; /* of the optional header */
+    if (magic != 0x20b && magic != 0x10b)
+        return false;
+    im->word = magic == 0x20b ? 8 : 4;
     uint64_t table = pe + 24 + (get32(file + pe + 20) & 0xffff);
     im->section_count = get32(file + pe + 6) & 0xffff;
     if (table > size || (size - table) / 40 < im->section_count)
         return false;
     im->sections = file + table;
-    *directory = get32(file + pe + 24 + 112 + 8); /* the second */
+    *directory = get32(file + pe + 24 + (im->word == 8 ? 112 : 96) + 8); /* the second */
     return true;
 }
 

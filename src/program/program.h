@@ -52,9 +52,9 @@ const char *program_machine_name(unsigned machine, bool pe, char buf[32]);
 /* One sentence without a full stop: what the file is, or what is wrong with it. */
 void program_describe(const struct program_info *info, char *out, size_t size);
 
-/* True if the 64-bit PE file open at fd imports a function `name` when it is loaded. */
+/* True if the PE file open at fd imports a function `name` when it is loaded. */
 bool program_imports(int fd, const char *name);
-/* The DLLs that the 64-bit PE file open at fd imports from when it is loaded, in the file's order; names that no file can have are left
+/* The DLLs that the PE file open at fd imports from when it is loaded, in the file's order; names that no file can have are left
  * out.  fn must not keep the name. */
 #define PROGRAM_LIBRARY_NAME 128
 void program_each_library(int fd, void (*fn)(void *ctx, const char *name), void *ctx);

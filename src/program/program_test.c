@@ -233,19 +233,22 @@ static void test_libraries(void **state)
     }
 }
 
-static void test_imports(void **state)
+/* A file of 64 bits (word: 8) or 32 (4) that imports something. */
+static void check_imports(unsigned word)
 {
     unsigned char b[0x500], c[0x500];
 
     make_big_pe(b, PE_MACHINE_ARM64);
+    put(b + 0x80 + 24, word == 8 ? 0x20b : 0x10b);
     assert_false(imports(b, sizeof(b), "One"));
-    put(b + 0x80 + 24 + 112 + 8, 0x1010); /* the directory: one library, */
-    put(b + 0x210, 0x1040);               /* its functions: two names and a number between them */
+    put(b + 0x80 + 24 + (word == 8 ? 112 : 96) + 8, 0x1010); /* the directory: one library, */
+    put(b + 0x210, 0x1040);                                  /* its functions: two names and a number between them */
     put(b + 0x210 + 12, 0x1080);
+    memcpy(b + 0x280, "a.dll", 6);
     put(b + 0x240, 0x1090);
-    put(b + 0x248, 7);
-    b[0x24f] = 0x80;
-    put(b + 0x250, 0x10a0);
+    put(b + 0x240 + word, 7);
+    b[0x240 + 2 * word - 1] = 0x80;
+    put(b + 0x240 + 2 * word, 0x10a0);
     memcpy(b + 0x292, "One", 4);
     memcpy(b + 0x2a2, "Another", 8);
     assert_true(imports(b, sizeof(b), "One"));
@@ -253,6 +256,7 @@ static void test_imports(void **state)
     assert_false(imports(b, sizeof(b), "An"));
     assert_false(imports(b, sizeof(b), "Anothers"));
     assert_false(imports(b, 0x2a4, "Another")); /* cut off */
+    assert_string_equal(libraries(b, sizeof(b)), "a.dll ");
     srand(1);
     for (unsigned i = 0; i < 3000; i++) {
         memcpy(c, b, sizeof(c));
@@ -260,6 +264,12 @@ static void test_imports(void **state)
             c[0x80 + rand() % 0x240] = (unsigned char)rand();
         imports(c, sizeof(c) - (size_t)(rand() % 0x4ff), "Another");
     }
+}
+
+static void test_imports(void **state)
+{
+    check_imports(8);
+    check_imports(4);
 }
 
 static off_t strip(const unsigned char *b, size_t n)
@@ -291,6 +301,11 @@ static void test_strip_pe(void **state)
     assert_int_equal(strip(c, sizeof(c)), sizeof(c));
     memcpy(c, b, sizeof(c));
     put(c + 0x80 + 24 + 112 + 4 * 8, 0x480); /* signed */
+    assert_int_equal(strip(c, sizeof(c)), sizeof(c));
+    memcpy(c, b, sizeof(c));
+    put(c + 0x80 + 24, 0x10b); /* 32 bits */
+    assert_int_equal(strip(c, sizeof(c)), 0x300);
+    put(c + 0x80 + 24 + 96 + 4 * 8, 0x480);
     assert_int_equal(strip(c, sizeof(c)), sizeof(c));
     srand(1);
     for (unsigned i = 0; i < 3000; i++) {

@@ -23,6 +23,7 @@ enum {
     PE_IMAGE_SIZE = PE_OPTIONAL + 56,
     PE_CHECKSUM = PE_OPTIONAL + 64,
     PE64_CERTIFICATES = PE_OPTIONAL + 112 + 4 * 8,
+    PE32_CERTIFICATES = PE_OPTIONAL + 96 + 4 * 8,
     SECTION_SIZE = 40,
 };
 
@@ -56,12 +57,12 @@ static size_t cut(unsigned char *file, size_t size)
     if (at > size || size - at < PE64_CERTIFICATES + 8 || memcmp(file + at, "PE\0\0", 4))
         return 0;
     unsigned char *pe = file + at;
-    unsigned count = get32(pe + PE_SECTION_COUNT) & 0xffff, keep = 0;
+    unsigned count = get32(pe + PE_SECTION_COUNT) & 0xffff, keep = 0, magic = get32(pe + PE_OPTIONAL) & 0xffff;
     uint64_t table = at + PE_OPTIONAL + (get32(pe + PE_OPTIONAL_SIZE) & 0xffff);
     uint64_t strings = get32(pe + PE_SYMBOL_TABLE) + 18ull * get32(pe + PE_SYMBOL_COUNT);
     uint32_t align = get32(pe + PE_SECTION_ALIGNMENT);
-    if (table + (uint64_t)count * SECTION_SIZE > size || (get32(pe + PE_OPTIONAL) & 0xffff) != 0x20b || !align ||
-        (align & (align - 1)) || get32(pe + PE64_CERTIFICATES))
+    if (table + (uint64_t)count * SECTION_SIZE > size || (magic != 0x20b && magic != 0x10b) || !align ||
+        (align & (align - 1)) || get32(pe + (magic == 0x20b ? PE64_CERTIFICATES : PE32_CERTIFICATES)))
         return 0;
     uint64_t end = table + (uint64_t)count * SECTION_SIZE, image = 0, first = size;
     for (unsigned i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-/* The Windows program through which the launcher runs every other one (for Arm64 and x86-64, built with clang and lld, without any library but
+/* The Windows program through which the launcher runs every other one (for each processor, built with clang and lld, without any library but
  * kernel32).  It does what can only be done from within Windows:
  *
  *     relay.exe PIPES:SECONDS:NOTE PROGRAM [ARG...]
@@ -19,6 +19,7 @@ typedef void *handle;
 typedef unsigned int dword;
 typedef int bool32;
 typedef unsigned short wide;
+typedef __SIZE_TYPE__ usize;
 
 struct security {
     dword size;
@@ -43,34 +44,47 @@ struct process {
 struct job_limits {
     long long process_time, job_time;
     dword flags;
-    unsigned long long unused[15];
+    usize least_memory, most_memory;
+    dword most_processes;
+    usize processors;
+    dword priority, scheduling;
+    unsigned long long input_output[6];
+    usize memory[4];
 };
 
-#define IMPORT __declspec(dllimport)
-IMPORT wide *GetCommandLineW(void);
-IMPORT handle GetStdHandle(dword which);
-IMPORT bool32 CreatePipe(handle *from, handle *to, struct security *security, dword size);
-IMPORT bool32 SetHandleInformation(handle h, dword mask, dword flags);
-IMPORT bool32 CreateProcessW(const wide *name, wide *command, void *process_security, void *thread_security, bool32 inherit, dword flags,
-                             void *environment, const wide *directory, struct startup *startup, struct process *process);
-IMPORT handle CreateThread(void *security, unsigned long long stack, dword (*start)(void *), void *arg, dword flags, dword *id);
-IMPORT bool32 ReadFile(handle h, void *to, dword size, dword *done, void *overlapped);
-IMPORT bool32 WriteFile(handle h, const void *from, dword size, dword *done, void *overlapped);
-IMPORT bool32 PeekNamedPipe(handle h, void *to, dword size, dword *done, dword *there, dword *left);
-IMPORT handle CreateFileW(const wide *name, dword access, dword share, void *security, dword how, dword flags, handle template);
-IMPORT handle CreateJobObjectW(void *security, const wide *name);
-IMPORT bool32 SetInformationJobObject(handle job, dword what, void *data, dword size);
-IMPORT bool32 AssignProcessToJobObject(handle job, handle process);
-IMPORT bool32 CloseHandle(handle h);
-IMPORT handle CreateEventW(void *security, bool32 manual, bool32 set, const wide *name);
-IMPORT bool32 SetEvent(handle event);
-IMPORT bool32 CancelSynchronousIo(handle thread);
-IMPORT unsigned long long GetTickCount64(void);
-IMPORT dword WaitForSingleObject(handle h, dword milliseconds);
-IMPORT bool32 GetExitCodeProcess(handle h, dword *status);
-IMPORT bool32 SetConsoleCtrlHandler(bool32 (*handler)(dword), bool32 add);
-IMPORT dword GetLastError(void);
-IMPORT void ExitProcess(dword status);
+/* On i386 Windows' functions, and those that it calls (CALLBACK), take their arguments off the stack. Compilers write into the name how
+ * many bytes these are; neither kernel32.dll nor kernel32.def does. */
+#ifdef __i386__
+#define CALLBACK __attribute__((stdcall))
+#define IMPORT(type, name, ...) __declspec(dllimport) type CALLBACK name(__VA_ARGS__) __asm__("_" #name)
+#else
+#define CALLBACK
+#define IMPORT(type, name, ...) __declspec(dllimport) type name(__VA_ARGS__)
+#endif
+IMPORT(wide *, GetCommandLineW, void);
+IMPORT(handle, GetStdHandle, dword which);
+IMPORT(bool32, CreatePipe, handle *from, handle *to, struct security *security, dword size);
+IMPORT(bool32, SetHandleInformation, handle h, dword mask, dword flags);
+IMPORT(bool32, CreateProcessW, const wide *name, wide *command, void *process_security, void *thread_security, bool32 inherit,
+       dword flags, void *environment, const wide *directory, struct startup *startup, struct process *process);
+IMPORT(handle, CreateThread, void *security, usize stack, dword (CALLBACK *start)(void *), void *arg, dword flags, dword *id);
+IMPORT(bool32, ReadFile, handle h, void *to, dword size, dword *done, void *overlapped);
+IMPORT(bool32, WriteFile, handle h, const void *from, dword size, dword *done, void *overlapped);
+IMPORT(bool32, PeekNamedPipe, handle h, void *to, dword size, dword *done, dword *there, dword *left);
+IMPORT(handle, CreateFileW, const wide *name, dword access, dword share, void *security, dword how, dword flags, handle template);
+IMPORT(handle, CreateJobObjectW, void *security, const wide *name);
+IMPORT(bool32, SetInformationJobObject, handle job, dword what, void *data, dword size);
+IMPORT(bool32, AssignProcessToJobObject, handle job, handle process);
+IMPORT(bool32, CloseHandle, handle h);
+IMPORT(handle, CreateEventW, void *security, bool32 manual, bool32 set, const wide *name);
+IMPORT(bool32, SetEvent, handle event);
+IMPORT(bool32, CancelSynchronousIo, handle thread);
+IMPORT(unsigned long long, GetTickCount64, void);
+IMPORT(dword, WaitForSingleObject, handle h, dword milliseconds);
+IMPORT(bool32, GetExitCodeProcess, handle h, dword *status);
+IMPORT(bool32, SetConsoleCtrlHandler, bool32 (CALLBACK *handler)(dword), bool32 add);
+IMPORT(dword, GetLastError, void);
+IMPORT(void, ExitProcess, dword status);
 
 enum { BUFFER = 65536, USE_STREAMS = 0x100, FOREVER = 0xffffffff, CONTROL_C_EXIT = 0xc000013a };
 enum { JOB_LIMITS = 9, SILENT_BREAKAWAY = 0x1000, KILL_ON_CLOSE = 0x2000 };
@@ -133,7 +147,7 @@ static void __attribute__((noreturn)) stay(void)
         WaitForSingleObject(never, FOREVER);
 }
 
-static dword copy(void *arg)
+static dword CALLBACK copy(void *arg)
 {
     struct stream *s = arg;
 
@@ -144,7 +158,7 @@ static dword copy(void *arg)
 
 /* Ctrl-C is the program's. It comes in a thread of its own, which must not end while the process does (status 0 instead of the program's,
  * one run of forty on a busy machine). */
-static bool32 on_event(dword event)
+static bool32 CALLBACK on_event(dword event)
 {
     if (event > 1)
         return 0;
@@ -201,7 +215,7 @@ static void finish(struct stream *s, unsigned long long end)
 
 static void leave_note(const wide *name, dword status)
 {
-    wide path[64] = {'C', ':', '\\', 'w', 'i', 'n', 'd', 'o', 'w', 's', '\\'};
+    static wide path[64] = {'C', ':', '\\', 'w', 'i', 'n', 'd', 'o', 'w', 's', '\\'};
     char text[8];
     dword n = 11, done;
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The command, as a user has it: from nothing, at a terminal, interrupted, killed, as an ordinary user, and nothing stays behind.
 
-    tests/windows/launcher.py BUILD [NAME...]
+    tests/windows/launcher.py BUILD [--flavour demotic-i386] [NAME...]
 
-The root is a copy, of hard links where that can be, of the mended one that all these tests use (fetch.py). The last line counts.
+The root is a copy, of hard links where that can be, of the one that all these tests use (fetch.py). The last line counts.
 """
+import argparse
 import os
 import pty
 import re
@@ -22,8 +23,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import counting  # noqa: E402
 from fetch import Store  # noqa: E402
+from session import ARCH  # noqa: E402
 
-build = os.path.abspath(sys.argv[1])
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument('build')
+parser.add_argument('name', nargs='*', help='of a test; all without any')
+parser.add_argument('--flavour', default='demotic', choices=[f for f in ARCH if f.startswith('demotic')])
+options = parser.parse_intermixed_args()
+arch = ARCH[options.flavour]
+build = os.path.abspath(options.build)
 place = tempfile.mkdtemp(prefix='demotic launcher ä ')  # a space and a letter that is not ASCII in every path
 home = place + '/home'
 store = Store(build)
@@ -46,6 +54,10 @@ def wine(*args, program='wine-arm64', before=()):
 def run(*args, timeout=120, program='wine-arm64', env=None, **more):
     return subprocess.run(wine(*args, program=program), env=env or surroundings(), cwd=place, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **more)
+
+
+def own(name):
+    return store.program(name, arch)
 
 
 def text(data):
@@ -220,9 +232,10 @@ def status():
 @test
 def refused():
     """What cannot be run is named"""
-    clock = open(store.program('clock', 'arm64'), 'rb').read()
+    clock = open(own('clock'), 'rb').read()
     at = struct.unpack_from('<I', clock, 60)[0] + 4
-    for machine, name in ((0x8664, 'no Wine for x86-64'), (0x14c, 'no Wine for i386'), (0x1c0, 'other.exe')):  # the root is Arm64's
+    others = {'arm64': (0xaa64, 'no Wine for Arm64'), 'amd64': (0x8664, 'no Wine for x86-64'), 'i386': (0x14c, 'no Wine for i386')}
+    for machine, name in [o for a, o in others.items() if a != arch] + [(0x1c0, 'other.exe')]:
         with open(place + '/other.exe', 'wb') as f:
             f.write(clock[:at] + struct.pack('<H', machine) + clock[at + 2:])
         r = run('./other.exe', program='demotic')
@@ -237,7 +250,7 @@ def said(r):
 @test
 def missing_libraries():
     """DLLs that are not there are named, with who wants them and where they come from; so are those of the program's own DLLs"""
-    clock = open(store.program('clock', 'arm64'), 'rb').read()
+    clock = open(own('clock'), 'rb').read()
     at = struct.unpack_from('<I', clock, 60)[0] + 22  # characteristics
     folder = place + '/missing'
     os.mkdir(folder)
@@ -261,17 +274,17 @@ def missing_libraries():
     want(r.returncode == 0x35 and len(said(r)) == 2 and f'SDL3_net.dll is missing, which {folder}/Helper12.DLL needs' in said(r)[1], r)
     with open(folder + '/Helper12.DLL', 'r+b') as f:  # another processor's
         f.seek(at - 18)
-        f.write(struct.pack('<H', 0x8664))
+        f.write(struct.pack('<H', 0x8664 if arch == 'arm64' else 0xaa64))
     r = run('missing/program.exe', program='demotic')
-    want(r.returncode in (0x35, 0x7b) and any('Helper12.DLL' in x and 'x86-64' in x for x in said(r)), r)
+    want(r.returncode in (0x35, 0x7b) and any('Helper12.DLL' in x and ('x86-64' if arch == 'arm64' else 'Arm64') in x for x in said(r)), r)
     want(run('cmd.exe', '/c', 'exit 53').stderr == b'', 'a status is no proof')
-    r = run(store.program('exit', 'arm64'), 'status', '53', program='demotic')
+    r = run(own('exit'), 'status', '53', program='demotic')
     want((r.returncode, r.stderr) == (53, b''), r)
 
 
 @test
 def ends_while_computing():
-    r = run(store.program('exit', 'arm64'), program='demotic')
+    r = run(own('exit'), program='demotic')
     want(r.returncode == 0, text(r.stdout))
 
 
@@ -288,11 +301,11 @@ def waits_for_children():
 def pipes():
     """A program that asks for Windows' own pipes gets them: all bytes, in order, the end, and the status"""
     data = bytes(range(256)) * 4000
-    r = subprocess.run(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place, input=data,
+    r = subprocess.run(wine(own('streams'), program='demotic'), env=surroundings(), cwd=place, input=data,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     want(r.returncode == 0x34 and len(r.stdout + r.stderr) > len(data), (r.returncode, len(r.stdout), len(r.stderr), r.stderr[-200:]))
     want(b'0x1234' in r.stderr, r.stderr[-200:])
-    r = subprocess.run(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place, input=data,
+    r = subprocess.run(wine(own('streams'), program='demotic'), env=surroundings(), cwd=place, input=data,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
     want(r.stdout.startswith(data), (len(r.stdout), r.stdout[:100]))
 
@@ -300,7 +313,7 @@ def pipes():
 @test
 def pipes_of_children():
     """A program that a batch file starts has Windows' own pipes, too"""
-    program = 'Z:' + store.program('streams', 'arm64').replace('/', '\\')
+    program = 'Z:' + own('streams').replace('/', '\\')
     with open(place + '/inner.bat', 'w') as f:
         f.write(f'@echo before\r\n@"{program}" output\r\n@echo after %ERRORLEVEL%\r\n@exit 7\r\n')
     for args in (('inner.bat',), ('cmd.exe', '/c', 'inner.bat')):
@@ -347,7 +360,7 @@ def together():
 @test
 def broken_pipe():
     """Who reads goes away: the program is told and ends"""
-    p = subprocess.Popen(wine(store.program('streams', 'arm64'), program='demotic'), env=surroundings(), cwd=place,
+    p = subprocess.Popen(wine(own('streams'), program='demotic'), env=surroundings(), cwd=place,
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     p.stdout.close()
     try:
@@ -392,7 +405,7 @@ def interrupt():
 @test
 def interrupt_twice():
     """A program that takes the first Ctrl-C for itself does not survive the second"""
-    t = Terminal(store.program('interrupted', 'arm64'), program='demotic')
+    t = Terminal(own('interrupted'), program='demotic')
     t.wait(b'ready')
     t.type(b'\x03')
     t.wait(b'event 0')
@@ -451,12 +464,12 @@ def main():
     os.chmod(place, 0o755)
     os.mkdir(home)
     os.mkdir(place + '/tmp')
-    source = store.mended_root(build + '/demotic')
+    source = store.mended_root(build + '/demotic') if arch == 'arm64' else store.root(arch)
     for how in ('-al', '-a'):
         if subprocess.run(['cp', how, source, place + '/root'], stderr=subprocess.DEVNULL).returncode == 0:
             break
         subprocess.run(['rm', '-rf', place + '/root'])
-    chosen = [t for t in tests if len(sys.argv) < 3 or t.__name__ in sys.argv[2:] or t is tests[0]]
+    chosen = [t for t in tests if not options.name or t.__name__ in options.name or t is tests[0]]
     for t in chosen:
         began = time.monotonic()
         try:
