@@ -170,7 +170,8 @@ def write(results, path, evaluation):
                   '| program | native, s | QEMU | Demotic | QEMU / Demotic |', '| --- |' + ' --- |' * 4]
         lines += [f'| {n} | {seconds(t)} | {number(q)} | {number(d)} | {number(q / d) if q else "–"} |' for n, t, q, d in evaluated]
     lines += ['', f'![By program]({name}/programs.svg)', '', '## Memory', '',
-              'The peak of resident memory of the largest process, MiB. Pages of the code cache count twice: they are mapped twice.', '',
+              'The peak of resident memory of the largest process, MiB. Pages of the code cache are mapped twice, and counted',
+              'twice only while they are new.', '',
               *memory_table(rows)]
     if results.get('translation'):
         lines += translation(results['translation'])

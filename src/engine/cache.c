@@ -30,6 +30,7 @@
 #define CANDIDATES 4u
 #define POPULATE_LEAST (32u << 10)
 #define POPULATE_MOST (128u << 10)
+#define WRITABLE_LEAST (128u << 10) /* behind what was written last: most exits that are linked are there */
 #define MIN_BLOCK 32u /* bytes of code in the smallest translation */
 #define FORK_COPY_MAX (16u << 20)
 #define FORK_LEND_MAX (4u << 20) /* the copy stays as long as the parent */
@@ -151,7 +152,7 @@ static void empty(struct chunk *c)
     atomic_store(&c->count, 0);
     atomic_store(&c->first_set, 0);
     arena_free(&c->memory);
-    c->used = 0;
+    c->used = c->present = c->writable = 0;
     c->probation = false;
 }
 
@@ -225,6 +226,11 @@ static void populate(const struct engine *e, struct chunk *c)
     madvise(c->rw + from, to - from, MADV_POPULATE_WRITE);
     madvise(c->rw + engine_exec_delta(e) + from, to - from, MADV_POPULATE_READ);
 #endif
+    /* What lies behind is written to again only where exits are linked: those pages come back one by one. */
+    if (from > c->writable + WRITABLE_LEAST) {
+        madvise(c->rw + c->writable, from - WRITABLE_LEAST - c->writable, MADV_DONTNEED);
+        c->writable = from - WRITABLE_LEAST;
+    }
 }
 
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk)

@@ -36,6 +36,7 @@
 #define AHEAD_LEAST    2048u /* bytes of a file that are read beyond what is asked for */
 #define AHEAD_MOST     32768u
 #define AHEAD_UNITS    256u
+#define PRESENT_MOST   (512u << 10) /* bytes read from files before their pages are given back */
 
 struct disk_object {
     struct disk_key key;
@@ -47,6 +48,7 @@ struct disk_object {
     uint64_t expected; /* where in the file the next is looked for, if all goes on as before */
     uint32_t ahead;   /* bytes that are read beyond what is asked for */
     uint32_t fresh;   /* units that are not in it yet */
+    bool present;     /* some of the file's pages may be */
     struct disk_object *next;
 };
 
@@ -55,6 +57,7 @@ struct disk {
     uint64_t config, limit;
     struct disk_object *objects[OBJECT_BUCKETS];
     uint32_t fresh;      /* of all objects */
+    uint32_t read;       /* bytes since pages were given back */
     uint32_t enough;     /* so many are written before the process ends */
     uint32_t generation; /* of processes: what a child did not make it does not write */
     bool saving;
@@ -282,6 +285,18 @@ static size_t read_ahead(struct disk_object *o, uint64_t at, uint32_t size)
     return all < left ? all : left;
 }
 
+/* The files' pages leave this process, and stay where they were, in the page cache: what is read of them is read once. */
+static void give_back(struct disk *d)
+{
+    for (unsigned i = 0; i < OBJECT_BUCKETS; i++)
+        for (struct disk_object *o = d->objects[i]; o; o = o->next) {
+            if (o->present && o->base)
+                madvise((void *)(uintptr_t)o->base, o->file.size, MADV_DONTNEED);
+            o->present = false;
+        }
+    d->read = 0;
+}
+
 /* From the object's file as it is mapped. */
 static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode, const struct disk_place *place)
 {
@@ -291,10 +306,12 @@ static struct block *take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32
 
     if (!object_open(e->disk, o))
         return NULL;
+    o->present = true;
     while (disk_file_next(&o->file, place->offset, mode, &probe, &at, &size)) {
         struct disk_unit u;
         size_t all = read_ahead(o, at, size);
 
+        e->disk->read += (uint32_t)all;
         arena_reset(cpu->arena);
         uint8_t *record = arena_take(cpu->arena, all);
 
@@ -323,6 +340,8 @@ struct block *disk_take(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
     struct disk_object *o = place->object;
     struct block *b = o ? take(e, cpu, pc, mode, place) : NULL;
 
+    if (d->read >= PRESENT_MOST)
+        give_back(d);
     if (b || !o || !o->look_again)
         return b;
     o->look_again = false;

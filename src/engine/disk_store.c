@@ -28,7 +28,6 @@
 #define SUFFIX      ".translations"
 #define TRIES       3
 #define USED_GRAIN  3600 /* seconds */
-#define PRESENT_MOST (4 << 20) /* bytes of a file whose pages are mapped at once */
 #define STALE       600  /* seconds after which an unfinished file was given up */
 
 static bool ours(const struct stat *st)
@@ -95,7 +94,7 @@ const void *disk_store_map(const char *dir, const struct disk_key *key, size_t *
 
     if (fd < 0)
         return NULL;
-    const void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | (st.st_size <= PRESENT_MOST ? MAP_POPULATE : 0), fd, 0);
+    const void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 
     if (base != MAP_FAILED && time(NULL) - st.st_mtime > USED_GRAIN)
         futimens(fd, NULL);

@@ -72,6 +72,7 @@ static inline struct block *site_owner(const struct site *s) { return (struct bl
 struct chunk {
     uint8_t *rw;
     uint32_t used, present; /* bytes; whose pages are there, as far as is known */
+    uint32_t writable;      /* where the pages that are mapped writable too begin, but for single ones */
     _Atomic uint32_t count;
     /* By address; reserved address space, read by signal handlers. */
     struct block **blocks;
