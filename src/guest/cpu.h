@@ -4,7 +4,7 @@
 #include "ir/eval.h"
 
 #define CPU_STATE_SIZE 2048
-#define CPU_JUMP_BITS 12 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
+#define CPU_JUMP_BITS 14 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
 
 #define CPU_STATS 32
 enum { CPU_BUDGET_BACKWARD, CPU_BUDGET_OTHER, CPU_BUDGETS };
@@ -19,14 +19,15 @@ struct cpu_jump {
     uint64_t pc;      /* guest PC; of an empty entry: one that belongs elsewhere */
     const void *code; /* its translation's entry */
 };
+/* Code is found at like offsets in its pages, and pages of like numbers: the bits above are mixed in. */
 static inline unsigned cpu_jump_index(uint64_t pc)
 {
-    return (unsigned)(pc >> 2) & ((1u << CPU_JUMP_BITS) - 1);
+    return (unsigned)((pc ^ pc >> CPU_JUMP_BITS) >> 2) & ((1u << CPU_JUMP_BITS) - 1);
 }
-/* The PC in an empty entry: it has another index, so that not even a jump to ~0 finds the entry. */
+/* The PC in an empty entry: it has another index. */
 static inline uint64_t cpu_jump_none(unsigned index)
 {
-    return index == 0 ? ~0ull : 0;
+    return index == 0 ? 4 : 0;
 }
 
 /* Why engine_run returned. */

@@ -277,7 +277,7 @@ static void test_indirect(void **unused)
     struct test_code a = compile(0x1000, "insn 0x1000, 4\nv2 = get.i64 r0\njump_ind v2\n");
     struct test_code b = compile(0x2000, EXIT_AT("0x2000", "r1", "0x22"));
     struct test_state *s = harness_state(h);
-    static const uint64_t targets[] = {0x2000, 0, ~0ull, 0x8000000000000000, 0x2000 + (4ull << CPU_JUMP_BITS)};
+    static const uint64_t targets[] = {0x2000, 0, ~0ull, 0x8000000000000000, 4, 0x2000 + (1ull << 40)};
     for (unsigned n = 0; n < ARRAY_LEN(targets); n++) {
         s->r[0] = targets[n];
         harness_run(h, a.entry);
@@ -288,9 +288,9 @@ static void test_indirect(void **unused)
     s->r[0] = 0x2000;
     harness_run(h, a.entry);
     assert_end(IR_EXIT_BREAKPOINT, 0x2000);
-    s->r[0] = 0x2000 + (4ull << CPU_JUMP_BITS); /* the same entry, another PC */
+    s->r[0] = 0x2000 + (1ull << 40); /* the same entry, another PC */
     harness_run(h, a.entry);
-    assert_end(IR_EXIT_NONE, 0x2000 + (4ull << CPU_JUMP_BITS));
+    assert_end(IR_EXIT_NONE, 0x2000 + (1ull << 40));
     s->r[0] = 0x2000;
     s->r[1] = 0;
     cpu_set_pending(h->cpu, CPU_PENDING_INTERRUPT);

@@ -160,14 +160,26 @@ static void emit_side_exit(struct ctx *c, struct ool *o)
     site_emit(c, SITE_JMP, CC_O, o->v);
 }
 
+/* dst := four times cpu_jump_index(pc). */
+void emit_jump_index(struct emit *e, int dst, int pc)
+{
+    if (has(X64_BMI)) {
+        emit_rorx(e, 4, dst, pc, CPU_JUMP_BITS);
+    } else {
+        emit_mov_rr(e, 4, dst, pc);
+        emit_shift_ri(e, SHIFT_ROR, 4, dst, CPU_JUMP_BITS);
+    }
+    emit_alu_rr(e, ALU_XOR, 4, dst, pc);
+    emit_alu_ri(e, ALU_AND, 4, dst, ((1 << CPU_JUMP_BITS) - 1) << 2);
+}
+
 static void emit_jump_not(struct ctx *c, struct ool *o)
 {
     struct emit *e = &c->e;
     if (o->r[0] != RCX)
         emit_mov_rr(e, 8, RCX, o->r[0]);
     emit_pairs(c, o->frame, RSI);
-    emit_mov_rr(e, 4, RSI, RCX);
-    emit_alu_ri(e, ALU_AND, 4, RSI, ((1 << CPU_JUMP_BITS) - 1) << 2);
+    emit_jump_index(e, RSI, RCX);
     emit_load(e, 8, RDI, mem_cpu(offsetof(struct cpu, jumps)));
     struct x64_mem m = {.base = RDI, .index = RSI, .scale = 2};
     emit_alu_mr(e, ALU_CMP, 8, m, RCX);
@@ -411,8 +423,7 @@ static void jump_indirect(struct ctx *c, const struct ir_inst *in, bool is_call)
     if (is_call)
         push_pc(c, pc, false);
     int t = tmp_gpr(c), j = tmp_gpr(c);
-    emit_mov_rr(e, 4, t, r);
-    emit_alu_ri(e, ALU_AND, 4, t, ((1 << CPU_JUMP_BITS) - 1) << 2);
+    emit_jump_index(e, t, r);
     emit_load(e, 8, j, mem_cpu(offsetof(struct cpu, jumps)));
     struct x64_mem m = {.base = (int8_t)j, .index = (int8_t)t, .scale = 2};
     emit_alu_mr(e, ALU_CMP, 8, m, r);

@@ -145,8 +145,7 @@ static void return_miss(struct emit *e, const struct x64_target *t)
     uint32_t shallow = emit_jcc_short(e, CC_B);
     emit_mov_rr(e, 8, RSP, RSI);
     emit_patch_short(e, shallow);
-    emit_mov_rr(e, 4, RDI, RCX);
-    emit_alu_ri(e, ALU_AND, 4, RDI, ((1 << CPU_JUMP_BITS) - 1) << 2);
+    emit_jump_index(e, RDI, RCX);
     emit_load(e, 8, RSI, cpu_field(offsetof(struct cpu, jumps)));
     struct x64_mem m = {.base = RSI, .index = RDI, .scale = 2};
     emit_alu_mr(e, ALU_CMP, 8, m, RCX);

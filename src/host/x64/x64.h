@@ -412,6 +412,7 @@ void side_note_x87(struct ctx *c, unsigned modrm);
  * -------------------------------------------------------------------------------------------- */
 /* A jump or call that the engine can link. */
 enum site_kind { SITE_JMP, SITE_JCC, SITE_CALL };
+void emit_jump_index(struct emit *e, int dst, int pc);
 void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target);
 bool site_link(const void *site, ptrdiff_t rw_delta, const void *target);
 /* Out of line: leaves with IR_EXIT_ALIGN for the current instruction; the address is in `reg`. */
