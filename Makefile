@@ -25,10 +25,15 @@ image: all
 check-image: image
 	@tests/image.py $(BUILD)/image
 
-bench:
+# Speed of all guests against native builds and QEMU; bench-arm64 and bench-x86 are its parts.
+bench: bench-arm64 bench-x86
+
+bench-arm64: GUESTS = --guest arm64
+bench-x86: GUESTS = --guest amd64 --guest i386
+bench-arm64 bench-x86:
 	@tools/deps.sh check
 	@$(MAKE) --no-print-directory all
-	@bench/run.py --demotic $(BUILD)/demotic --qemu $$(tools/get-qemu.sh $(BUILD)/oracle) --roots $(BUILD)/roots --write docs/performance.md
+	@bench/run.py --demotic $(BUILD)/demotic --qemu $$(dirname $$(tools/get-qemu.sh $(BUILD)/oracle)) --roots $(BUILD)/roots $(GUESTS) --write docs
 
 # The Windows programs under Demotic, QEMU and native Wine side by side; ROUNDS of those that are timed.
 ROUNDS ?= 3
@@ -62,4 +67,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench evaluate fuzz soak asan lint format clean
+.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak asan lint format clean

@@ -1,6 +1,6 @@
 /* Small programs that each stress one thing, for ratios of the same source built natively and for a guest.
  *     kernels NAME [SCALE]     runs one and prints a checksum, which must agree everywhere
- *     kernels                  lists them
+ *     kernels                  lists them, those of x87.c (built along on x86 only) with "x87" after the name
  * About 0.1 s natively at scale 1. */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef uint64_t kernel_fn(unsigned scale);
+#include "kernels.h"
+
 #define NOINLINE __attribute__((noinline))
 
 static uint64_t rng_state = 88172645463325252ull;
@@ -346,26 +347,37 @@ static uint64_t parallel(unsigned scale)
     return x[0] ^ x[15];
 }
 
-static const struct {
-    const char *name;
-    kernel_fn *fn;
-} table[] = {
+static const struct kernel table[] = {
     {"integer", integer}, {"divide", divide},     {"pointer", pointer}, {"branchy", branchy}, {"calls", calls},
     {"indirect", indirect}, {"double", doubles},  {"float", floats},    {"simd", simd},       {"strings", strings},
     {"sort", sort},       {"atomics", atomics},   {"syscalls", syscalls}, {"signals", signals}, {"fork", forks},
     {"threads", threads},   {"mutex", mutexes},    {"contended", contended}, {"parallel", parallel},
+    {NULL, NULL},
 };
+
+static const struct kernel *find(const struct kernel *k, const char *name)
+{
+    while (k->name && strcmp(k->name, name) != 0)
+        k++;
+    return k->name ? k : NULL;
+}
 
 int main(int argc, char **argv)
 {
     unsigned scale = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
-    for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
-        if (argc < 2)
-            puts(table[i].name);
-        else if (strcmp(argv[1], table[i].name) == 0) {
-            printf("%s %llx\n", table[i].name, (unsigned long long)table[i].fn(scale));
-            return 0;
-        }
+
+    if (argc < 2) {
+        for (const struct kernel *k = table; k->name; k++)
+            puts(k->name);
+        for (const struct kernel *k = kernels_x87; k && k->name; k++)
+            printf("%s x87\n", k->name);
+        return 0;
     }
-    return argc < 2 ? 0 : 64;
+    const struct kernel *k = find(table, argv[1]);
+    if (!k && kernels_x87)
+        k = find(kernels_x87, argv[1]);
+    if (!k)
+        return 64;
+    printf("%s %llx\n", k->name, (unsigned long long)k->fn(scale));
+    return 0;
 }

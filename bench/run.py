@@ -6,11 +6,11 @@ All are run in turn, round after round; what counts is the ratio of CPU times (u
 included) within a round, and the median of those ratios: absolute times of a shared machine mean nothing.
 Every run's output must equal the native one's.
 
-    bench/run.py --demotic build/demotic [--qemu qemu-aarch64] [--rounds 5] [--only REGEX] [--write docs/performance.md]
+    bench/run.py --demotic build/demotic [--qemu PATH] [--guest arm64]... [--rounds 5] [--only REGEX] [--write docs]
 
-What is run is in suite.py.  Programs other than the C kernels are Debian's, in two roots of the same suite made with
-mmdebstrap (once) under --roots: the guest's in arm64, the native ones in amd64.  Results are kept in WORK/results.json;
---report only writes the page from there.
+What is run is in suite.py, for each guest.  Programs other than the C kernels are Debian's, in roots of the same suite made
+with mmdebstrap (once) under --roots: the guest's, and the native ones for Arm64; x86 programs are run in their own root, which
+this machine can run as it is.  Results are kept in WORK/GUEST.json; --report only writes the pages from there.
 """
 import argparse
 import datetime
@@ -32,19 +32,23 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WAYS = ('native', 'qemu', 'cold', 'warm')
 
 
-def make_root(path, arch):
+# Not every mirror has i386.
+MIRRORS = {'i386': ['http://deb.debian.org/debian']}
+
+
+def make_root(path, arch, packages):
     """Also anew, if it was made with other packages"""
     stamp = path + '.packages'
-    if os.path.exists(path) and (not os.path.exists(stamp) or open(stamp).read() == suite.PACKAGES):
+    if os.path.exists(path) and (not os.path.exists(stamp) or open(stamp).read() == packages):
         return
     print(f'making the {arch} root {path} …', file=sys.stderr)
     for old in (path, path + '.part'):
         subprocess.run(['rm', '-rf', '--one-file-system', old], check=True)
-    subprocess.run(['mmdebstrap', '--quiet', f'--arch={arch}', '--variant=extract', f'--include={suite.PACKAGES}', suite.SUITE,
-                    path + '.part'], check=True)
+    subprocess.run(['mmdebstrap', '--quiet', f'--arch={arch}', '--variant=extract', f'--include={packages}', suite.SUITE,
+                    path + '.part'] + MIRRORS.get(arch, []), check=True)
     os.rename(path + '.part', path)
     with open(stamp, 'w') as f:
-        f.write(suite.PACKAGES)
+        f.write(packages)
 
 
 class Run:
@@ -53,46 +57,59 @@ class Run:
         self.group, self.name, self.commands, self.stdin, self.repeat, self.wall = group, name, commands, stdin, repeat, wall
 
 
+def compiled(o, name, cc, sources):
+    path = os.path.join(o.work, name)
+    subprocess.run(cc + ['-O2', '-ffp-contract=off', '-static', '-o', path] + [os.path.join(HERE, s) for s in sources] + ['-lpthread', '-lm'], check=True)
+    return path
+
+
 def kernels(o):
-    built = {}
-    for name, cc in (('x86_64', o.cc), ('arm64', o.cross)):
-        built[name] = os.path.join(o.work, 'kernels-' + name)
-        subprocess.run([cc, '-O2', '-ffp-contract=off', '-static', '-o', built[name], os.path.join(HERE, 'kernels.c'), '-lpthread'], check=True)
-    with open(os.path.join(o.work, 'kernels.i'), 'w') as f:
-        subprocess.run([o.cross, '-E', '-P', os.path.join(HERE, 'kernels.c')], check=True, stdout=f)
-    for k in subprocess.run([built['x86_64']], stdout=subprocess.PIPE, check=True, text=True).stdout.split():
-        guest = [built['arm64'], k, str(o.scale)]
-        mine = ([o.demotic] + guest, {})
-        yield Run('threads' if k in suite.THREADS else 'C kernels', 'C: ' + k,
-                  {'native': ([built['x86_64']] + guest[1:], {}), 'qemu': ([o.qemu] + guest, {}), 'cold': mine, 'warm': mine},
+    g = o.guest
+    sources = ['kernels.c'] + (['x87.c'] if g.x86() else [])
+    guest = compiled(o, 'kernels-' + g.name, g.cc, sources)
+    native = guest if g.x86() else compiled(o, 'kernels-' + g.native, g.native_cc, sources)
+    for line in subprocess.run([native], stdout=subprocess.PIPE, check=True, text=True).stdout.split('\n')[:-1]:
+        k, x87 = line.split()[0], line.endswith('x87')
+        args = [k, str(o.scale)]
+        mine = ([o.demotic, guest] + args, {})
+        yield Run('threads' if k in suite.THREADS else 'x87 kernels' if x87 else 'C kernels', ('x87: ' if x87 else 'C: ') + k,
+                  {'native': ([native] + args, {}), 'qemu': ([o.qemu_path, guest] + args, {}), 'cold': mine, 'warm': mine},
                   wall=k in suite.BY_WALL)
 
 
-def natively(o, root, p, args):
+def natively(g, root, p, args):
     """A program of the native root, without privileges: through that root's own loader, or in bubblewrap"""
     if p.boxed:
         links = [x for d in ('bin', 'lib', 'lib64') for x in ('--symlink', 'usr/' + d, '/' + d)]
         return ['bwrap', '--ro-bind', root + '/usr', '/usr', '--ro-bind', root + '/etc', '/etc', *links, '--dev', '/dev', '--proc', '/proc',
                 '--ro-bind', HERE, HERE] + args
-    lib = f'{root}/usr/lib/x86_64-linux-gnu'
+    lib = f'{root}/usr/lib/{suite.TRIPLETS[g.native]}'
     lib = ':'.join([lib, lib + '/blas', lib + '/lapack'])
-    return [f'{root}/lib64/ld-linux-x86-64.so.2', '--library-path', lib, '--argv0', args[0], root + p.native] + args[1:]
+    return [f'{root}/{suite.LOADERS[g.native]}', '--library-path', lib, '--argv0', args[0], root + p.x86] + args[1:]
 
 
 def from_roots(o):
-    guest, native = os.path.join(o.roots, 'bench-arm64'), os.path.join(o.roots, 'bench-amd64')
-    make_root(guest, 'arm64')
-    make_root(native, 'amd64')
+    g = o.guest
+    guest, native = (os.path.join(o.roots, 'bench-' + arch) for arch in (g.name, g.native))
+    make_root(guest, g.name, g.packages())
+    make_root(native, g.native, g.packages())
+    # What the C compiler compiles, the same for all guests.
+    with open(os.path.join(o.work, 'kernels.i'), 'w') as f:
+        subprocess.run(suite.GUESTS['arm64'].cc + ['-E', '-P', os.path.join(HERE, 'kernels.c')], check=True, stdout=f)
     true = suite.Program('', '', ['/usr/bin/true'])
     for p in suite.programs(o.work):
+        if p.group in g.lacking:
+            continue
+        if g.x86():
+            p.args[0] = p.x86
         # QEMU cannot follow an exec without a registered interpreter: it gets the loop's program through itself.
-        qemu = [a.replace('/usr/bin/true;', f'{o.qemu} -L {guest} {guest}/usr/bin/true;') for a in p.args]
-        args = [a.replace('/usr/bin/true;', ' '.join(natively(o, native, true, true.args)) + ';') for a in p.args]
-        env = lambda root, triplet: {k: v.replace('{root}', root).replace('{triplet}', triplet) for k, v in p.env.items()}
-        mine = ([o.demotic, '--root', guest] + p.args, env('', 'aarch64-linux-gnu'))
+        qemu = [a.replace('/usr/bin/true;', f'{o.qemu_path} -L {guest} {guest}/usr/bin/true;') for a in p.args]
+        args = [a.replace('/usr/bin/true;', ' '.join(natively(g, native, true, true.args)) + ';') for a in p.args]
+        env = lambda root, arch: {k: v.replace('{root}', root).replace('{triplet}', suite.TRIPLETS[arch]) for k, v in p.env.items()}
+        mine = ([o.demotic, '--root', guest] + p.args, env('', g.name))
         yield Run(p.group, p.name, {
-            'native': (natively(o, native, p, args), env(native, 'x86_64-linux-gnu')),
-            'qemu': ([o.qemu, '-L', guest, guest + qemu[0]] + qemu[1:], env(guest, 'aarch64-linux-gnu')),
+            'native': (natively(g, native, p, args), env(native, g.native)),
+            'qemu': ([o.qemu_path, '-L', guest, guest + qemu[0]] + qemu[1:], env(guest, g.name)),
             'cold': mine, 'warm': mine}, stdin=p.stdin, repeat=p.repeat)
 
 
@@ -178,16 +195,38 @@ def facts(o):
     with open('/proc/cpuinfo') as f:
         model = re.search(r'model name\s*: (.*)', f.read()).group(1)
     return {'date': str(datetime.date.today()), 'host': f'{model}, {os.cpu_count()} processors, Linux {platform.release()}',
-            'compilers': line(o.cc, '--version'), 'qemu': line(o.qemu, '--version'),
+            'compilers': line(o.guest.native_cc[0], '--version') + ' ' + ' '.join(a for a in o.guest.native_cc[1:] if a.startswith('-m')),
+            'qemu': line(o.qemu_path, '--version') + ', QEMU_CPU=' + o.guest.qemu_cpu,
             'demotic': 'its source as of commit ' + line('git', 'log', '-1', '--format=%h (%cs)', '--', '../src'), 'rounds': o.rounds}
+
+
+def measure_guest(o):
+    """The results for o.guest, measured, or kept from the last time"""
+    kept = os.path.join(o.work, o.guest.name + '.json')
+    if o.report:
+        with open(kept) as f:
+            return json.load(f)
+    alone = len(o.guests) == 1 and not os.path.isdir(o.qemu)
+    o.qemu_path = o.qemu if alone else os.path.join(o.qemu if os.path.isdir(o.qemu) else os.path.dirname(o.qemu), o.guest.qemu)
+    if not shutil.which(o.qemu_path):
+        sys.exit(f'{o.qemu_path} not found: --qemu names a directory that has it (tools/get-qemu.sh fetches it)')
+    os.environ['QEMU_CPU'] = o.guest.qemu_cpu
+    loads = [os.getloadavg()[0]]
+    runs = list(kernels(o)) + ([] if o.kernels_only else list(from_roots(o)))
+    rows = measure(o, runs)
+    results = {'rows': rows, 'jits': {} if o.only else guest_jits(o, runs, rows), 'translation': None if o.only else translation.measure(o),
+               'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
+    if not o.only:
+        with open(kept, 'w') as f:
+            json.dump(results, f, indent=1)
+    return results
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--demotic', default='build/demotic')
-    p.add_argument('--qemu', default=os.environ.get('DEMOTIC_QEMU', 'qemu-aarch64'))
-    p.add_argument('--cc', default='gcc')
-    p.add_argument('--cross', default='aarch64-linux-gnu-gcc')
+    p.add_argument('--qemu', default=os.environ.get('DEMOTIC_QEMU', ''), help='that of the guest, or a directory that has those of all guests')
+    p.add_argument('--guest', action='append', dest='guests', choices=suite.GUESTS, help='one or more; default arm64')
     p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--scale', type=int, default=3, help='of the C kernels')
     p.add_argument('--only')
@@ -195,33 +234,28 @@ def main():
     p.add_argument('--roots', default='build/roots')
     p.add_argument('--work', default='build/bench')
     p.add_argument('--evaluation', default='build/windows/evaluation.json', help='what make evaluate found out, for Windows programs')
-    p.add_argument('--write', help='Markdown file for the result; plots go to a directory of that name')
+    p.add_argument('--write', help='directory for the guests\' pages; plots go to a directory there with the name of the page')
     p.add_argument('--report', action='store_true', help='do not measure')
     o = p.parse_args()
+    o.guests = [suite.GUESTS[name] for name in o.guests or ['arm64']]
+    o.qemu = o.qemu or ('' if len(o.guests) > 1 else o.guests[0].qemu)
     o.work, o.roots = os.path.abspath(o.work), os.path.abspath(o.roots)
     o.demotic = os.path.abspath(o.demotic)
     os.makedirs(o.work, exist_ok=True)
     os.makedirs(o.roots, exist_ok=True)
-    if not shutil.which(o.qemu):
-        sys.exit(f'{o.qemu} not found: install qemu-user, or name it with --qemu or DEMOTIC_QEMU')
-    os.environ['QEMU_CPU'] = 'neoverse-n1'
-    kept = os.path.join(o.work, 'results.json')
-    if not o.report:
-        subprocess.run([o.cc, '-O2', '-o', os.path.join(o.work, 'measure'), os.path.join(HERE, 'measure.c')], check=True)
-        loads = [os.getloadavg()[0]]
-        runs = list(kernels(o)) + ([] if o.kernels_only else list(from_roots(o)))
-        rows = measure(o, runs)
-        results = {'rows': rows, 'jits': {} if o.only else guest_jits(o, runs, rows), 'translation': None if o.only else translation.measure(o),
-                   'facts': {**facts(o), 'loads': loads + [os.getloadavg()[0]]}}
-        if not o.only:
-            with open(kept, 'w') as f:
-                json.dump(results, f, indent=1)
-    else:
-        with open(kept) as f:
-            results = json.load(f)
-    report.say(results)
-    if o.write:
-        report.write(results, o.write, o.evaluation)
+    subprocess.run(['gcc', '-O2', '-o', os.path.join(o.work, 'measure'), os.path.join(HERE, 'measure.c')], check=True)
+    results = {}
+    for o.guest in o.guests:
+        results[o.guest.name] = measure_guest(o)
+        report.say(o.guest, results[o.guest.name])
+    for page in {g.page: 0 for g in o.guests} if o.write else ():
+        # The page's other guests stay as they were measured last.
+        for g in suite.GUESTS.values():
+            kept = os.path.join(o.work, g.name + '.json')
+            if g.page == page and g.name not in results and os.path.exists(kept):
+                with open(kept) as f:
+                    results[g.name] = json.load(f)
+        report.write([(g, results[g.name]) for g in suite.GUESTS.values() if g.page == page and g.name in results], os.path.join(o.write, page), o.evaluation)
 
 
 if __name__ == '__main__':

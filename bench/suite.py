@@ -2,13 +2,12 @@
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = ('base-files,bash,dash,coreutils,busybox,python3,python3-numpy,luajit,sqlite3,xz-utils,zstd,openssl,perl,7zip,nodejs,'
-            'cpp-14-aarch64-linux-gnu')
 SUITE = 'trixie'
 
-# Name: times native that must be reached, and that is aimed at.
+# Name: times native that must be reached, and that is aimed at; both may be open.
 GROUPS = {
     'C kernels': (2.0, 1.4),
+    'x87 kernels': (None, None),
     'programs': (2.2, 1.5),
     'CPython': (3, 1.8),
     'LuaJIT': (2.5, 1.33),
@@ -20,16 +19,50 @@ GROUPS = {
     'fork+exec': (6, 3),
     'threads': (2, 1.5),
 }
+X86_GROUPS = {**dict.fromkeys(GROUPS, (None, None)), 'C kernels': (1.8, 1.4), 'x87 kernels': (2.5, None), 'CPython': (2.5, 1.8), 'LuaJIT': (2.5, 1.8)}
+
+
+class Guest:
+    """What is measured for a guest, and against what.
+
+    name: as Debian calls the architecture of its root; title: in headings; native: the architecture of the root with the same
+    programs for this machine's processor; cc, native_cc: compile C for either; qemu, qemu_cpu: the peer; lacking: groups that
+    Debian does not build there, with their packages.
+    """
+    def __init__(self, name, title, native, cc, native_cc, qemu, qemu_cpu, groups, page, lacking=()):
+        self.name, self.title, self.native, self.cc, self.native_cc = name, title, native, cc, native_cc
+        self.qemu, self.qemu_cpu, self.groups, self.page, self.lacking = qemu, qemu_cpu, groups, page, lacking
+
+    def x86(self):
+        return self.name == self.native
+
+    def packages(self):
+        lacking = [PACKAGE_OF[group] for group in self.lacking]
+        return ','.join(p for p in PACKAGES if p not in lacking)
+
+
+PACKAGES = ('base-files,bash,dash,coreutils,busybox,python3,python3-numpy,luajit,sqlite3,xz-utils,zstd,openssl,perl,7zip,nodejs,'
+            'cpp-14-aarch64-linux-gnu').split(',')
+PACKAGE_OF = {'Node.js': 'nodejs'}
+TRIPLETS = {'arm64': 'aarch64-linux-gnu', 'amd64': 'x86_64-linux-gnu', 'i386': 'i386-linux-gnu'}
+LOADERS = {'amd64': 'lib64/ld-linux-x86-64.so.2', 'i386': 'lib/ld-linux.so.2'}
+# 32-bit C is compiled with the headers of the 64-bit libc, so that gcc-multilib is not needed; Debian's i386 has SSE2.
+CC32 = ['gcc', '-m32', '-msse2', '-I/usr/include/x86_64-linux-gnu']
+GUESTS = {g.name: g for g in (
+    Guest('arm64', 'Arm64', 'amd64', ['aarch64-linux-gnu-gcc'], ['gcc'], 'qemu-aarch64', 'neoverse-n1', GROUPS, 'performance.md'),
+    Guest('amd64', 'x86-64', 'amd64', ['gcc'], ['gcc'], 'qemu-x86_64', 'max', X86_GROUPS, 'performance-x86.md'),
+    Guest('i386', 'i386', 'i386', CC32, CC32, 'qemu-i386', 'max', X86_GROUPS, 'performance-x86.md', lacking=('Node.js',)),
+)}
 # Kernels that are no group of their own but of "threads"; of `parallel` the time that passes counts.
 THREADS = ('threads', 'mutex', 'contended', 'parallel')
 BY_WALL = ('parallel',)
 
 
 class Program:
-    """args[0] is a path in the roots (native: another one there). env: {root} stands for where the root is."""
-    def __init__(self, group, name, args, stdin=None, env=None, native=None, repeat=1, boxed=False):
+    """args[0] is a path in the roots (x86: another one there). env: {root} and {triplet} stand for where the root is, and its kind."""
+    def __init__(self, group, name, args, stdin=None, env=None, x86=None, repeat=1, boxed=False):
         self.group, self.name, self.args, self.stdin, self.env = group, name, args, stdin, env or {}
-        self.native = native or args[0]
+        self.x86 = x86 or args[0]
         self.repeat = repeat  # runs that are measured together: of what is over in a moment
         self.boxed = boxed    # natively in bubblewrap: it looks for files of its own at fixed places
 
@@ -65,7 +98,7 @@ def programs(work):
         Program('programs', 'sqlite', ['/usr/bin/sqlite3', ':memory:'], stdin=script('query.sql')),
         Program('programs', 'perl', ['/usr/bin/perl', script('hashes.pl')]),
         Program('programs', 'cc1', ['/usr/libexec/gcc/aarch64-linux-gnu/14/cc1', '-quiet', '-O2', '-fno-ident', '-o', '-', source],
-                native='/usr/libexec/gcc-cross/aarch64-linux-gnu/14/cc1', repeat=2),
+                x86='/usr/libexec/gcc-cross/aarch64-linux-gnu/14/cc1', repeat=2),
         Program('CPython', 'python: algorithms', ['/usr/bin/python3', script('algorithms.py')], env=python),
         Program('CPython', 'python: objects', ['/usr/bin/python3', script('objects.py')], env=python),
         Program('NumPy', 'numpy: arrays', ['/usr/bin/python3', script('arrays.py')], env=numpy),

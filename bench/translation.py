@@ -21,7 +21,7 @@ def source():
                 f'x += y * {k}; y ^= x >> {k % 31 + 1};', f'if (x > y + {k}) {{ x -= {k}; p->a = x; }} else {{ y += p->b; }}',
                 f'p->c += (unsigned)x ^ {k}u; p->d = (short)(p->c >> 3);', f'p->e[x & 15] = (unsigned char)(y + {k % 251}); y += p->e[{k % 16}];',
                 f'p->f = p->f * {k % 97}.5 + (double)(int)x;', f'if ((p->c & {k % 255 + 1}) == {k % 7}) return x ^ y;',
-                f'for (int i = 0; i < {k % 2 + 1}; i++) x = (x << 7 | x >> 57) + p->e[i];',
+                f'for (int i = 0; i < {k % 2 + 1}; i++) x = (x << 7 | x >> (8 * sizeof x - 7)) + p->e[i];',
                 f'x = y ? x / (y | {k % 63 + 1}) : x % {k % 97 + 3};', f'switch (x & 3) {{ case 0: y += {k}; break; case 1: y ^= x; break; case 2: p->b = y; }}']))
         call = f'if (x & 1) y += f{i - r.randrange(1, 3)}(p, x >> 9, y);' if i % 8 > 2 else ''
         out.append(f'static __attribute__((noinline)) u f{i}(struct s *p, u x, u y) {{ {" ".join(lines)} {call} return x + y; }}')
@@ -40,16 +40,16 @@ def cpu_ms(o, command):
 
 def measure(o):
     """{instructions, size, {qemu, demotic}: nanoseconds for an instruction that is translated, one value a round}"""
-    path = os.path.join(o.work, 'cold')
+    path = os.path.join(o.work, 'cold-' + o.guest.name)
     text = source()
     if not os.path.exists(path) or open(path + '.c').read() != text:
         with open(path + '.c', 'w') as f:
             f.write(text)
-        subprocess.run([o.cross, '-O1', '-w', '-static', '-o', path, path + '.c'], check=True)
+        subprocess.run(o.guest.cc + ['-O1', '-w', '-static', '-o', path, path + '.c'], check=True)
     # What is translated, counted by Demotic: QEMU comes to the same.
     stats = subprocess.run([o.demotic, '--no-disk-cache', '--stats', path], stderr=subprocess.PIPE, text=True, check=True).stderr
     count = int(re.search(r'(\d+)  guest instructions translated', stats).group(1))
-    ways = {'qemu': [o.qemu], 'demotic': [o.demotic, '--no-disk-cache']}
+    ways = {'qemu': [o.qemu_path], 'demotic': [o.demotic, '--no-disk-cache']}
     out = {'instructions': count, 'qemu': [], 'demotic': []}
     for _ in range(max(o.rounds, 3)):
         for way, command in ways.items():

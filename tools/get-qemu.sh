@@ -1,5 +1,6 @@
 #!/bin/sh
-# The oracle and peer: Debian sid's static qemu-aarch64, unpacked beside the build, not installed.  Prints its path.
+# The oracle and peer: Debian sid's static qemu-aarch64, unpacked beside the build, not installed, with qemu-x86_64 and
+# qemu-i386 beside it.  Prints its path.
 #     tools/get-qemu.sh DIR
 # DEMOTIC_QEMU names another one to use instead.
 set -eu
