@@ -130,26 +130,27 @@ static void dump_host(const struct debug_dump *d, const uint8_t *code, size_t si
 static void dump_stage(const struct debug_dump *d, enum engine_stage stage, const struct ir_unit *u, const void *code, size_t size)
 {
     unsigned long long pc = u->pc;
+    const char *what = u->follows ? "region" : "unit";
     switch (stage) {
     case ENGINE_STAGE_LIFTED:
-        log_raw("unit %#llx, guest code (%u bytes, %u instructions):\n", pc, u->size, u->insn_count);
+        log_raw("%s %#llx, guest code (%u bytes, %u instructions):\n", what, pc, u->size, u->insn_count);
         debug_dump_guest(d->guest, u->pc, u->size);
-        log_raw("unit %#llx, IR:\n", pc);
+        log_raw("%s %#llx, IR:\n", what, pc);
         print_lines("    ", ir_print(u));
         break;
     case ENGINE_STAGE_OPTIMISED:
-        log_raw("unit %#llx, optimised:\n", pc);
+        log_raw("%s %#llx, optimised:\n", what, pc);
         print_lines("    ", ir_print(u));
         break;
     case ENGINE_STAGE_COMPILED:
-        log_raw("unit %#llx, host code (%zu bytes) at %p:\n", pc, size, code);
+        log_raw("%s %#llx, host code (%zu bytes) at %p:\n", what, pc, size, code);
         dump_host(d, code, size);
         break;
     }
 }
 
 /* A line for perf.  A child of fork has a file of its own, without what it inherited. */
-static void perf_line(struct debug_dump *d, uint64_t pc, const void *code, size_t size)
+static void perf_line(struct debug_dump *d, const struct ir_unit *u, const void *code, size_t size)
 {
     char name[256], line[320], path[64];
     if (d->perf_pid != getpid()) {
@@ -164,8 +165,9 @@ static void perf_line(struct debug_dump *d, uint64_t pc, const void *code, size_
         else
             log_warn("--dump=perf: %s cannot be written", path);
     }
-    symbols_name(pc, name, sizeof name);
-    int n = snprintf(line, sizeof line, "%llx %zx %s\n", (unsigned long long)(uintptr_t)code, size, name);
+    symbols_name(u->pc, name, sizeof name);
+    int n = snprintf(line, sizeof line, "%llx %zx %s%s\n", (unsigned long long)(uintptr_t)code, size, name,
+                     u->follows ? " region" : "");
     if (d->perf_fd >= 0 && write(d->perf_fd, line, (size_t)n) != n) {
         log_warn("--dump=perf: the file cannot be written any further");
         fd_own_close(d->perf_fd);
@@ -183,7 +185,7 @@ void debug_dump_unit(void *ctx, int stage, struct ir_unit *u, const void *code, 
         return;
     pthread_mutex_lock(&d->lock);
     if (perf)
-        perf_line(d, u->pc, code, size);
+        perf_line(d, u, code, size);
     if (d->stage[stage])
         dump_stage(d, (enum engine_stage)stage, u, code, size);
     if (counts)

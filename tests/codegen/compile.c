@@ -124,6 +124,7 @@ int compile_count(struct sequence *s, uint32_t features, int host[COMPILE_WORDS]
     int sum = -1;
 
     x64_features = features;
+    x64_homes_choose(&x64_target);
     insn_count = 0;
     ir_unit_init(&u, &arena, guest_arm64.slots, guest_arm64.slot_count);
     guest_arm64.translate(&u, &rq);

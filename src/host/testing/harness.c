@@ -27,8 +27,8 @@ static const struct ir_slot slots[TEST_SLOT_COUNT] = {
     S4("q", q, IR_V64, 0),
     S4("v", v, IR_V128, 4),
     S("v4", v[4], IR_V128, 1), S("v5", v[5], IR_V128, 1), S("v6", v[6], IR_V128, 1), S("v7", v[7], IR_V128, 1),
-    S("v8", v[8], IR_V128, 0), S("v9", v[9], IR_V128, 0), S("v10", v[10], IR_V128, 0), S("v11", v[11], IR_V128, 0),
-    S("v12", v[12], IR_V128, 0), S("v13", v[13], IR_V128, 0), S("v14", v[14], IR_V128, 0), S("v15", v[15], IR_V128, 0),
+    S("v8", v[8], IR_V128, 1), S("v9", v[9], IR_V128, 1), S("v10", v[10], IR_V128, 1), S("v11", v[11], IR_V128, 1),
+    S("v12", v[12], IR_V128, 1), S("v13", v[13], IR_V128, 1), S("v14", v[14], IR_V128, 0), S("v15", v[15], IR_V128, 0),
     S4("y", y, IR_V256, 0),
     S("fpflags", fpflags, IR_I32, 0),
 };

@@ -457,12 +457,20 @@ static void load_gpr(struct ctx *c, int dst, const struct loc *l)
         emit_load(&c->e, 8, dst, mem_spill(l));
 }
 
+/* What slot l is equal to has a far home: its register, or -1. */
+static int far_of(const struct ctx *c, const struct loc *l)
+{
+    return l->slot >= 0 ? c->t->far[l->slot] : -1;
+}
+
 static void load_xmm(struct ctx *c, int dst, const struct loc *l)
 {
     if (l->is_const && l->imm == 0)
         emit_v_rrr(&c->e, V_PXOR, dst, dst, dst, -1);
     else if (l->is_const)
         emit_v_rm(&c->e, V_MOVAPS, dst, emit_pool(&c->e, l->imm, l->zw <= 64 ? 0 : l->imm), -1);
+    else if (far_of(c, l) >= 0)
+        emit_evex_rr(&c->e, V_MOVAPS, dst, far_of(c, l));
     else if (l->slot >= 0)
         emit_v_rm(&c->e, V_MOVAPS, dst, mem_slot(c, (unsigned)l->slot), -1);
     else
@@ -476,7 +484,7 @@ int in_gpr(struct ctx *c, ir_ref r)
 bool in_mem(struct ctx *c, ir_ref r, struct x64_mem *m)
 {
     const struct loc *l = loc_at(c, r);
-    if (l->reg >= 0 || l->is_const)
+    if (l->reg >= 0 || l->is_const || far_of(c, l) >= 0)
         return false;
     *m = l->slot >= 0 ? mem_slot(c, (unsigned)l->slot) : mem_spill(l);
     return true;
@@ -652,9 +660,9 @@ void alloc_get(struct ctx *c, ir_ref r, unsigned slot)
     struct x64_mem m = mem_slot(c, slot);
     unsigned sz = type_bytes(type);
     if (cls == LOC_XMM && class_of(type) == LOC_GPR) { /* an integer part of a vector */
-        int d = def_gpr(c, r, -1, 0);
-        if (c->t->home[slot] >= 0) {
-            emit_movd_rx(&c->e, sz == 8 ? 8 : 4, d, c->t->home[slot]);
+        int d = def_gpr(c, r, -1, 0), from = c->t->far[slot] >= 0 ? c->t->far[slot] : c->t->home[slot];
+        if (from >= 0) {
+            emit_movd_rx(&c->e, sz == 8 ? 8 : 4, d, from);
             if (sz < 4)
                 emit_zext(&c->e, sz, d, d);
         } else {
@@ -755,7 +763,9 @@ void alloc_set(struct ctx *c, unsigned slot, ir_ref r)
     c->slot_loc[slot] = 0;
     if (home < 0) {
         int32_t imm;
-        if (cls == LOC_XMM)
+        if (c->t->far[slot] >= 0)
+            emit_evex_rr(&c->e, V_MOVAPS, c->t->far[slot], use_xmm(c, r));
+        else if (cls == LOC_XMM)
             emit_v_mr(&c->e, V_MOVAPS_ST, m, use_xmm(c, r), -1);
         else if (value_imm32(c, r, 8, &imm))
             emit_store_i(&c->e, 8, m, imm);

@@ -890,6 +890,23 @@ void emit_v_blendvb(struct emit *e, int dst, int a, int c, int mask)
     v_legacy(e, VOP(1, 2, 0x10), 0, dst, c, NULL, -1);
 }
 
+void emit_evex_rm(struct emit *e, x64_vop op, int reg, struct x64_mem m)
+{
+    assert(m.index < 0 && m.base >= 0 && (m.base & 7) != RSP);
+    emit_u8(e, 0x62);
+    emit_u8(e, (bit3(reg) ^ 1) << 7 | 1 << 6 | (bit3(m.base) ^ 1) << 5 | (bit4(reg) ^ 1) << 4 | vop_map(op));
+    emit_u8(e, vop_w(op) << 7 | 15 << 3 | 4 | vop_pp(op));
+    emit_u8(e, 1 << 3);
+    emit_u8(e, op & 0xff);
+    emit_u8(e, 2u << 6 | ((unsigned)reg & 7) << 3 | ((unsigned)m.base & 7)); /* 8-bit displacements would be scaled */
+    emit_u32(e, (uint32_t)m.disp);
+}
+
+void emit_evex_rr(struct emit *e, x64_vop op, int dst, int src)
+{
+    v_evex(e, op, vop_w(op), dst, -1, src, -1);
+}
+
 void emit_evex_rrr(struct emit *e, x64_vop op, int dst, int a, int c, int imm)
 {
     v_evex(e, op, vop_w(op), dst, a, c, imm);
@@ -911,6 +928,10 @@ void emit_movd_xr(struct emit *e, unsigned sz, int xmm, int gpr)
 
 void emit_movd_rx(struct emit *e, unsigned sz, int gpr, int xmm)
 {
+    if (xmm >= 16) {
+        v_evex(e, VOP(1, 1, 0x7e), sz == 8, xmm, -1, gpr, -1);
+        return;
+    }
     v_gpr(e, VOP(1, 1, 0x7e), sz, xmm, -1, gpr, -1);
 }
 

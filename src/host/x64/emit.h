@@ -194,9 +194,14 @@ void emit_vex_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
 /* VPBLENDVB and friends: the mask is a register. Without AVX the mask must be xmm0 and dst == a. */
 void emit_v_blendvb(struct emit *e, int dst, int a, int b, int mask);
 /* EVEX, 128 bits, no masking: AVX-512VL. */
+/* Moves, with registers up to xmm31 too: a load of m, or what the operation's store form says; m without index, its base
+ * neither rsp nor r12. */
+void emit_evex_rr(struct emit *e, x64_vop op, int dst, int src);
+void emit_evex_rm(struct emit *e, x64_vop op, int reg, struct x64_mem m);
 void emit_evex_rrr(struct emit *e, x64_vop op, int dst, int a, int b, int imm);
 /* Between general and vector registers; gpr operand size 4 or 8. */
 void emit_movd_xr(struct emit *e, unsigned sz, int xmm, int gpr);
+/* From xmm16..31 too, where there is AVX-512. */
 void emit_movd_rx(struct emit *e, unsigned sz, int gpr, int xmm);
 void emit_pinsr(struct emit *e, unsigned sz, int dst, int a, int gpr, unsigned lane);
 void emit_pextr(struct emit *e, unsigned sz, int gpr, int xmm, unsigned lane);

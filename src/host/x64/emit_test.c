@@ -477,6 +477,18 @@ static void test_vectors(int a, int b)
     want("vpternlogd xmm%d, xmm%d, xmm%d, 202", a2, b2, c2);
     emit_evex_rrr(&e, V_POPCNTB, a2, -1, c2, -1);
     want("vpopcntb xmm%d, xmm%d", a2, c2);
+    emit_evex_rr(&e, V_MOVAPS, a2, c2);
+    want("vmovaps xmm%d, xmm%d", a2, c2);
+    emit_movd_rx(&e, 8, a, b + 16);
+    want("vmovq %s, xmm%d", reg(8, a), b + 16);
+    emit_movd_rx(&e, 4, a, b + 16);
+    want("vmovd %s, xmm%d", reg(4, a), b + 16);
+    if ((b & 7) != RSP) {
+        emit_evex_rm(&e, V_MOVAPS, a2, mem_at(b, 0x20));
+        want("vmovaps xmm%d, xmmword ptr [%s + 32]", a2, reg(8, b));
+        emit_evex_rm(&e, V_MOVAPS_ST, a + 16, mem_at(b, -0x200));
+        want("vmovaps xmmword ptr [%s - 512], xmm%d", reg(8, b), a + 16);
+    }
     emit_evex_to_gpr(&e, V_CVTTSD2USI, 8, a, b2);
     want("vcvttsd2usi %s, xmm%d", reg(8, a), b2);
     emit_evex_from_gpr(&e, V_CVTUSI2SS, 8, a2, b2, c);

@@ -31,6 +31,15 @@ static void leaf(uint32_t number, uint32_t out[4])
 #endif
 }
 
+uint32_t x64_zmm16_offset(void)
+{
+    static uint32_t offset; /* asked for late: most processes never do */
+    uint32_t l[4];
+    if (!offset && __get_cpuid_count(13, 7, &l[0], &l[1], &l[2], &l[3]))
+        offset = l[1];
+    return offset;
+}
+
 bool x64_features_detect(void)
 {
     uint32_t l1[4], l7[4], lx[4];

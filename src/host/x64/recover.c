@@ -126,6 +126,24 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
     return address + (uint64_t)(int64_t)disp;
 }
 
+/* Far homes: the part of the signal's frame that XSAVE writes behind the older one; all zero if it has noted that they were. */
+static void far_recover(struct cpu *cpu, const struct x64_target *t, const ucontext_t *uc)
+{
+    const uint8_t *area = (const uint8_t *)uc->uc_mcontext.fpregs;
+    const uint64_t hi16_zmm = 1u << 7;
+    uint64_t present;
+    memcpy(&present, area + 512, 8);
+    for (int r = 16; r < 32; r++) {
+        if (t->xmm_slot[r] < 0)
+            continue;
+        uint8_t *slot = cpu->state + t->guest->slots[t->xmm_slot[r]].offset;
+        if (present & hi16_zmm)
+            memcpy(slot, area + x64_zmm16_offset() + 64 * (r - 16), 16);
+        else
+            memset(slot, 0, 16);
+    }
+}
+
 bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
 {
     ucontext_t *uc = ucontext;
@@ -167,6 +185,8 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
             memcpy(cpu->state + t->guest->slots[t->xmm_slot[r]].offset,
                    &uc->uc_mcontext.fpregs->_xmm[r], 16);
     }
+    if (t->xmm_slot[16] >= 0)
+        far_recover(cpu, t, uc);
     uint32_t flags = flags_now(cpu, g, where & 7);
     memcpy(cpu->state + t->guest->slots[t->flags_slot].offset, &flags, 4);
     memcpy(cpu->state + t->guest->slots[t->pc_slot].offset, &pc, 8);

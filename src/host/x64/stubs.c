@@ -18,6 +18,9 @@ static void homes_store(struct emit *e, const struct x64_target *t)
         if (t->xmm_slot[r] >= 0)
             emit_v_mr(e, V_MOVAPS_ST, slot_mem(t, t->xmm_slot[r]), r, -1);
     }
+    for (int r = 16; r < 32; r++)
+        if (t->xmm_slot[r] >= 0)
+            emit_evex_rm(e, V_MOVAPS_ST, r, slot_mem(t, t->xmm_slot[r]));
     emit_alu_ri(e, ALU_AND, 4, RAX, IR_FLAG_ALL);
     emit_store(e, 4, slot_mem(t, (int)t->flags_slot), RAX);
 }
@@ -30,6 +33,9 @@ static void homes_load(struct emit *e, const struct x64_target *t)
         if (t->xmm_slot[r] >= 0)
             emit_v_rm(e, V_MOVAPS, r, slot_mem(t, t->xmm_slot[r]), -1);
     }
+    for (int r = 16; r < 32; r++)
+        if (t->xmm_slot[r] >= 0)
+            emit_evex_rm(e, V_MOVAPS, r, slot_mem(t, t->xmm_slot[r]));
     emit_load(e, 4, RAX, slot_mem(t, (int)t->flags_slot));
 }
 
@@ -99,6 +105,9 @@ static void registers(struct emit *e, const struct x64_target *t, bool store, bo
                 emit_v_rm(e, V_MOVAPS, r, m, -1);
         }
     }
+    for (int r = 16; r < 32; r++)
+        if (homes && t->xmm_slot[r] >= 0)
+            emit_evex_rm(e, store ? V_MOVAPS_ST : V_MOVAPS, r, mem_frame(FRAME_FAR + 16u * (unsigned)(r - 16)));
 }
 
 /* A function of cpu, called from generated code. sync: slots are in memory meanwhile. */

@@ -405,28 +405,41 @@ static void helper_c(struct cpu *cpu)
     x64_target.guest->helpers[n](cpu, cpu->scratch[0].u64[0]);
 }
 
-/* The hottest slots of a type get the registers listed. */
+/* The hottest slots of a type that have none yet get the registers listed. */
 static void choose_homes(struct x64_target *t, enum ir_type type, const int8_t *regs,
-                         unsigned count)
+                         unsigned count, int8_t home[X64_SLOT_MAX])
 {
     const struct guest *g = t->guest;
     for (unsigned k = 0; k < count; k++) {
         int best = -1;
         for (unsigned s = 0; s < g->slot_count; s++)
-            if (g->slots[s].type == type && t->home[s] < 0 && s != g->pc_slot && g->slots[s].heat &&
+            if (g->slots[s].type == type && t->home[s] < 0 && t->far[s] < 0 && s != g->pc_slot && g->slots[s].heat &&
                 (best < 0 || g->slots[s].heat > g->slots[best].heat))
                 best = (int)s;
         if (best < 0)
             return;
-        t->home[best] = regs[k];
+        home[best] = regs[k];
         (type == IR_V128 ? t->xmm_slot : t->gpr_slot)[regs[k]] = (int16_t)best;
     }
 }
 
-static bool x64_init(const struct guest *guest, struct host_buffer *stubs)
+void x64_homes_choose(struct x64_target *t)
 {
     static const int8_t gprs[] = {RBX, R8, R9, R10, R11, R12, R13, R14, R15};
     static const int8_t xmms[] = {8, 9, 10, 11, 12, 13, 14, 15};
+    static const int8_t far[] = {16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    memset(t->home, -1, sizeof t->home);
+    memset(t->far, -1, sizeof t->far);
+    memset(t->gpr_slot, -1, sizeof t->gpr_slot);
+    memset(t->xmm_slot, -1, sizeof t->xmm_slot);
+    choose_homes(t, IR_I64, gprs, ARRAY_LEN(gprs), t->home);
+    choose_homes(t, IR_V128, xmms, ARRAY_LEN(xmms), t->home);
+    if (has(X64_AVX512))
+        choose_homes(t, IR_V128, far, ARRAY_LEN(far), t->far);
+}
+
+static bool x64_init(const struct guest *guest, struct host_buffer *stubs)
+{
     struct x64_target *t = &x64_target;
     static const char *const modes[] = {"normal", "strict", "tight", "plain"};
     const char *mode = getenv("DEMOTIC_X64_COMPILE");
@@ -443,11 +456,7 @@ static bool x64_init(const struct guest *guest, struct host_buffer *stubs)
     }
     *t = (struct x64_target){
         .guest = guest, .flags_slot = guest->flags_slot, .pc_slot = guest->pc_slot};
-    memset(t->home, -1, sizeof t->home);
-    memset(t->gpr_slot, -1, sizeof t->gpr_slot);
-    memset(t->xmm_slot, -1, sizeof t->xmm_slot);
-    choose_homes(t, IR_I64, gprs, ARRAY_LEN(gprs));
-    choose_homes(t, IR_V128, xmms, ARRAY_LEN(xmms));
+    x64_homes_choose(t);
     return stubs_emit(t, stubs);
 }
 

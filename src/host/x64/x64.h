@@ -9,6 +9,9 @@
  *   rbx r8..r15       homes of the hottest I64 slots, x64_target.gpr_home
  *   xmm0..7           temporaries
  *   xmm8..15          homes of the hottest V128 slots
+ *   xmm16..31         with AVX-512: far homes, of the next hottest ones.  Instructions do not work on
+ *                     them: their values go through temporaries.  What is passed on in one, from turn to
+ *                     turn of a loop, is there at once; through memory it takes some seven cycles.
  *
  * A home holds its slot's value wherever the state must be exact: at every guest memory access and
  * at every way out. */
@@ -39,7 +42,8 @@ enum {
     FRAME_FAULTED = 2472, /* recover made enter return */
     FRAME_TMP = 2480,     /* 16 bytes within one sequence */
     FRAME_X87 = 2496,     /* 4 bytes: not 0 while the guest's x87 is in the processor */
-    FRAME_SPILLS = 2560,  /* SPILL_MAX of 16 bytes */
+    FRAME_FAR = 2512,     /* 16 of 16 bytes: xmm16..31 over a call into C */
+    FRAME_SPILLS = 2768,  /* SPILL_MAX of 16 bytes */
 };
 #define SPILL_MAX 1280
 static_assert(FRAME_SPILLS + 16 * SPILL_MAX <= sizeof(((struct cpu *)0)->host_frame),
@@ -84,6 +88,8 @@ extern uint32_t x64_features;
  * number) does the same. */
 extern uint32_t x64_features_limit;
 bool x64_features_detect(void); /* false: not even x86-64-v2 */
+/* Where XSAVE, and so a signal's frame, has zmm16, if there is AVX-512. Async-signal-safe. */
+uint32_t x64_zmm16_offset(void);
 static inline bool has(uint32_t feature)
 {
     return x64_features & feature;
@@ -105,7 +111,8 @@ struct ctx;
 struct x64_target {
     const struct guest *guest;
     int8_t home[X64_SLOT_MAX]; /* slot -> register (GPR or XMM by the slot's type), or -1 */
-    int16_t gpr_slot[16], xmm_slot[16]; /* and back; -1: none */
+    int8_t far[X64_SLOT_MAX];  /* slot -> xmm16..31, or -1 */
+    int16_t gpr_slot[16], xmm_slot[32]; /* and back; -1: none */
     unsigned flags_slot, pc_slot;
     const uint8_t *stub_exec, *stub_end; /* executable range of the stubs */
     const uint8_t *exit_plain;           /* leaves without storing homes */
@@ -113,6 +120,8 @@ struct x64_target {
     void (*enter)(struct cpu *cpu, const void *code);
 };
 extern struct x64_target x64_target;
+/* Which slots get which registers: depends on t->guest and x64_features alone. */
+void x64_homes_choose(struct x64_target *t);
 
 /* Where the guest's flags are at an instruction that may fault (side table). */
 enum flags_at {
