@@ -208,8 +208,10 @@ struct block_parts {
     bool loops;
 };
 
-/* translate.c: finds or makes; NULL if pc cannot be fetched. */
+/* translate.c: finds or makes; NULL if pc cannot be fetched, and cpu->fault says which byte. */
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* The unit, as just lifted, only says that its first instruction cannot be fetched from so many bytes behind its beginning. */
+bool translate_unfetched(const struct ir_unit *u, uint64_t *behind);
 /* Compiles u into the code cache, with `room` bytes to begin with: 0, or what the host says. Lock held. */
 int translate_compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, size_t room, struct host_buffer *buf,
                       struct chunk **chunk, struct host_code *hc);

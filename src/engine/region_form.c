@@ -159,7 +159,7 @@ static void follow(struct engine *e, const struct region_paths *paths, struct gu
     uint32_t first_size = 0;
     bool polls = false;
     uint32_t alike = (1u << paths->count) - 1;
-    uint64_t next = paths->pc;
+    uint64_t next = paths->pc, behind;
     ir_poll(u, next);
     for (uint32_t i = 0; i < REGION_BLOCKS; i++) {
         ir_ref first = u->count;
@@ -172,6 +172,10 @@ static void follow(struct engine *e, const struct region_paths *paths, struct gu
         }
         rq->max_insns = most < LOCALS - u->local_count ? most : LOCALS - u->local_count;
         g->translate(u, rq);
+        if (translate_unfetched(u, &behind)) { /* the page that it goes on in has gone */
+            out->blocks = 0;
+            break;
+        }
         add_range(out, rq->pc, u->size - size);
         if (i == 0)
             first_size = u->size;

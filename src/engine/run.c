@@ -188,10 +188,8 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, uint32_t mode, en
     case IR_EXIT_TRAP:
         *event = CPU_EVENT_TRAP;
         return true;
-    case IR_EXIT_FETCH:
-        cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc_of(cpu)};
-        *event = CPU_EVENT_FETCH;
-        return true;
+    case IR_EXIT_FETCH: /* such units are not kept: translate.c */
+        break;
     }
     UNREACHABLE();
 }
@@ -225,10 +223,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
         uint32_t mode = cpu->mode | (steps || traces ? ENGINE_MODE_STEP : 0) | (once ? ENGINE_MODE_STEP | ENGINE_MODE_ONCE : 0);
         uint64_t start = *pc;
         struct block *b = translate(e, cpu, start, mode);
-        if (!b) {
-            cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = *pc};
+        if (!b)
             return leave(cpu, CPU_EVENT_FETCH);
-        }
         if (UNLIKELY(cpu->recording != NULL)) {
             b = region_note(e, cpu, b, site, start, mode);
             site = b ? NULL : site;

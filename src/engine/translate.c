@@ -5,6 +5,7 @@
 #include "opt/opt.h"
 #include "support/log.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -134,17 +135,33 @@ static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     translate_show(e, ENGINE_STAGE_OPTIMISED, u, NULL);
 }
 
+bool translate_unfetched(const struct ir_unit *u, uint64_t *behind)
+{
+    const struct ir_inst *last = &u->insts[u->count - 1];
+    if (last->op != IR_EXIT || last->attr != IR_EXIT_FETCH)
+        return false;
+    *behind = u->insts[last->a].imm;
+    return true;
+}
+
 /* Lifts the code for rq; again with a check of its bytes where their page cannot be protected. False if its first
- * instruction cannot be fetched. */
+ * instruction cannot be fetched: cpu->fault says where. Nothing is kept of that, as there is nothing yet that a change
+ * of the memory could make invalid. */
 static bool lift_guarded(struct engine *e, struct cpu *cpu, struct guest_request *rq, struct reading *reading,
                          struct ir_unit *u, struct flags_query *query)
 {
     const struct guest *g = e->config.guest;
     uint8_t probe[16];
-    if (!e->config.fetch(e->config.fetch_ctx, rq->pc - reading->shift, probe, g->insn_align))
+    uint64_t pc = rq->pc - reading->shift, behind;
+    cpu->fault = (struct cpu_fault){.signal = SIGSEGV, .address = pc};
+    if (!e->config.fetch(e->config.fetch_ctx, pc, probe, g->insn_align))
         return false;
     reading->request = rq;
     lift(e, cpu, rq, reading, 0, u, query);
+    if (UNLIKELY(translate_unfetched(u, &behind))) {
+        cpu->fault.address += behind;
+        return false;
+    }
     if (LIKELY(!reading->check))
         return true;
     reading->again = true;

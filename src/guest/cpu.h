@@ -36,7 +36,7 @@ enum cpu_event {
     CPU_EVENT_BREAKPOINT, /* detail: immediate */
     CPU_EVENT_UNDEFINED,  /* detail: instruction bytes */
     CPU_EVENT_FAULT,      /* cpu->fault: the guest touched memory it may not */
-    CPU_EVENT_FETCH,      /* PC is not executable memory; cpu->fault.address = PC */
+    CPU_EVENT_FETCH,      /* not executable memory at PC, or where its instruction crosses into: cpu->fault.address */
     CPU_EVENT_ALIGN,      /* detail: address */
     CPU_EVENT_INTERRUPT,  /* engine_interrupt was called */
     CPU_EVENT_YIELD,

@@ -105,7 +105,7 @@ enum ir_exit {
     IR_EXIT_BREAKPOINT,  /* PC of the instruction; detail its immediate */
     IR_EXIT_UNDEFINED,   /* PC of the instruction; detail its bytes */
     IR_EXIT_ALIGN,       /* PC of the instruction; detail the address */
-    IR_EXIT_FETCH,       /* PC cannot be fetched from */
+    IR_EXIT_FETCH,       /* the instruction at PC cannot be fetched; detail: how far behind PC, where it crosses into what cannot */
     IR_EXIT_ICACHE,      /* guest announced changed code in the 64 bytes around detail; PC after */
     IR_EXIT_MODE,        /* the translation key changed (FPCR written); PC after */
     IR_EXIT_YIELD,       /* a spin-wait hint; PC after */

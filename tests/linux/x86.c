@@ -91,6 +91,22 @@ static void test_faults(void)
     __asm__ volatile("movb (%0), %%al" : : "r"(p + 4100) : "eax", "memory");
     ok(caught == SIGSEGV && code == SEGV_MAPERR && address == p + 4100 && trap == 14 && error == 4);
     munmap(p, 4096);
+
+    /* an instruction that goes on in a page without the right to execute; after it, and that page, a return */
+    unsigned char *x = mmap(NULL, 12288, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    x[4094] = 0xb8; /* mov of 4 bytes */
+    x[8192] = 0xc3;
+    mprotect(x + 4096, 4096, PROT_READ);
+    skip = 4098;
+    caught = 0;
+    ((void (*)(void))(x + 4094))();
+    ok(caught == SIGSEGV && code == SEGV_ACCERR && at == (unsigned long)x + 4094 && address == x + 4096 && trap == 14 && error == 0x15);
+    mprotect(x + 4096, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+    x[4099] = 0xc3;
+    caught = 0;
+    ((void (*)(void))(x + 4094))(); /* now all of it is there */
+    ok(caught == 0);
+    munmap(x, 12288);
 }
 
 /* A signal between two instructions changes nothing. */

@@ -191,7 +191,7 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
             break;
         if (!window_word(&window, l.pc, &l.word)) {
             if (n == 0) {
-                ir_exit(u, IR_EXIT_FETCH, l.pc, IR_NONE);
+                ir_exit(u, IR_EXIT_FETCH, l.pc, ir_const(u, IR_I64, 0));
                 l.ended = true;
             }
             break;

@@ -266,7 +266,8 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
         if (n && (got == NEXT_CROSSES || got == NEXT_FETCH))
             break;
         if (got == NEXT_FETCH) {
-            ir_exit(u, IR_EXIT_FETCH, l.pc, IR_NONE);
+            /* where it begins, or the page that it goes on in */
+            ir_exit(u, IR_EXIT_FETCH, l.pc, ir_const(u, IR_I64, window.size ? PAGE - l.pc % PAGE : 0));
             l.ended = true;
             break;
         }
