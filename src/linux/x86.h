@@ -44,5 +44,8 @@ void x86_mode_check(struct cpu *cpu);
 /* siginfo of i386 from the host's, and back. */
 void siginfo_to_32(uint32_t out[32], const siginfo_t *in);
 
+struct thread_tls;
 /* A 32-bit program's view of set_thread_area: descriptor i (0 to 2) of the thread is loaded into its processor. */
-void i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base);
+void i386_tls_load(struct cpu *cpu, unsigned i, const struct thread_tls *tls);
+/* A descriptor in the processor's form, from what is in struct user_desc; 0 if all of that is. */
+uint64_t x86_descriptor(uint32_t base, uint32_t limit, uint32_t flags);

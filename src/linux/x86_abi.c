@@ -143,11 +143,11 @@ static bool i386_tls_check(struct cpu *cpu, uint64_t tls)
     return tls_read(tls, &d);
 }
 
-void i386_tls_load(struct cpu *cpu, unsigned i, uint32_t base)
+void i386_tls_load(struct cpu *cpu, unsigned i, const struct thread_tls *tls)
 {
     struct x86_state *s = x86_state(cpu);
 
-    x86_tls_set(s, X86_TLS_FIRST + i, base);
+    x86_tls_set(s, X86_TLS_FIRST + i, x86_descriptor(tls->base, tls->limit, tls->flags));
     for (unsigned segment = X86_ES; segment <= X86_GS; segment++)
         if (segment != X86_CS && s->selector[segment] >> 3 == X86_TLS_FIRST + i && !(s->selector[segment] & 4))
             x86_segment_load(cpu, segment, s->selector[segment]);
@@ -165,7 +165,7 @@ static void i386_child(struct cpu *cpu, uint64_t sp, uint64_t tls, bool set_tls)
         s->r[X86_RSP] = sp;
     if (set_tls && tls_read(tls, &d)) {
         t->tls[d.entry - X86_TLS_FIRST] = (struct thread_tls){d.base, d.limit, d.flags};
-        i386_tls_load(cpu, d.entry - X86_TLS_FIRST, d.base);
+        i386_tls_load(cpu, d.entry - X86_TLS_FIRST, &t->tls[d.entry - X86_TLS_FIRST]);
     }
     x86_mode_check(cpu);
 }
@@ -236,13 +236,14 @@ static void report_undefined(const struct thread *t, uint64_t pc)
              area.name ? area.name : "anonymous memory", (unsigned long long)(pc - area.start + area.offset));
 }
 
-static void trap(struct thread *t, uint64_t vector)
+static void trap(struct thread *t, uint64_t exception)
 {
+    uint16_t vector = (uint16_t)exception, error = (uint16_t)(exception >> 16);
     const struct x86_state *s = state_of(t->cpu);
     uint64_t pc = s->rip;
     uint8_t before = 0;
 
-    t->fault_code = X86_FAULT_CODE(vector, 0);
+    t->fault_code = X86_FAULT_CODE(vector, error);
     switch (vector) {
     case X86_VECTOR_DE:
         signals_force(t, SIGFPE, FPE_INTDIV, pc);
@@ -257,6 +258,10 @@ static void trap(struct thread *t, uint64_t vector)
     case VECTOR_UD:
         report_undefined(t, pc);
         signals_force(t, SIGILL, ILL_ILLOPN, pc);
+        return;
+    case X86_VECTOR_NP:
+    case X86_VECTOR_SS:
+        signals_force(t, SIGBUS, SI_KERNEL, 0);
         return;
     case VECTOR_AC:
         signals_force(t, SIGBUS, BUS_ADRALN, 0);
@@ -330,7 +335,7 @@ static const struct {
     {1, 2, 31, "hypervisor"}, {0x80000001, 2, 0, "lahf_lm"}, {0x80000001, 2, 5, "abm"}, {0x80000001, 2, 8, "3dnowprefetch"},
     {7, 1, 0, "fsgsbase"},  {7, 1, 3, "bmi1"},      {7, 1, 5, "avx2"},      {7, 1, 8, "bmi2"},
     {7, 1, 18, "rdseed"},   {7, 1, 19, "adx"},      {7, 1, 29, "sha_ni"},   {0xd, 0, 0, "xsaveopt"},
-    {7, 2, 22, "rdpid"},
+    {7, 2, 9, "vaes"},      {7, 2, 10, "vpclmulqdq"}, {7, 2, 22, "rdpid"},
 };
 
 static void cpuinfo(int fd)

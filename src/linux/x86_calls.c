@@ -88,7 +88,7 @@ int64_t sys_set_thread_area(struct thread *t, const uint64_t a[6])
         t->tls[i] = (struct thread_tls){0};
     else
         t->tls[i] = (struct thread_tls){d.base, d.limit, d.flags & 0x7f};
-    i386_tls_load(t->cpu, i, t->tls[i].base);
+    i386_tls_load(t->cpu, i, &t->tls[i]);
     return 0;
 }
 
@@ -110,29 +110,34 @@ int64_t sys_get_thread_area(struct thread *t, const uint64_t a[6])
     return memory_write(a[0], &d, sizeof(d)) ? 0 : -EFAULT;
 }
 
-/* The local descriptor table: what was written, to be read back as the processor has it. */
-static uint64_t ldt[X86_LDT_ENTRIES];
+/* How many entries of the local descriptor table were ever written. */
 static unsigned ldt_count;
 static pthread_mutex_t ldt_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A descriptor in the processor's form. */
-static uint64_t descriptor(const struct user_desc32 *d)
+uint64_t x86_descriptor(uint32_t base, uint32_t limit, uint32_t flags)
 {
+    if (!(base | limit | flags))
+        return 0;
     /* A segment, accessed; contents and writable. */
-    uint64_t type = 0x11 | (d->flags & DESC_CONTENTS) << 1 | (d->flags & DESC_READ_ONLY ? 0 : 2);
-    uint64_t v = (d->limit & 0xffff) | (uint64_t)(d->base & 0xffffff) << 16 | type << 40 | 3ull << 45;
-    v |= d->flags & DESC_NOT_PRESENT ? 0 : 1ull << 47;
-    v |= (uint64_t)(d->limit >> 16 & 15) << 48 | (uint64_t)(d->base >> 24) << 56;
-    v |= d->flags & DESC_USEABLE ? 1ull << 52 : 0;
-    v |= d->flags & DESC_32BIT ? 1ull << 54 : 0;
-    return v | (d->flags & DESC_PAGES ? 1ull << 55 : 0);
+    uint64_t type = 0x11 | (flags & DESC_CONTENTS) << 1 | (flags & DESC_READ_ONLY ? 0 : 2);
+    uint64_t v = (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | type << 40 | 3ull << 45;
+    v |= flags & DESC_NOT_PRESENT ? 0 : 1ull << 47;
+    v |= (uint64_t)(limit >> 16 & 15) << 48 | (uint64_t)(base >> 24) << 56;
+    v |= flags & DESC_USEABLE ? 1ull << 52 : 0;
+    v |= flags & DESC_32BIT ? 1ull << 54 : 0;
+    return v | (flags & DESC_PAGES ? 1ull << 55 : 0);
 }
 
 static int64_t ldt_read(uint64_t to, uint64_t size)
 {
     pthread_mutex_lock(&ldt_lock);
-    uint64_t have = ldt_count * sizeof(ldt[0]), n = size < have ? size : have;
-    bool good = memory_write(to, ldt, n);
+    uint64_t have = ldt_count * 8ull, n = size < have ? size : have;
+    bool good = true;
+
+    for (unsigned i = 0; good && i * 8 < n; i++) {
+        uint64_t d = x86_ldt_get(i);
+        good = memory_write(to + i * 8, &d, n - i * 8 < 8 ? n - i * 8 : 8);
+    }
 
     pthread_mutex_unlock(&ldt_lock);
     return good ? (int64_t)n : -EFAULT;
@@ -153,10 +158,11 @@ static int64_t ldt_write(uint64_t from, uint64_t size, bool old)
     if (!clear && !(d.flags & DESC_32BIT))
         return -EINVAL; /* no 16-bit segments */
     pthread_mutex_lock(&ldt_lock);
-    ldt[d.entry] = clear ? 0 : descriptor(&d);
+    if (old) /* which knows no such bit */
+        d.flags &= ~DESC_USEABLE;
+    x86_ldt_set(d.entry, clear ? 0 : x86_descriptor(d.base, d.limit, d.flags));
     if (d.entry >= ldt_count)
         ldt_count = d.entry + 1;
-    x86_ldt_set(d.entry, d.base, !clear && !(d.flags & DESC_NOT_PRESENT));
     pthread_mutex_unlock(&ldt_lock);
     return 0;
 }

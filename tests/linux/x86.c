@@ -160,6 +160,62 @@ static void test_iret(void)
     ok(carry == 1);
 }
 
+/* What LAR, LSL, VERR, VERW say of a selector; registers stay as they are where it is not to be asked about. */
+struct rights {
+    unsigned long lar, lsl;
+    unsigned char good, readable, writable;
+};
+
+static struct rights rights_of(unsigned selector)
+{
+    struct rights r = {.lar = -3ul, .lsl = -3ul};
+    unsigned char good;
+
+    __asm__ volatile("lar %2, %k0; setz %1" : "+r"(r.lar), "=&q"(r.good) : "r"(selector) : "cc");
+    __asm__ volatile("lsl %2, %k0; setz %1" : "+r"(r.lsl), "=&q"(good) : "r"(selector) : "cc");
+    __asm__ volatile("verr %w1; setz %0" : "=&q"(r.readable) : "r"(selector) : "cc");
+    __asm__ volatile("verw %w1; setz %0" : "=&q"(r.writable) : "r"(selector) : "cc");
+    r.good += good;
+    return r;
+}
+
+static bool has_rights(unsigned selector, unsigned long lar, unsigned long lsl, bool readable)
+{
+    struct rights r = rights_of(selector);
+    return r.good == 2 && r.lar == lar && r.lsl == lsl && r.readable == readable;
+}
+
+static void test_descriptors(void)
+{
+    ok(has_rights(0x2b, 0xcff300, 0xffffffff, true) && rights_of(0x28).writable);
+    ok(has_rights(0x23, 0xcffb00, 0xffffffff, true) && !rights_of(0x23).writable);
+    ok(has_rights(0x33, 0xaffb00, 0xffffffff, true));
+    struct rights none = rights_of(0), kernel = rights_of(0x10);
+    ok(!none.good && none.lar == -3ul && none.lsl == -3ul && !none.readable && !none.writable && !kernel.good && !kernel.readable);
+    unsigned long narrow = -1ul;
+    __asm__ volatile("lar %w1, %w0" : "+r"(narrow) : "r"(0x2b) : "cc");
+    ok(narrow == (-1ul & ~0xfffful) + 0xf300);
+
+    struct user_desc d = {.entry_number = 6, .base_addr = 0x1000, .limit = 0x12345, .seg_32bit = 1, .read_exec_only = 1, .useable = 1};
+    ok(syscall(SYS_modify_ldt, 0x11, &d, sizeof d) == 0 && has_rights(0x37, 0x51f100, 0x12345, true) && !rights_of(0x37).writable);
+    d.limit_in_pages = 1;
+    ok(syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 && has_rights(0x37, 0xc1f100, 0x12345fff, true)); /* this call knows no `useable` */
+    d.contents = 2; /* code, not to be read */
+    ok(syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 && has_rights(0x37, 0xc1f900, 0x12345fff, false));
+
+    catch(SIGSEGV, 0);
+    catch(SIGBUS, 0);
+    unsigned long where = RAISES(SIGSEGV, 2, "mov $0x37, %%eax; mov %%eax, %%fs");
+    ok(at == where + 5 && trap == 13 && error == 0x34 && code == SI_KERNEL);
+    d.contents = 0;
+    d.seg_not_present = 1;
+    ok(syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 && has_rights(0x37, 0xc17100, 0x12345fff, true));
+    where = RAISES(SIGBUS, 2, "mov $0x37, %%eax; mov %%eax, %%fs");
+    ok(at == where + 5 && trap == 11 && error == 0x34 && code == SI_KERNEL);
+    where = RAISES(SIGSEGV, 2, "int $0xfd");
+    ok(at == where && trap == 13 && error == 0xfd * 8 + 2);
+}
+
 #ifdef __x86_64__
 static void test_entries(void)
 {
@@ -260,6 +316,7 @@ int main(void)
     test_faults();
     test_state();
     test_iret();
+    test_descriptors();
     test_entries();
     return test_done();
 }

@@ -38,7 +38,7 @@ static bool is(const struct x86_row *row, const char *names)
     return false;
 }
 
-/* What natively does something else than compute, or is the kernel's to answer. */
+/* What natively does something else than compute, is the kernel's to answer, or belongs to an extension that is not there. */
 bool case_possible(const struct x86_row *row)
 {
     static const char *const other = "SYSCALL SYSENTER INT CPUID RDTSC RDTSCP XGETBV RDRAND RDSEED RDPID SMSW SGDT SIDT SLDT STR "
@@ -51,7 +51,7 @@ bool case_possible(const struct x86_row *row)
     if (!row->lift || is(row, other) || row->lift == x86_lift_far || row->lift == x86_lift_pop_seg ||
         row->lift == x86_lift_mov_to_seg)
         return false;
-    return true;
+    return native_has(row->feature);
 }
 
 /* ---- encodings ------------------------------------------------------------------------------------------ */
@@ -360,10 +360,6 @@ static void mend_state(struct x86_case *c, uint64_t at)
             poke(c, at + i, 0);
     } else if (row->lift == x86_lift_popa) { /* where it faults the processor has written some registers; we none */
         m->r[X86_RSP] = DATA_BASE + 0x400 + below(64);
-    } else if (row->lift == x86_lift_shiftd && in->opsize == 2) { /* more than 16: the result is undefined */
-        m->r[X86_RCX] = (m->r[X86_RCX] & ~31ull) | below(17);
-        if (in->op[2].kind == X86_OPERAND_IMM)
-            c->bytes[in->length - 1] = (uint8_t)((c->bytes[in->length - 1] & 0xe0) | below(17));
     } else if (row->lift == x86_lift_loop && one_in(2)) {
         m->r[X86_RCX] = below(3);
     }

@@ -5,6 +5,7 @@
  * and puts the first frame's registers back.  32-bit code runs by the selector 0x23 in the same way.  FS stays ours; GS
  * is the guest's.  Needs x86-64 Linux with AVX and FSGSBASE. */
 #include "native.h"
+#include "guest/x86/lift.h"
 #include <asm/ldt.h>
 #include <cpuid.h>
 #include <signal.h>
@@ -153,6 +154,23 @@ bool native_has_32(void)
         has = o.vector == 3 && o.m.rip == CODE_BASE + 1;
     }
     return has;
+}
+
+bool native_has(unsigned feature)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return false;
+    switch (feature) {
+    case X86_FEATURE_SHA:
+        return b >> 29 & 1;
+    case X86_FEATURE_VAES:
+        return c >> 9 & 1;
+    case X86_FEATURE_VPCLMULQDQ:
+        return c >> 10 & 1;
+    default:
+        return true;
+    }
 }
 
 bool native_init(void)

@@ -31,6 +31,8 @@ struct outcome {
 
 /* Maps code and data, catches signals; false with a message where this machine cannot. */
 bool native_init(void);
+/* Has the processor an extension (enum x86_feature) that not all have that native_init wants? True for all others. */
+bool native_has(unsigned feature);
 /* Can this kernel run 32-bit code? */
 bool native_has_32(void);
 /* Runs from m->rip until an exception. */

@@ -23,6 +23,7 @@ static const struct {
     {X86_FEATURE_RDRAND, 1, ECX, 30},  {X86_FEATURE_FSGSBASE, 7, EBX, 0}, {X86_FEATURE_BMI1, 7, EBX, 3},
     {X86_FEATURE_AVX2, 7, EBX, 5},     {X86_FEATURE_BMI2, 7, EBX, 8},    {X86_FEATURE_RTM, 7, EBX, 11},
     {X86_FEATURE_RDRAND, 7, EBX, 18} /* RDSEED */, {X86_FEATURE_ADX, 7, EBX, 19}, {X86_FEATURE_SHA, 7, EBX, 29},
+    {X86_FEATURE_VAES, 7, ECX, 9},     {X86_FEATURE_VPCLMULQDQ, 7, ECX, 10},
     {X86_FEATURE_RDPID, 7, ECX, 22},   {X86_FEATURE_BMI1, 0x80000001, ECX, 5} /* LZCNT */,
     {X86_FEATURE_BASE, 0x80000001, ECX, 8} /* PREFETCHW */, {X86_FEATURE_XSAVEOPT, 0xd, EAX, 0},
 };
@@ -44,7 +45,8 @@ static bool has(unsigned feature)
         if ((r->feature == feature || r->feature256 == feature) && !r->lift)
             return false;
     }
-    bool wide = feature == X86_FEATURE_AVX2 || feature == X86_FEATURE_FMA || feature == X86_FEATURE_F16C;
+    bool wide = feature == X86_FEATURE_AVX2 || feature == X86_FEATURE_FMA || feature == X86_FEATURE_F16C || feature == X86_FEATURE_VAES ||
+                feature == X86_FEATURE_VPCLMULQDQ;
     if (wide)
         return has(X86_FEATURE_AVX);
     return feature == X86_FEATURE_AVX || feature == X86_FEATURE_XSAVEOPT ? has(X86_FEATURE_XSAVE) : true;

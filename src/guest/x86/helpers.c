@@ -1,7 +1,6 @@
-/* Helpers: division of 128 bits, BCD, CPUID, clocks, random numbers, segment registers, MXCSR.
+/* Helpers: division of 128 bits, BCD, CPUID, clocks, random numbers, MXCSR.
  *
- * What may raise an exception says so in the status slot, where the lift looks.
- * Known limitations: the descriptor tables have Linux's flat segments and those for thread-local storage only. */
+ * What may raise an exception says so in the status slot, where the lift looks. */
 #include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
 #include <sys/random.h>
@@ -141,61 +140,6 @@ static void rdrand(struct cpu *cpu, uint64_t arg)
         *r = size == 4 ? (uint32_t)v : v;
 }
 
-/* The local table, one for all threads of the process: data segments of 32 bits. */
-static struct {
-    uint32_t base;
-    bool present;
-} ldt[X86_LDT_ENTRIES];
-
-static void load_segment(struct cpu *cpu, uint64_t arg)
-{
-    struct x86_state *s = x86_state(cpu);
-    unsigned segment = (unsigned)(arg >> 16), selector = (unsigned)arg & 0xffff;
-    bool null = selector < 4, flat = (selector | 3) == 0x2b;
-    unsigned entry = (selector >> 3) - X86_TLS_FIRST;
-    bool tls = (selector & 7) == 3 && entry < ARRAY_LEN(s->tls);
-    bool local = (selector & 7) == 7 && ldt[selector >> 3].present;
-    s->status = 1;
-    if (!flat && !tls && !local && !(null && segment != X86_SS))
-        return;
-    s->status = 0;
-    s->selector[segment] = selector;
-    if (!s->mode64 || segment >= X86_FS)
-        s->base[segment] = tls ? s->tls[entry] : local ? ldt[selector >> 3].base : 0;
-}
-
-void x86_ldt_set(unsigned entry, uint32_t base, bool present)
-{
-    ldt[entry].base = base;
-    ldt[entry].present = present;
-}
-
-bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base)
-{
-    if (entry - X86_TLS_FIRST >= ARRAY_LEN(s->tls))
-        return false;
-    s->tls[entry - X86_TLS_FIRST] = base;
-    return true;
-}
-
-bool x86_tls_get(const struct x86_state *s, unsigned entry, uint32_t *base)
-{
-    if (entry - X86_TLS_FIRST >= ARRAY_LEN(s->tls))
-        return false;
-    *base = s->tls[entry - X86_TLS_FIRST];
-    return true;
-}
-
-bool x86_segment_load(struct cpu *cpu, unsigned segment, unsigned selector)
-{
-    struct x86_state *s = x86_state(cpu);
-    uint32_t status = s->status;
-    load_segment(cpu, segment << 16 | (selector & 0xffff));
-    bool good = !s->status;
-    s->status = status;
-    return good;
-}
-
 uint32_t x86_mxcsr_get(const struct cpu *cpu)
 {
     uint32_t flags = cpu->fp.flags, v = ((const struct x86_state *)(const void *)cpu->state)->mxcsr & 0xffc0;
@@ -230,7 +174,8 @@ guest_helper_fn *const x86_helpers[] = {
     [X86_HELPER_XGETBV] = xgetbv,
     [X86_HELPER_RDTSC] = rdtsc,
     [X86_HELPER_RDRAND] = rdrand,
-    [X86_HELPER_SEGMENT] = load_segment,
+    [X86_HELPER_SEGMENT] = x86_helper_segment,
+    [X86_HELPER_RIGHTS] = x86_helper_rights,
     [X86_HELPER_BCD] = bcd,
     [X86_HELPER_SHA] = x86_helper_sha,
     [X86_HELPER_PCMPSTR] = x86_helper_pcmpstr,

@@ -237,7 +237,7 @@ ir_ref x86_stack_load(struct x86_lift *l, const struct x86_insn *in, enum ir_typ
 void x86_trap_if(struct x86_lift *l, ir_ref cond, enum x86_vector vector)
 {
     struct x86_trap *t = &l->traps[l->trap_count++];
-    *t = (struct x86_trap){.label = ir_label_new(l->u), .pc = l->pc, .vector = (uint8_t)vector};
+    *t = (struct x86_trap){.label = ir_label_new(l->u), .pc = l->pc, .vector = (uint16_t)vector};
     ir_br_if(l->u, cond, t->label);
 }
 

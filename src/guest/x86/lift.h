@@ -14,6 +14,7 @@
 enum x86_alu { X86_ADD, X86_OR, X86_ADC, X86_SBB, X86_AND, X86_SUB, X86_XOR, X86_CMP, X86_TEST };
 enum x86_shift { X86_ROL, X86_ROR, X86_RCL, X86_RCR, X86_SHL, X86_SHR, X86_SAR };
 enum x86_far { X86_FAR_CALL, X86_FAR_JMP, X86_FAR_RET, X86_FAR_IRET };
+enum x86_rights { X86_LAR, X86_LSL, X86_VERR, X86_VERW };
 enum x86_int { X86_INT_3, X86_INT_N, X86_INT_O, X86_INT_1 };
 enum x86_loop { X86_LOOPNE, X86_LOOPE, X86_LOOP, X86_JCXZ };
 enum x86_flag { X86_CMC, X86_CLC, X86_STC, X86_CLD, X86_STD };
@@ -44,7 +45,7 @@ enum x86_x87 { X86_FADD, X86_FMUL, X86_FCOM, X86_FCOMP, X86_FSUB, X86_FSUBR, X86
 struct x86_trap {
     unsigned label;
     uint64_t pc;
-    uint8_t vector;
+    uint16_t vector;
     bool mode; /* not an exception: the key has changed */
 };
 
@@ -75,7 +76,8 @@ enum x86_helper {
     X86_HELPER_XGETBV, /* EDX:EAX; or status */
     X86_HELPER_RDTSC,
     X86_HELPER_RDRAND, /* RAX-sized random number into register arg */
-    X86_HELPER_SEGMENT, /* loads segment register arg >> 16 with selector arg & 0xffff; or status */
+    X86_HELPER_SEGMENT, /* loads segment register arg >> 16 with selector arg & 0xffff; or status, with the error code */
+    X86_HELPER_RIGHTS,  /* arg: selector, enum x86_rights << 16, register << 20, its size << 24; ZF */
     X86_HELPER_BCD,       /* arg: which << 8 | immediate */
     X86_HELPER_SHA,       /* arg: which << 8 | immediate; on the scratch slots */
     X86_HELPER_PCMPSTR,   /* arg: likewise, W << 16; RCX or XMM0, flags */

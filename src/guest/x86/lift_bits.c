@@ -158,7 +158,7 @@ void x86_lift_shift(struct x86_lift *l, const struct x86_insn *in)
     }
 }
 
-/* SHLD, SHRD.  Of 16 bits the processors shift a:b:a, which shows for counts above 16. */
+/* SHLD, SHRD.  Counts above 16 of 16 bits are undefined: as AMD's processors we shift a:b:b, and carry nothing out. */
 void x86_lift_shiftd(struct x86_lift *l, const struct x86_insn *in)
 {
     struct ir_unit *u = l->u;
@@ -180,17 +180,21 @@ void x86_lift_shiftd(struct x86_lift *l, const struct x86_insn *in)
     } else if (right) {
         ir_ref v = ir_bin(u, IR_OR, wa, bin_imm(l, IR_SHL, wb, bits));
         if (size == 2)
-            v = ir_bin(u, IR_OR, v, bin_imm(l, IR_SHL, wa, 32));
+            v = ir_bin(u, IR_OR, v, bin_imm(l, IR_SHL, wb, 32));
         r = x86_trunc(l, t, ir_bin(u, IR_SHR, v, c.value));
         carry = bit(l, ir_bin(u, IR_SHR, v, less), 0);
     } else {
         ir_ref v = ir_bin(u, IR_OR, bin_imm(l, IR_SHL, wa, 32), size == 4 ? wb : bin_imm(l, IR_SHL, wb, 16));
         if (size == 2)
-            v = ir_bin(u, IR_OR, v, wa);
+            v = ir_bin(u, IR_OR, v, wb);
         ir_ref x = ir_bin(u, IR_SHL, v, c.value);
         r = x86_trunc(l, t, bin_imm(l, IR_SHR, x, 32));
         carry = bit(l, ir_bin(u, IR_SHL, v, less), 31 + (size == 4 ? 32 : 16));
     }
+    if (size == 2 && c.known)
+        carry = c.n > 16 ? imm(l, IR_I1, 0) : carry;
+    else if (size == 2)
+        carry = ir_bin(u, IR_AND, carry, ir_cmp(u, IR_CC_BE, c.value, imm(l, IR_I64, 16)));
     ir_ref o = bit(l, ir_bin(u, IR_XOR, r, a), bits - 1);
     finish(l, in, &c, r, x86_flags_of(l, r, carry, o));
 }

@@ -124,7 +124,16 @@ static void load_segment(struct x86_lift *l, unsigned segment, ir_ref selector)
 {
     ir_ref arg = ir_bin_imm(l->u, IR_OR, x86_zext(l, IR_I64, selector), (uint64_t)segment << 16);
     ir_helper(l->u, X86_HELPER_SEGMENT, arg, 0);
-    x86_trap_if_status(l, X86_VECTOR_GP);
+    x86_trap_if_status(l, X86_VECTOR_SAID);
+}
+
+/* LAR, LSL, VERR, VERW. */
+void x86_lift_rights(struct x86_lift *l, const struct x86_insn *in)
+{
+    bool verifies = in->row->arg == X86_VERR || in->row->arg == X86_VERW;
+    ir_ref selector = x86_zext(l, IR_I64, x86_trunc(l, IR_I16, x86_read(l, in, verifies ? 0 : 1)));
+    uint64_t how = in->row->arg << 16 | (verifies ? 0 : (uint64_t)in->op[0].reg << 20 | (uint64_t)in->op[0].size << 24);
+    ir_helper(l->u, X86_HELPER_RIGHTS, ir_bin_imm(l->u, IR_OR, selector, how), 0);
 }
 
 void x86_lift_pop_seg(struct x86_lift *l, const struct x86_insn *in)
@@ -352,7 +361,7 @@ void x86_lift_interrupt(struct x86_lift *l, const struct x86_insn *in)
             ir_exit(l->u, IR_EXIT_SYSCALL, l->next, ir_const(l->u, IR_I64, 1));
             l->ended = true;
             break;
-        default: x86_trap(l, X86_VECTOR_GP, l->pc);
+        default: x86_trap(l, X86_EXCEPTION(X86_VECTOR_GP, 8 * (in->imm & 0xff) + 2), l->pc); /* the gate is not for programs */
         }
     }
 }

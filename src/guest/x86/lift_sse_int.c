@@ -287,14 +287,18 @@ void x86_lift_phminposuw(struct x86_lift *l, const struct x86_insn *in)
 }
 
 /* In terms of Arm's: AESE and AESD exclusive-or the key first, here with 0, and do the rest of the last round. */
-void x86_lift_aes(struct x86_lift *l, const struct x86_insn *in)
+static ir_ref aes_round(struct x86_lift *l, const struct x86_insn *in, unsigned h, ir_ref a, ir_ref key)
 {
     unsigned op = in->row->arg;
-    ir_ref a = x86_vec(l, in, 1, 0), key = x86_vec(l, in, 2, 0);
     ir_ref r = x86_op(l, op < 2 ? IR_AESE : IR_AESD, IR_VOID, 0, 0, a, x86_zero(l, IR_V128));
     if (op == 0 || op == 2)
         r = ir_un(l->u, op ? IR_AESIMC : IR_AESMC, r);
-    x86_set_vec(l, in, 0, x86_op(l, IR_VXOR, IR_VOID, 0, 0, r, key), IR_NONE);
+    return x86_op(l, IR_VXOR, IR_VOID, 0, 0, r, key);
+}
+
+void x86_lift_aes(struct x86_lift *l, const struct x86_insn *in)
+{
+    x86_each2(l, in, aes_round);
 }
 
 void x86_lift_aesimc(struct x86_lift *l, const struct x86_insn *in)
@@ -318,12 +322,16 @@ void x86_lift_aeskeygen(struct x86_lift *l, const struct x86_insn *in)
     x86_set_vec(l, in, 0, r, IR_NONE);
 }
 
-void x86_lift_pclmul(struct x86_lift *l, const struct x86_insn *in)
+static ir_ref carryless(struct x86_lift *l, const struct x86_insn *in, unsigned h, ir_ref a, ir_ref b)
 {
-    ir_ref a = x86_vec(l, in, 1, 0), b = x86_vec(l, in, 2, 0);
     a = x86_op(l, IR_VDUPL, IR_I64, 0, (unsigned)in->imm & 1, a, IR_NONE);
     b = x86_op(l, IR_VDUPL, IR_I64, 0, (unsigned)in->imm >> 4 & 1, b, IR_NONE);
-    x86_set_vec(l, in, 0, x86_op(l, IR_VPMULL, IR_I64, 0, 0, a, b), IR_NONE);
+    return x86_op(l, IR_VPMULL, IR_I64, 0, 0, a, b);
+}
+
+void x86_lift_pclmul(struct x86_lift *l, const struct x86_insn *in)
+{
+    x86_each2(l, in, carryless);
 }
 
 /* What is computed in C from two operands in scratch slots. */

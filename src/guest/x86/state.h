@@ -11,10 +11,10 @@ struct x86_state {
     uint64_t df;     /* 1 or -1: what string instructions go on by */
     uint64_t base[6]; /* of ES CS SS DS FS GS */
     uint32_t selector[6];
-    uint32_t tls[3]; /* bases of the descriptors that Linux's set_thread_area makes */
+    uint64_t tls[3]; /* the descriptors that Linux's set_thread_area makes */
     uint32_t mode64;
     uint32_t mxcsr;  /* without the cumulative flags, which are in cpu.fp and the host FPU */
-    uint32_t status; /* what a helper says: 0, or the vector of the exception to raise */
+    uint32_t status; /* what a helper says: 0, or the exception to raise */
     uint32_t fcw;    /* x87 control word */
     uint32_t fsw;    /* x87 status word without TOP */
     uint32_t top;    /* 0..7 */
@@ -75,14 +75,14 @@ static inline struct x86_state *x86_state(struct cpu *cpu)
 uint32_t x86_eflags_get(const struct x86_state *s);
 void x86_eflags_set(struct x86_state *s, uint32_t eflags);
 
-/* Linux's descriptors for thread-local storage: entries of the global table. Sets one's base (a flat segment of 32 bits from
- * there); false if it is none of them. */
+/* Linux's descriptors for thread-local storage, entries of the global table, in the processor's form: sets one; false if it is
+ * none of them. */
 #define X86_TLS_FIRST 12u
-bool x86_tls_set(struct x86_state *s, unsigned entry, uint32_t base);
-bool x86_tls_get(const struct x86_state *s, unsigned entry, uint32_t *base);
-/* An entry of the process's local descriptor table (modify_ldt): segments that are loaded from then on have that base. */
+bool x86_tls_set(struct x86_state *s, unsigned entry, uint64_t descriptor);
+/* An entry of the process's local descriptor table (modify_ldt), likewise: segments that are loaded from then on have that base. */
 #define X86_LDT_ENTRIES 8192u
-void x86_ldt_set(unsigned entry, uint32_t base, bool present);
+void x86_ldt_set(unsigned entry, uint64_t descriptor);
+uint64_t x86_ldt_get(unsigned entry);
 /* As MOV to a segment register (X86_ES ...) does; false where that raises an exception. */
 bool x86_segment_load(struct cpu *cpu, unsigned segment, unsigned selector);
 
@@ -119,18 +119,21 @@ void x86_set_vdso_range(uint64_t start, uint64_t end);
 #define X86_MODE_OM       0x100u /* overflow is */
 #define X86_MODE_SEGMENTS 0x20u /* 32-bit: ES, CS, SS or DS has a base */
 
-/* Exceptions (IR_EXIT_TRAP's detail). */
+/* Exceptions: IR_EXIT_TRAP's detail, with the error code in the upper 16 of 32 bits. */
 enum x86_vector {
     X86_VECTOR_DE = 0,
     X86_VECTOR_DB = 1,
     X86_VECTOR_BP = 3,
     X86_VECTOR_OF = 4,
     X86_VECTOR_BR = 5,
+    X86_VECTOR_NP = 11,
+    X86_VECTOR_SS = 12,
     X86_VECTOR_GP = 13,
     X86_VECTOR_MF = 16,
     X86_VECTOR_XM = 19,
-    X86_VECTOR_INT = 0x100, /* + n: INT n */
+    X86_VECTOR_SAID = 0xffff, /* only when lifting: which, and the error code, is in the status slot */
 };
+#define X86_EXCEPTION(vector, error) ((uint32_t)(error) << 16 | (vector))
 
 /* CPUID's answer: leaf and subleaf -> EAX EBX ECX EDX. */
 void x86_cpuid(uint32_t leaf, uint32_t subleaf, bool mode64, uint32_t out[4]);

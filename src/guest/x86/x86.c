@@ -171,7 +171,8 @@ static void end_traps(struct x86_lift *l)
         if (l->traps[i].mode)
             ir_exit(l->u, IR_EXIT_MODE, l->traps[i].pc, IR_NONE);
         else
-            ir_exit(l->u, IR_EXIT_TRAP, l->traps[i].pc, ir_const(l->u, IR_I64, l->traps[i].vector));
+            ir_exit(l->u, IR_EXIT_TRAP, l->traps[i].pc, l->traps[i].vector == X86_VECTOR_SAID
+                        ? x86_zext(l, IR_I64, ir_get(l->u, IR_I32, X86_STATUS)) : ir_const(l->u, IR_I64, l->traps[i].vector));
     }
 }
 
