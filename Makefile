@@ -56,6 +56,12 @@ asan:
 	@ninja -C build-asan && UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		meson test -C build-asan --no-suite oracle --print-errorlogs
 
+# The suites of gcc, QEMU and Valgrind on the guests; an hour or two the first time.
+suites:
+	@tools/deps.sh check
+	@$(MAKE) --no-print-directory all
+	@tests/suites/run.py --demotic $(BUILD)/demotic --build $(BUILD)/suites --write docs/suites.md
+
 lint:
 	@tools/deps.sh check
 	@$(MAKE) --no-print-directory all
@@ -67,4 +73,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak asan lint format clean
+.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak asan lint format clean suites

@@ -131,7 +131,8 @@ uint64_t x86_descriptor(uint32_t base, uint32_t limit, uint32_t flags)
 static int64_t ldt_read(uint64_t to, uint64_t size)
 {
     pthread_mutex_lock(&ldt_lock);
-    uint64_t have = ldt_count * 8ull, n = size < have ? size : have;
+    /* nothing, or as much as was asked for, whether there are so many entries or not */
+    uint64_t most = ldt_count ? X86_LDT_ENTRIES * 8ull : 0, n = size < most ? size : most;
     bool good = true;
 
     for (unsigned i = 0; good && i * 8 < n; i++) {

@@ -196,8 +196,11 @@ static void test_descriptors(void)
     __asm__ volatile("lar %w1, %w0" : "+r"(narrow) : "r"(0x2b) : "cc");
     ok(narrow == (-1ul & ~0xfffful) + 0xf300);
 
+    uint64_t table[9] = {1, [8] = 1};
+    ok(syscall(SYS_modify_ldt, 0, table, sizeof table) == 0);
     struct user_desc d = {.entry_number = 6, .base_addr = 0x1000, .limit = 0x12345, .seg_32bit = 1, .read_exec_only = 1, .useable = 1};
     ok(syscall(SYS_modify_ldt, 0x11, &d, sizeof d) == 0 && has_rights(0x37, 0x51f100, 0x12345, true) && !rights_of(0x37).writable);
+    ok(syscall(SYS_modify_ldt, 0, table, sizeof table) == sizeof table && table[0] == 0 && table[6] == 0x0051f10010002345 && table[8] == 0);
     d.limit_in_pages = 1;
     ok(syscall(SYS_modify_ldt, 1, &d, sizeof d) == 0 && has_rights(0x37, 0xc1f100, 0x12345fff, true)); /* this call knows no `useable` */
     d.contents = 2; /* code, not to be read */

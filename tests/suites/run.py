@@ -8,13 +8,11 @@ A suite is a file beside this one: PACKAGE, UNPACK, ARCHS, and cases() with a Ca
 under --build. known.txt names the tests that differ, and why; one that is listed and does not differ is a failure too.
 """
 import argparse
-import collections
 import concurrent.futures
 import datetime
 import difflib
 import json
 import os
-import platform
 import re
 import shutil
 import signal
@@ -26,12 +24,14 @@ import zlib
 
 import gcc_i386
 import qemu
+import report
 import source
 import torture
 import valgrind
 
 SUITES = {'gcc.target/i386': gcc_i386, 'gcc.c-torture': torture, 'qemu': qemu, 'valgrind': valgrind}
 HERE = os.path.dirname(os.path.abspath(__file__))
+AT_TIMES = 'at times'  # how the reason begins of what does not always differ
 LIMIT = 64 << 20  # bytes of output that are compared
 
 
@@ -91,9 +91,9 @@ class Suite:
         finally:
             if scratch:
                 shutil.rmtree(scratch, ignore_errors=True)
-        # which instruction the processor has not, for the person who reads it
-        out = re.sub(rb'^demotic: .*\n', b'', out, flags=re.M)
-        return status, case.filter(out) if case.filter else out
+        # what they tell the person who looks: which instruction the processor has not, which signal ended the program
+        out = re.sub(rb'(^demotic: |qemu: uncaught )[^\n]*\n', b'', out, flags=re.M)
+        return status, out
 
     def judge(self, case):
         """{'verdict': …, and for each engine that was tried 'same', 'skips' or what differs}"""
@@ -119,13 +119,19 @@ class Suite:
             elif case.must and got == (0, case.skipped):
                 result[engine] = 'skips'
             else:
-                result[engine] = self.differs(case, program, want, demotic, got)
+                what = self.differs(case, program, want, demotic, got)
+                if what is None:
+                    return {'verdict': 'varies natively'}
+                result[engine] = what
         return result
 
     def differs(self, case, program, want, demotic, got):
-        """A second look: what natively is not the same twice is compared by its status and its number of lines"""
+        """A second look: what natively is not the same twice is compared by its status and its number of lines; None if not even the
+        status is."""
         again = self.once(self.native, case, program, self.o.timeout)
         if again != want:
+            if again[0] != want[0]:
+                return None
             if got[0] in (want[0], again[0]) and got[1].count(b'\n') in (want[1].count(b'\n'), again[1].count(b'\n')):
                 return 'same'
         elif got[0] == 'timeout' or got[0] == want[0]:
@@ -163,11 +169,12 @@ def main():
     p.add_argument('--jobs', type=int, default=2)
     p.add_argument('--timeout', type=int, default=20, help='seconds natively; under Demotic six times as long')
     p.add_argument('--option', action='append', default=[], help='option for demotic')
-    p.add_argument('--write', help='the page to write')
+    p.add_argument('--write', help='the page to write, with what earlier runs of other suites left under --build')
     o = p.parse_args()
     o.demotic, o.build = os.path.abspath(o.demotic), os.path.abspath(o.build)
     if o.write and (o.only or o.every > 1):
         p.error('--write wants whole suites')
+    os.makedirs(o.build, exist_ok=True)
     passed = failed = 0
     known = known_list()
     for name, module in SUITES.items():
@@ -180,6 +187,8 @@ def main():
             p, f = one(o, name, arch, known)
             passed += p
             failed += f
+    if o.write:
+        report.write(o.write, o.build, SUITES, known)
     print(f'{passed} passed, {failed} failed')
     return failed != 0
 
@@ -193,35 +202,23 @@ def one(o, name, arch, known):
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
         for case, result in zip(cases, pool.map(suite.judge, cases)):
             results[case.name] = result
-            differing = {e: result[e] for e in ('jit', 'interp') if result.get(e, 'same') not in ('same', 'skips')}
+            differing = report.differing(result)
             reason = known.get((name, arch, case.name))
             if differing and not reason:
                 bad += 1
                 for engine, what in differing.items():
                     print(f'{name} {arch} {case.name} {engine}: ' + what.replace('\n', '\n     '), flush=True)
-            elif reason and not differing and result['verdict'] == 'compared':
+            elif reason and not differing and not reason.startswith(AT_TIMES) and result['verdict'] == 'compared':
                 bad += 1
                 print(f'{name} {arch} {case.name}: is in known.txt, but does not differ', flush=True)
-    count = counts(results)
-    print(f'{name}, {arch}: ' + ', '.join(f'{n} {what}' for what, n in count.items()) + f' ({time.time() - start:.0f} s)', flush=True)
-    with open(f'{suite.work}/results.json', 'w') as f:
-        json.dump(results, f, indent=1)
-    if o.write:
-        write(o, name, arch, results, count, known)
+    count = report.counts(results)
+    print(f'{name}, {arch}: ' + ', '.join(f'{n} {what}' for what, n in count.items() if n) + f' ({time.time() - start:.0f} s)', flush=True)
+    if not o.only and o.every == 1:
+        commit = subprocess.run(['git', '-C', HERE, 'rev-parse', '--short', 'HEAD'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        with open(f'{suite.work}/results.json', 'w') as f:
+            json.dump({'package': f'{suite.module.PACKAGE} {source.version(o.build, suite.module.PACKAGE)}', 'tests': results,
+                       'date': f'{datetime.date.today()}, {commit.strip()}'}, f, indent=1)
     return count['compared'] - bad, bad
-
-
-def counts(results):
-    c = collections.Counter(r['verdict'] for r in results.values())
-    out = {k: c[k] for k in ('not offered', 'not built', 'fails natively', 'skips natively', 'compared')}
-    for engine in ('jit', 'interp'):
-        tried = [r[engine] for r in results.values() if engine in r]
-        out[f'{engine} same'] = tried.count('same')
-        out[f'{engine} skips'] = tried.count('skips')
-        out[f'{engine} differs'] = len(tried) - tried.count('same') - tried.count('skips')
-    goldens = [r['golden'] for r in results.values() if 'golden' in r]
-    out['golden'] = goldens.count(True)
-    return out
 
 
 if __name__ == '__main__':
