@@ -73,4 +73,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak asan lint format clean suites
+.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak suites asan lint format clean
