@@ -50,8 +50,9 @@ void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t targ
     struct emit *e = &c->e;
     unsigned opcode = kind == SITE_JCC ? 2 : 1;
     unsigned at = (unsigned)((uintptr_t)e->p + opcode) & 7;
-    if (at > 4)
-        emit_nop(e, 8 - at);
+    /* Not NOPs before it: they take a slot each, and part a compare from the jump that is fused with it. */
+    for (; at > 4 && at < 8; at++)
+        emit_u8(e, 0x2e); /* CS: jumps ignore it */
     struct ool *o = ool_new(c, site_stub);
     o->v = target;
     ool_from(o, kind == SITE_JCC    ? emit_jcc(e, cc)
