@@ -166,6 +166,10 @@ static bool concerns_caller(struct engine *e, struct cpu *cpu, uint32_t mode, en
     case IR_EXIT_STALE:
         guard_stale(e, cpu, *pc_of(cpu), mode);
         return false;
+    case IR_EXIT_MODE_TO:
+        *pc_of(cpu) = cpu->exit_detail;
+        engine_state_changed(cpu);
+        return false;
     case IR_EXIT_MODE:
         engine_state_changed(cpu);
         return false;

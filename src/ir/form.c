@@ -56,7 +56,7 @@ ATTR(attr_frint) = {ROUNDS, .bits = {[7] = "exact"}};
 ATTR(attr_ftoi) = {ROUNDS, .bits = {[6] = "x86", "s"}};
 ATTR(attr_float_max) = {ENUM(0x03, "max", "min", "maxnm", "minnm")};
 ATTR(attr_exit) = {ENUM(0xff, "none", "syscall", "breakpoint", "undefined", "align", "fetch",
-                        "icache", "mode", "yield", "step", "stale", "trap")};
+                        "icache", "mode", "mode_to", "yield", "step", "stale", "trap")};
 ATTR(attr_number) = {.number = true, .mask = 0xff};
 
 /* clang-format off */

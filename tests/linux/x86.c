@@ -91,6 +91,17 @@ static void test_faults(void)
     __asm__ volatile("movb (%0), %%al" : : "r"(p + 4100) : "eax", "memory");
     ok(caught == SIGSEGV && code == SEGV_MAPERR && address == p + 4100 && trap == 14 && error == 4);
     munmap(p, 4096);
+#ifdef __x86_64__
+    static const unsigned long none[] = {0x8000000000000000, 0x7fffffffffff0000, 0x800000000000}; /* no addresses at all */
+    for (int i = 0; i < 3; i++) {
+        caught = 0;
+        __asm__ volatile("movb (%0), %%al" : : "r"(none[i]) : "eax", "memory");
+        ok(caught == SIGSEGV && code == SI_KERNEL && address == NULL && trap == 13 && error == 0);
+        caught = 0;
+        __asm__ volatile("movb %%al, (%0)" : : "r"(none[i]) : "memory");
+        ok(caught == SIGSEGV && code == SI_KERNEL && address == NULL && trap == 13 && error == 0);
+    }
+#endif
 
     /* an instruction that goes on in a page without the right to execute; after it, and that page, a return */
     unsigned char *x = mmap(NULL, 12288, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -309,6 +320,19 @@ static void test_stepping(void)
                      "call 4f; 4: pop %0; add $1b-4b, %0" : "=r"(where) : : "ecx", "memory", "cc");
 #endif
     ok(steps == 4 && step_at[0] == where + 1 && step_at[1] == where + 4 && step_at[2] == where + 9 && step_at[3] == where + 10);
+    for (int i = 0; i < 50; i++) { /* IRET sets TF: a trap after the instruction that it goes to */
+        steps = 0;
+#ifdef __x86_64__
+        __asm__ volatile("lea -128(%%rsp), %%rsp; mov %%rsp, %%rcx; mov %%ss, %%eax; push %%rax; push %%rcx; pushf; orl $0x100, (%%rsp);"
+                         "mov %%cs, %%eax; push %%rax; lea 1f(%%rip), %%rax; push %%rax; iretq; ud2; 1: nop; jmp 2f; nop; 2: mov $2, %%ecx;"
+                         "3: nop; lea 128(%%rsp), %%rsp; lea 1b(%%rip), %0" : "=r"(where) : : "rax", "rcx", "memory", "cc");
+#else
+        __asm__ volatile("pushf; orl $0x100, (%%esp); mov %%cs, %%eax; push %%eax; call 4f; 4: addl $1f-4b, (%%esp); iret; ud2;"
+                         "1: nop; jmp 2f; nop; 2: mov $2, %%ecx; 3: nop; call 5f; 5: pop %0; add $1b-5b, %0"
+                         : "=r"(where) : : "eax", "ecx", "memory", "cc");
+#endif
+        ok(steps == 4 && step_at[0] == where + 1 && step_at[1] == where + 4 && step_at[2] == where + 9 && step_at[3] == where + 10);
+    }
 }
 
 int main(void)

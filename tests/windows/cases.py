@@ -2,7 +2,8 @@
 
 A case is a function that takes a Session, runs programs in it and raises Failure where something is wrong; `@case` enters it in the
 table. `fast` ones are run by `make check`, all by `make evaluate`; `timed` ones have a CPU time worth comparing. `known` names the
-flavours in which a case is known to fail, with the reason; one that passes there fails the run, so that the list stays honest.
+flavours in which a case is known to fail, with the reason; one that passes there fails the run, so that the list stays honest. `on` names the processors for which there is such a
+program.
 """
 from session import Failure
 
@@ -10,15 +11,15 @@ CASES = []
 
 
 class Case:
-    def __init__(self, group, name, function, fast, timed, known):
+    def __init__(self, group, name, function, fast, timed, known, on):
         self.group, self.name, self.function = group, name, function
-        self.fast, self.timed, self.known = fast, timed, known
+        self.fast, self.timed, self.known, self.on = fast, timed, known, on
 
 
-def case(group, name, fast=True, timed=False, known=None):
+def case(group, name, fast=True, timed=False, known=None, on=None):
     """The function may return how many checks it has made; it is one otherwise"""
     def enter(function):
-        CASES.append(Case(group, name, function, fast, timed, known or {}))
+        CASES.append(Case(group, name, function, fast, timed, known or {}, on or ('arm64', 'amd64', 'i386')))
         return function
     return enter
 

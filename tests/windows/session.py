@@ -2,11 +2,12 @@
 
     demotic        Arm64 programs, `wine-arm64`: no privilege, nothing set up
     demotic-amd64  the x64 builds of the programs, translated too, in the amd64 root
-    demotic-i386   the project's own ones for i386, translated, in the i386 root
-    qemu           the same Arm64 programs in the same root, under QEMU's user mode
-    native         the x64 builds of the programs in the amd64 root
+    demotic-i386   those for i386, translated, in the i386 root
+    qemu           the Arm64 programs in the Arm64 root, under QEMU's user mode
+    native         the x64 builds of the programs in the amd64 root, run by this machine itself
+    native-i386    the same with those for i386
 
-The last two run chrooted in a user namespace of their own (see namespace.py), in which QEMU is registered for Arm64 programs.
+The last three run chrooted in a user namespace of their own (see namespace.py), in which QEMU is registered for Arm64 programs.
 
 CPU time is that of the program and all it started, and of what Wine's server and services, which are there before and after, did
 meanwhile.
@@ -24,9 +25,11 @@ import time
 import namespace
 
 PR_SET_CHILD_SUBREAPER = 36
-ARCH = {'demotic': 'arm64', 'demotic-amd64': 'amd64', 'demotic-i386': 'i386', 'qemu': 'arm64', 'native': 'amd64'}
-LOADER = '/usr/lib/wine/wine64'
-SERVER = '/usr/lib/wine/wineserver64'
+ARCH = {'demotic': 'arm64', 'demotic-amd64': 'amd64', 'demotic-i386': 'i386', 'qemu': 'arm64', 'native': 'amd64', 'native-i386': 'i386'}
+# Debian's: Wine's loader, its server, and MinGW's zlib, which Wine for x86 imports without looking where it is
+WINE = {'arm64': ('/usr/lib/wine/wine64', '/usr/lib/wine/wineserver64', None),
+        'amd64': ('/usr/lib/wine/wine64', '/usr/lib/wine/wineserver64', '/usr/x86_64-w64-mingw32ucrt/lib/zlib1.dll'),
+        'i386': ('/usr/lib/wine/wine', '/usr/lib/wine/wineserver32', '/usr/i686-w64-mingw32/lib/zlib1.dll')}
 
 # As Demotic's own prefixes have it (src/cli/prefix.c): no error messages where there is no display, no debugger.
 SETTINGS = [('HKCU\\Software\\Wine\\Drivers', 'Graphics', 'REG_SZ', 'x11,wayland,null'),
@@ -120,6 +123,7 @@ class Session:
 
     def __init__(self, store, flavour, demotic=None, options=(), display=None, prefix=True):
         self.store, self.flavour, self.arch = store, flavour, ARCH[flavour]
+        self.loader, self.server, self.zlib = WINE[self.arch]
         self.demotic, self.options = demotic, list(options)
         self.translated = flavour.startswith('demotic')
         self.place = tempfile.mkdtemp(dir=scratch(), prefix=flavour[0])
@@ -138,7 +142,7 @@ class Session:
         if self.translated:
             self.env['XDG_DATA_HOME'] = store.dir + '/data'
         else:
-            self.env.update(WINELOADER=LOADER, WINESERVER=SERVER)
+            self.env.update(WINELOADER=self.loader, WINESERVER=self.server)
         if flavour == 'qemu':
             self.env['QEMU_CPU'] = 'neoverse-n1'
         self.env.update({'DISPLAY': display} if display else {'WINEDLLOVERRIDES': 'winex11.drv,winewayland.drv='})
@@ -165,9 +169,8 @@ class Session:
     def boot(self):
         system = self.prefix + '/drive_c/windows/system32'
         os.makedirs(system)
-        zlib = self.root + '/usr/x86_64-w64-mingw32ucrt/lib/zlib1.dll'
-        if os.path.exists(zlib):  # Debian's Wine for amd64 imports MinGW's, and does not look where Debian's MinGW has it
-            shutil.copy(zlib, system)
+        if self.zlib and os.path.exists(self.root + self.zlib):
+            shutil.copy(self.root + self.zlib, system)
         quiet = {'WINEDLLOVERRIDES': 'mscoree,mshtml=', 'DISPLAY': ''}
         r = self.run('C:\\windows\\system32\\wineboot.exe', '--init', env=quiet, timeout=1200)
         if r.status:
@@ -180,7 +183,7 @@ class Session:
     def command(self, args):
         if self.translated:
             return [os.path.join(os.path.dirname(self.demotic), 'wine-arm64'), *self.options, '--root', self.root, *args]
-        return [LOADER, *args]
+        return [self.loader, *args]
 
     def start(self, *args, env=None, cwd=None, command=None, **more):
         """Starts a Windows program (or, in the root, `command`) and returns its Popen"""
@@ -326,7 +329,7 @@ class Session:
         if self.translated:
             r = self.run('wineserver', '-w', timeout=120)
         else:
-            r = self.run(command=[SERVER, '-w'], timeout=120)
+            r = self.run(command=[self.server, '-w'], timeout=120)
         return r.status
 
     def close(self):

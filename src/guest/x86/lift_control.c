@@ -500,8 +500,13 @@ static void interrupt_return(struct x86_lift *l, const struct x86_insn *in, ir_r
         ir_set(u, X86_R0 + X86_RSP, size == 8 ? sp : x86_zext(l, IR_I64, sp));
     else
         x86_stack_move_by(l, 3 * size);
-    set_eflags(l, in, flags);
-    ir_jump_to(u, IR_JUMP_IND, size == 8 ? target : x86_zext(l, IR_I64, target));
+    unsigned stepping = ir_label_new(u), to = ir_local_new(u, IR_I64);
+    target = size == 8 ? target : x86_zext(l, IR_I64, target);
+    ir_lset(u, to, target);
+    ir_br_if(u, set_eflags(l, in, flags), stepping);
+    ir_jump_to(u, IR_JUMP_IND, target);
+    ir_label(u, stepping);
+    ir_exit(u, IR_EXIT_MODE_TO, l->next, ir_lget(u, to));
 }
 
 static ir_ref cs_value(struct x86_lift *l, enum ir_type t)

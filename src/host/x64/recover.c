@@ -164,15 +164,13 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     }
     if (!side_find(hu, (uint32_t)((uint64_t)g[REG_RIP] - (uintptr_t)hu->code), &pc, &where, &modrm))
         return full;
-    if (cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL) {
-        cpu->fault.address =
-            decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
-        cpu->fault.code = SEGV_MAPERR;
-    }
+    bool no_address = cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL; /* not canonical: that is told to guests that know it */
+    if (no_address)
+        cpu->fault.address = decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
     if ((where & SIDE_WRITES) || ((where & SIDE_READ_WRITE) && t->guest->atomics_write))
         cpu->fault.write = true;
     else if (where & SIDE_READ_WRITE)
-        cpu->fault.write = (cpu->fault.signal != SIGSEGV || cpu->fault.code != SEGV_MAPERR) &&
+        cpu->fault.write = (cpu->fault.signal != SIGSEGV || (cpu->fault.code != SEGV_MAPERR && !no_address)) &&
                            host_readable(cpu->fault.address);
     for (int r = 0; r < 16; r++) {
         if (t->gpr_slot[r] >= 0) {
