@@ -34,6 +34,19 @@ static const struct regress {
      "v17 = zext.v128 v8\n"
      "set v7, v17\n"
      "exit.breakpoint 0x1004\n"},
+    {"a value that is wanted beyond what is computed from it, which goes into a home: it was computed there, too",
+     "insn 0x1000, 4\n"
+     "v2 = get.i32 r1\n"
+     "v3 = clz.i32 v2\n"
+     "v4 = zext.i64 v3\n"
+     "v5 = const.i64 0x3\n"
+     "v6 = ror.i64 v4, v5\n"
+     "set r2, v6\n"
+     "insn 0x1004, 4\n"
+     "v9 = add.i32 v3, v3\n"
+     "v10 = zext.i64 v9\n"
+     "set r3, v10\n"
+     "exit.breakpoint 0x1008\n"},
     {"a shift in place while EFLAGS are a copy of AX: the carry read after it was the shift's",
      "insn 0x1000, 4\n"
      "v2 = get.flags flags\n"

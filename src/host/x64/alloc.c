@@ -176,6 +176,27 @@ static bool is_shift(const struct ctx *c, ir_ref r)
     return (op == IR_SHL || op == IR_SHR || op == IR_SAR || op == IR_ROR) && inst_of(c, r)->type >= IR_I32;
 }
 
+/* An integer that has no other user and no way of its own. */
+static bool goes_along(const struct ctx *c, ir_ref r)
+{
+    const struct ir_inst *in = inst_of(c, r);
+    return c->uses[r] == 1 && !c->hint[r] && in->type >= IR_I32 && in->type <= IR_I64 &&
+           ((in->op >= IR_ADD && in->op <= IR_BITREV) || in->op == IR_ZEXT || in->op == IR_SEXT || in->op == IR_BFX ||
+            in->op == IR_BFXS);
+}
+
+/* What goes into a slot's home is computed step by step there: of the arguments of `in` the one that it will overwrite. */
+static void hint_argument(struct ctx *c, const struct ir_inst *in, uint32_t set)
+{
+    bool commutes = ir_op_info[in->op].flags & IR_OPF_COMMUTATIVE;
+    if (commutes && is_shift(c, in->b) && goes_along(c, in->b))
+        c->hint[in->b] = set;
+    else if (goes_along(c, in->a))
+        c->hint[in->a] = set;
+    else if (commutes && goes_along(c, in->b))
+        c->hint[in->b] = set;
+}
+
 /* What is computed together with its user or its partner, and on the way into which slot. */
 static void find_patterns(struct ctx *c)
 {
@@ -186,11 +207,11 @@ static void find_patterns(struct ctx *c)
             c->mark[i] |= INST_DEFERRED;
         if (in->op == IR_SET && c->t->home[in->imm] >= 0)
             c->hint[in->a] = i;
-        else if ((in->op == IR_ZEXT || in->op == IR_COPY) && c->hint[i] && !c->hint[in->a])
+        else if ((in->op == IR_ZEXT || in->op == IR_COPY) && c->hint[i] && !c->hint[in->a] &&
+                 (c->uses[in->a] == 1 || inst_of(c, c->hint[i])->a == i)) /* else it would be overwritten with the result */
             c->hint[in->a] = c->hint[i];
-        else if (c->hint[i] && is_shift(c, in->b) && c->uses[in->b] == 1 && !c->hint[in->b] &&
-                 (in->op == IR_ADD || in->op == IR_AND || in->op == IR_OR || in->op == IR_XOR))
-            c->hint[in->b] = c->hint[i]; /* shifted where the result is to be */
+        else if (c->hint[i] && in->op >= IR_ADD && in->op <= IR_ROR)
+            hint_argument(c, in, c->hint[i]);
     }
     for (uint32_t i = 1; i < u->count; i++) {
         unsigned op = u->insts[i].op;
@@ -557,7 +578,7 @@ int alloc_target(struct ctx *c, ir_ref r)
         const struct ir_inst *in = inst_of(c, j);
         if (in->op == IR_GET && in->imm == slot)
             return -1;
-        if ((in->op == IR_SET && in->imm != slot) || in->op == IR_PREFETCH)
+        if ((in->op == IR_SET && in->imm != slot) || in->op == IR_PREFETCH || in->op == IR_INSN)
             continue;
         if ((ir_op_info[in->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)) &&
             in->op != IR_LSET)

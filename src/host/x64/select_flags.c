@@ -29,7 +29,7 @@ static bool slot_dead(const struct ctx *c)
     if (now->op != IR_SET &&
         (ir_op_info[now->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS)))
         return false;
-    for (uint32_t j = c->i + 1; j < c->u->count && j < c->i + 8; j++) {
+    for (uint32_t j = c->i + 1; j < c->u->count && j < c->i + 24; j++) {
         const struct ir_inst *in = inst_of(c, j);
         if (in->op == IR_SET && in->imm == c->t->flags_slot)
             return true;
