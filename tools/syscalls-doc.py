@@ -11,6 +11,7 @@ doc = top / "docs/syscalls.md"
 GUESTS = ("Arm64", "x86-64", "i386")
 MODES = {
     "PASS": "pass",
+    "ALONE": "pass",
     "BLOCK": "pass",
     "CALL": "supported",
     "WAIT": "supported",
@@ -21,7 +22,7 @@ MODES = {
 
 def rows():
     for line in table.read_text().splitlines():
-        m = re.match(r"(PASS|BLOCK|CALL|WAIT|NONE|MUTE)\(\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+),", line)
+        m = re.match(r"(PASS|ALONE|BLOCK|CALL|WAIT|NONE|MUTE)\(\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+),", line)
         if m:
             yield m[1], m[2], [None if n == "NO" else int(n) for n in m.groups()[2:]]
 

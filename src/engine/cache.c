@@ -191,7 +191,7 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
     atomic_fetch_add(&e->purge, 1);
     wait_quiescent(e, self);
     empty(c);
-    self->stat[ENGINE_STAT_EVICTIONS]++;
+    (self ? self->stat : e->stat)[ENGINE_STAT_EVICTIONS]++;
 
     /* Order: the candidates that stay go behind the chunk in use, then the victim as the free one. */
     unsigned kept[CANDIDATES], n = 0;
@@ -326,6 +326,12 @@ void cache_changes(struct engine *e)
     if (memory == MAP_FAILED || !put_in_place(e, memory, size_of(e, e->used_chunks)))
         log_die(127, "no memory for the code cache: %s", strerror(errno));
     e->borrowed = false;
+}
+
+void cache_before_threads(struct engine *e)
+{
+    if (e->borrowed) /* it is exchanged before there are two who may run in it */
+        cache_changes(e);
 }
 
 static void drop_fork_memory(struct engine *e)

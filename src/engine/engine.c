@@ -85,8 +85,7 @@ static void cpu_register(struct engine *e, struct cpu *cpu)
 {
     engine_state_changed(cpu);
     pthread_mutex_lock(&e->lock);
-    if (e->borrowed) /* it is exchanged before there are two who may run in it */
-        cache_changes(e);
+    cache_before_threads(e);
     cpu->purge_seen = atomic_load(&e->purge);
     cpu->next = e->cpus;
     e->cpus = cpu;
@@ -154,12 +153,33 @@ const struct host *engine_host(const struct engine *e)
     return e->config.host;
 }
 
+void engine_note_change(struct engine *e, uint64_t start, uint64_t end)
+{
+    uint64_t n = atomic_load(&e->invalidations);
+    e->changes[n % ENGINE_CHANGES].start = start;
+    e->changes[n % ENGINE_CHANGES].end = end;
+    atomic_store(&e->invalidations, n + 1);
+}
+
+bool engine_changed_since(const struct engine *e, uint64_t generation, const struct code_range *ranges, uint32_t count)
+{
+    uint64_t n = atomic_load(&e->invalidations);
+    if (n - generation > ENGINE_CHANGES)
+        return true;
+    for (; generation < n; generation++)
+        for (uint32_t i = 0; i < count; i++)
+            if (ranges[i].pc < e->changes[generation % ENGINE_CHANGES].end &&
+                ranges[i].pc + ranges[i].size > e->changes[generation % ENGINE_CHANGES].start)
+                return true;
+    return false;
+}
+
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t size)
 {
     if (!size)
         return;
     pthread_mutex_lock(&e->lock);
-    atomic_fetch_add(&e->invalidations, 1);
+    engine_note_change(e, start, start + size);
     table_invalidate(e, NULL, start, start + size);
     pthread_mutex_unlock(&e->lock);
 }

@@ -6,7 +6,10 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
-#define REGIONS_THRESHOLD 8u /* engine_config.regions, where nothing else is wished */
+/* engine_config.regions: how often a place must have been seen to be hot, so that a region is made there. */
+#define REGIONS_THRESHOLD 8u /* where nothing else is wished */
+#define REGIONS_AT_ONCE 1u   /* for tests: everything is hot, and the thread that finds it makes a region at once */
+#define REGIONS_SOON 2u      /* the same, made in the background */
 
 enum engine_stage { ENGINE_STAGE_LIFTED, ENGINE_STAGE_OPTIMISED, ENGINE_STAGE_COMPILED };
 
@@ -28,7 +31,10 @@ struct engine_config {
     const char *disk_dir;    /* where translations are kept, see disk_store_prepare; NULL: nowhere */
     uint64_t disk_limit;     /* bytes there; 0: the default */
     const char *guest_model; /* set_model's, or NULL: part of what they depend on */
-    unsigned regions;        /* samples of a place that make it hot: a region is made there; 0: never, 1: for tests */
+    unsigned regions;        /* 0: there are none; else see above */
+    /* Makes a thread of this process that the guest is not to know of, with all signals blocked but those of faults; 0 or an
+     * error.  NULL: there can be none. */
+    int (*start_thread)(void *(*fn)(void *), void *arg);
     bool relocate;           /* for tests: units are made for another address and moved, as those from disk */
 };
 
@@ -85,6 +91,10 @@ void engine_save_behind(struct engine *e);
 
 /* The way it runs translations. */
 const struct host *engine_host(const struct engine *e);
+
+/* The process has no threads but the guest's when this returns, and for a moment more: to be called before what depends on how
+ * many there are, or concerns only the calling one, out of engine_run. */
+void engine_alone(struct engine *e);
 
 /* Before a fork, without locks: gets translations that children will ask for.  cpu: the calling thread's, out of engine_run. */
 void engine_fork_expect(struct engine *e, struct cpu *cpu);

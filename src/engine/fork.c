@@ -104,5 +104,6 @@ void engine_fork_child(struct engine *e, struct cpu *self)
         atomic_fetch_add(&e->purge, 1);
     }
     disk_after_fork(e);
+    region_work_after_fork(e);
     pthread_mutex_unlock(&e->lock);
 }

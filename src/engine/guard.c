@@ -118,7 +118,7 @@ void engine_set_aside(struct engine *e, uint64_t start, uint64_t size)
         return;
     }
     pthread_mutex_lock(&e->lock);
-    atomic_fetch_add(&e->invalidations, 1);
+    engine_note_change(e, start, start + size);
     table_set_aside(e, start, start + size);
     pthread_mutex_unlock(&e->lock);
 }

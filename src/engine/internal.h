@@ -94,6 +94,7 @@ struct page {
     struct page *next;
 };
 
+#define ENGINE_CHANGES 64u
 #define ENGINE_HASH_BITS 17
 #define ENGINE_PAGE_BITS 12
 
@@ -129,6 +130,10 @@ struct engine {
     _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
     struct disk *disk; /* NULL: nothing is kept */
     struct regions *regions; /* NULL: no second tier */
+    struct region_work *region_work; /* the same */
+    struct {
+        uint64_t start, end;
+    } changes[ENGINE_CHANGES]; /* what the last of `invalidations` were of: number n at n % ENGINE_CHANGES */
     uint64_t chaos; /* random state */
     uint64_t stat[CPU_STATS]; /* of cpus that are gone */
 };
@@ -142,13 +147,18 @@ void engine_unlock(struct engine *e, struct cpu *cpu);
 
 void engine_cpu_free(struct engine *e, struct cpu *cpu);
 
+/* Lock held: counts in e->invalidations that guest code in [start, end) has changed. */
+void engine_note_change(struct engine *e, uint64_t start, uint64_t end);
+/* Lock held: one of these ranges has changed, or may have, since `generation` was read from e->invalidations. */
+bool engine_changed_since(const struct engine *e, uint64_t generation, const struct code_range *ranges, uint32_t count);
+
 /* fork.c: a translation that the process does not have is asked for, or one of its exits is linked. */
 void fork_note(struct engine *e, uint64_t pc, uint32_t mode);
 
 /* cache.c */
 bool cache_create(struct engine *e);
 void cache_destroy(struct engine *e);
-/* Room for one translation (lock held; cpu is at a quiescent point of its own); may evict. */
+/* Room for one translation (lock held; cpu is at a quiescent point of its own, or NULL: of none); may evict. */
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
 /* Enters b, whose code is the last in its chunk. */
 void cache_add(struct engine *e, struct block *b);
@@ -157,6 +167,7 @@ struct block *cache_block_at(const struct engine *e, const void *p);
 /* cpu.unit_at */
 bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out);
 void cache_changes(struct engine *e); /* lock held: before anything is written into generated code */
+void cache_before_threads(struct engine *e); /* lock held: another thread than the guest's may change code from now on */
 void cache_before_fork(struct engine *e); /* makes the memory for the child */
 void cache_parent_fork(struct engine *e);
 bool cache_after_fork(struct engine *e); /* in the child: memory of its own; false: it is empty now */
@@ -212,9 +223,6 @@ struct block_parts {
 struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
 /* The unit, as just lifted, only says that its first instruction cannot be fetched from so many bytes behind its beginning. */
 bool translate_unfetched(const struct ir_unit *u, uint64_t *behind);
-/* Compiles u into the code cache, with `room` bytes to begin with: 0, or what the host says. Lock held. */
-int translate_compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, size_t room, struct host_buffer *buf,
-                      struct chunk **chunk, struct host_code *hc);
 /* To who looks at units (config.on_unit); b: what it has become, or NULL. */
 void translate_show(struct engine *e, enum engine_stage stage, struct ir_unit *u, const struct block *b);
 /* Enters a translation into all indexes; lock held. */
@@ -251,6 +259,8 @@ void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode
 struct block *region_note(struct engine *e, struct cpu *cpu, struct block *b, const void *site, uint64_t pc, uint32_t mode);
 /* The path ends here; use: what was noted of it is good. */
 void region_stop(struct engine *e, struct cpu *cpu, bool use);
+/* region_work.c */
+void region_work_after_fork(struct engine *e); /* in the child */
 
 /* disk.c */
 struct disk_object;

@@ -13,16 +13,16 @@
  * what led there is unlinked, and look-ups find the newer of the two.  Unlike a unit it depends on several ranges of guest
  * code, in several pages; if one of them changes, it goes (table.c).
  *
- * Known limitations: regions are made by the thread that found them, and are not kept on disk. */
+ * By whom, and what all this may cost: region_work.c.
+ *
+ * Known limitation: regions are not kept on disk. */
 #include "engine/region.h"
-#include "support/log.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define PERIOD      4000 /* looks from sample to sample, at least; up to an eighth more, so as to be in step with nothing */
 #define HEADS       2048u
 #define TRIES       3 /* paths noted from one head, if nothing comes of them */
-#define ROOM        16384u /* bytes of host code to begin with; more is asked for */
 #define STRESS      16 /* the period where everything is to be hot */
 
 /* A place that was seen.  Places share entries: the one seen more often stays. */
@@ -48,17 +48,21 @@ struct recording {
     struct region_path path;
     const struct block *blocks[REGION_BLOCKS]; /* only to be compared with */
     uint64_t purge;
+    uint64_t start; /* region_work_clock */
 };
 
 bool regions_create(struct engine *e)
 {
-    if (!e->config.regions || !e->config.host->follows || !e->config.guest->announces_code_changes || e->config.no_link)
+    if (!e->config.regions || !e->config.host->follows || e->config.no_link)
         return true;
     struct regions *r = calloc(1, sizeof *r);
-    if (!r)
+    e->region_work = r ? region_work_create(&e->config) : NULL;
+    if (!e->region_work) {
+        free(r);
         return false;
+    }
     r->threshold = e->config.regions;
-    r->period = r->threshold == 1 ? STRESS : PERIOD;
+    r->period = r->threshold <= REGIONS_SOON ? STRESS : PERIOD;
     e->regions = r;
     return true;
 }
@@ -73,6 +77,7 @@ static void begin(struct cpu *cpu, uint64_t pc, uint32_t mode)
     r->pc = pc;
     r->mode = mode;
     r->purge = cpu->purge_seen;
+    r->start = region_work_clock();
     cpu->recording = r;
 }
 
@@ -101,48 +106,11 @@ static bool is_ours(const struct engine *e, const struct recording *r, const voi
     return false;
 }
 
-/* -- making a region ---------------------------------------------------------------------------------------- */
-
 static struct head *head_of(struct regions *r, uint64_t pc, uint32_t mode)
 {
     return &r->heads[((pc >> 2 ^ mode) * 0x9e3779b97f4a7c15ull) >> 53];
 }
 static_assert(HEADS == 1u << 11, "head_of takes 11 bits");
-
-/* Compiled and entered; lock held. */
-static void install(struct engine *e, struct cpu *cpu, const struct region_paths *paths, struct region_unit *u)
-{
-    struct host_buffer buf;
-    struct host_code hc = {0};
-    struct chunk *chunk;
-    if (translate_compile(e, cpu, &u->ir, ROOM, &buf, &chunk, &hc))
-        return; /* the first tier does it */
-    struct block *old = table_find(e, paths->pc, paths->mode);
-    struct block *b = block_enter(e, &(struct block_parts){.pc = paths->pc, .guest_size = u->ir.size, .mode = paths->mode,
-                                                           .code = &hc, .buf = &buf, .chunk = chunk, .ranges = u->ranges,
-                                                           .range_count = u->range_count, .loops = u->loops});
-    if (old)
-        table_replace(e, old);
-    cpu->stat[ENGINE_STAT_REGIONS]++;
-    cpu->stat[ENGINE_STAT_REGION_INSNS] += u->ir.insn_count;
-    cpu->stat[ENGINE_STAT_HOST_BYTES] += hc.size;
-    cpu->stat[ENGINE_STAT_GUEST_INSNS] += u->ir.insn_count;
-    translate_show(e, ENGINE_STAGE_COMPILED, &u->ir, b);
-}
-
-static void make(struct engine *e, struct cpu *cpu, const struct region_paths *paths)
-{
-    struct region_unit *u = malloc(sizeof *u);
-    uint64_t generation = atomic_load(&e->invalidations);
-    if (u && region_lift(e, cpu->arena, paths, u)) {
-        engine_lock(e, cpu);
-        struct block *b = table_find(e, paths->pc, paths->mode);
-        if (generation == atomic_load(&e->invalidations) && !(b && b->range_count))
-            install(e, cpu, paths, u);
-        engine_unlock(e, cpu);
-    }
-    free(u);
-}
 
 /* Keeps the path with others from its head; all of them once there are enough: the caller's. */
 static struct region_paths *keep(struct regions *all, const struct recording *r)
@@ -172,9 +140,9 @@ void region_stop(struct engine *e, struct cpu *cpu, bool use)
     if (use && r->path.count)
         paths = keep(e->regions, r);
     engine_unlock(e, cpu);
+    region_work_noted(e, region_work_clock() - r->start);
     if (paths)
-        make(e, cpu, paths);
-    free(paths);
+        region_work_add(e, cpu, paths);
     free(r);
 }
 
@@ -197,7 +165,7 @@ static bool count(struct engine *e, uint64_t pc, uint32_t mode)
     const struct block *b = table_find(e, pc, mode);
     if (b && b->range_count)
         h->seen = 0;
-    return h->seen != 0;
+    return h->seen && region_work_affordable(e);
 }
 
 void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode)
@@ -207,6 +175,8 @@ void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode
     for (unsigned i = 0; i < ARRAY_LEN(cpu->budget); i++)
         if (cpu->budget[i] < 0)
             cpu->budget[i] = r->period + (int32_t)((r->random >> 16) % (unsigned)(r->period / 8));
+    if (cpu->pending) /* since it was looked at: not to be found only when the new budgets have run out */
+        cpu->budget[0] = cpu->budget[1] = -1;
     cpu->stat[ENGINE_STAT_SAMPLES]++;
     if (cpu->recording)
         return;

@@ -1,4 +1,5 @@
-/* The second tier: regions, translations of paths through hot code.  See region.c (when), region_form.c (what). */
+/* The second tier: regions, translations of paths through hot code.  See region.c (when), region_form.c (what), region_work.c
+ * (by whom). */
 #pragma once
 #include "engine/internal.h"
 
@@ -31,11 +32,23 @@ struct region_unit {
     uint32_t range_count;
 };
 
-/* Lifts and optimises; false if less than two blocks fit together and it is no loop.  The arena is reset before. */
-bool region_lift(struct engine *e, struct arena *arena, const struct region_paths *paths, struct region_unit *out);
+/* Lifts and optimises; false if less than two blocks fit together and it is no loop, or if changes of the code would not be
+ * seen.  The arena is reset before.  cpu: the calling thread's, or NULL if it has none. */
+bool region_lift(struct engine *e, struct cpu *cpu, struct arena *arena, const struct region_paths *paths,
+                 struct region_unit *out);
 
 /* Ends the unit's last basic block (its instructions begin at `first`), which was lifted to go wherever it leads, so that it
  * goes on at `next`: what leads elsewhere becomes a way out in the middle.  False if it never goes there; nothing is
  * changed then.  returns[*depth]: calls that were followed.  *polls: a place where the code would have looked for
  * something pending is gone. */
 bool region_join(struct ir_unit *u, ir_ref first, uint64_t next, uint64_t returns[REGION_DEPTH], unsigned *depth, bool *polls);
+
+struct region_work *region_work_create(const struct engine_config *config); /* NULL: out of memory */
+/* What is spent on regions, in nanoseconds of the thread that asks. */
+uint64_t region_work_clock(void);
+/* So much of it was spent on noting a path. */
+void region_work_noted(struct engine *e, uint64_t ns);
+/* Lock held: may a path be noted? */
+bool region_work_affordable(struct engine *e);
+/* A region is made from these paths, now or soon; they are the callee's. */
+void region_work_add(struct engine *e, struct cpu *cpu, struct region_paths *paths);

@@ -94,12 +94,34 @@ bool region_join(struct ir_unit *u, ir_ref first, uint64_t next, uint64_t return
 
 /* -- lifting ------------------------------------------------------------------------------------------------ */
 
+/* The reading of guest code. */
+struct reading {
+    struct engine *e;
+    struct cpu *cpu;
+    uint64_t guarded; /* the page that was protected last, + 1 */
+    bool unguarded;   /* one could not be */
+};
+
 /* Questions about code beyond the path. */
 struct looking {
     struct engine *e;
     struct guest_request rq;
     struct region_unit *out;
 };
+
+/* guest_request.fetch: where the guest announces no changes of code, protects its page before. */
+static bool read_code(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+    struct reading *r = ctx;
+    const struct engine_config *c = &r->e->config;
+    for (uint64_t page = align_down(addr, 4096); !c->guest->announces_code_changes && page < addr + n; page += 4096) {
+        if (r->guarded == page + 1)
+            continue;
+        r->guarded = page + 1;
+        r->unguarded |= !guard_code(r->e, r->cpu, page);
+    }
+    return c->fetch(c->fetch_ctx, addr, buf, n);
+}
 
 static void add_range(struct region_unit *r, uint64_t pc, uint32_t size)
 {
@@ -166,7 +188,7 @@ static void follow(struct engine *e, const struct region_paths *paths, struct gu
         uint32_t size = u->size;
         uint8_t probe[16];
         rq->pc = next;
-        if (i && !e->config.fetch(e->config.fetch_ctx, next, probe, g->insn_align)) {
+        if (i && !rq->fetch(rq->fetch_ctx, next, probe, g->insn_align)) {
             ir_jump(u, next);
             break;
         }
@@ -198,20 +220,24 @@ static bool leads_back(const struct ir_unit *u)
            (last->op == IR_JUMP && last[-1].op == IR_JUMP_IF && last[-1].imm == u->pc);
 }
 
-bool region_lift(struct engine *e, struct arena *arena, const struct region_paths *paths, struct region_unit *out)
+bool region_lift(struct engine *e, struct cpu *cpu, struct arena *arena, const struct region_paths *paths,
+                 struct region_unit *out)
 {
     const struct guest *g = e->config.guest;
     struct ir_unit *u = &out->ir;
-    struct guest_request rq = {.mode = paths->mode, .fetch = e->config.fetch, .fetch_ctx = e->config.fetch_ctx,
+    struct reading reading = {.e = e, .cpu = cpu};
+    struct guest_request rq = {.mode = paths->mode, .fetch = read_code, .fetch_ctx = &reading,
                                .x87 = e->config.host && e->config.host->x87};
     uint8_t probe[16];
-    if (!e->config.fetch(e->config.fetch_ctx, paths->pc, probe, g->insn_align))
+    if (!read_code(&reading, paths->pc, probe, g->insn_align))
         return false;
     arena_reset(arena);
     ir_unit_init(u, arena, g->slots, g->slot_count);
     out->blocks = out->range_count = 0;
     follow(e, paths, &rq, out);
     out->loops = leads_back(u);
+    if (reading.unguarded)
+        return false;
     if (out->blocks < 2 && !out->loops) /* a loop of one block is worth it: it does not count */
         return false;
     g->fp_env(rq.mode, &u->fp);
@@ -223,5 +249,5 @@ bool region_lift(struct engine *e, struct arena *arena, const struct region_path
                             .flags_dead = g->flags_dead && e->config.max_insns != 1 ? flags_dead : NULL};
     opt_run(u, &oc);
     translate_show(e, ENGINE_STAGE_OPTIMISED, u, NULL);
-    return true;
+    return !reading.unguarded;
 }

@@ -135,7 +135,7 @@ static struct region_unit region;
 
 static bool lift(const struct region_paths *p)
 {
-    return region_lift(engine(), &arena, p, &region);
+    return region_lift(engine(), NULL, &arena, p, &region);
 }
 
 /* bl f; add; b.ne back, and f a page further on. */

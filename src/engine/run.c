@@ -80,7 +80,7 @@ static void chaos(struct engine *e, struct cpu *cpu)
 static void flush_line(struct engine *e, struct cpu *cpu, uint64_t address)
 {
     engine_lock(e, cpu);
-    atomic_fetch_add(&e->invalidations, 1);
+    engine_note_change(e, address & ~63ull, (address & ~63ull) + 64);
     table_invalidate(e, cpu, address & ~63ull, (address & ~63ull) + 64);
     engine_unlock(e, cpu);
 }
@@ -114,16 +114,17 @@ static void remember(struct cpu *cpu, struct block *b)
     __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_RELAXED);
     j->code = b->code + b->entry;
     __atomic_store_n(&j->pc, b->pc, __ATOMIC_SEQ_CST);
-    if (UNLIKELY(b->dead)) /* removed meanwhile, by somebody who may have looked too early */
+    /* Removed meanwhile, or replaced, by somebody who may have looked too early. */
+    if (UNLIKELY(b->dead) || (cpu->engine->regions && table_find(cpu->engine, b->pc, b->mode) != b))
         __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_SEQ_CST);
 }
 
-/* Links the exit at `site` to b, the translation of pc, and returns that: looked up again if the lock had to be waited
- * for, because it may have been evicted meanwhile. */
+/* Links the exit at `site` to b, the translation of pc, and returns that: looked up again if it may have been evicted
+ * or replaced meanwhile. */
 static struct block *link_exit(struct engine *e, struct cpu *cpu, const void *site, struct block *b, uint64_t pc,
                                uint32_t mode)
 {
-    if (engine_lock(e, cpu))
+    if (engine_lock(e, cpu) || e->regions)
         b = table_find(e, pc, mode);
     if (b)
         table_link(e, cpu, site, b);

@@ -203,10 +203,11 @@ struct block *block_enter(struct engine *e, const struct block_parts *p)
     return b;
 }
 
-int translate_compile(struct engine *e, struct cpu *cpu, struct ir_unit *u, size_t room, struct host_buffer *buf,
-                      struct chunk **chunk, struct host_code *hc)
+/* Into the code cache; lock held. */
+static int compile_into(struct engine *e, struct cpu *cpu, struct ir_unit *u, struct host_buffer *buf, struct chunk **chunk,
+                        struct host_code *hc)
 {
-    for (;; room *= 2) {
+    for (size_t room = ROOM;; room *= 2) {
         cache_reserve(e, cpu, room, buf, chunk);
         int err = e->config.host->compile(u, buf, hc);
         if (err != -ENOSPC || room >= e->chunk_size)
@@ -223,7 +224,7 @@ static struct block *compile(struct engine *e, struct cpu *cpu, struct ir_unit *
     struct host_buffer buf;
     struct host_code hc = {0};
     struct chunk *chunk;
-    int err = translate_compile(e, cpu, u, ROOM, &buf, &chunk, &hc);
+    int err = compile_into(e, cpu, u, &buf, &chunk, &hc);
     if (err)
         log_die(127, "internal error: the unit at %#llx cannot be compiled (%d)", (unsigned long long)u->pc, err);
     struct block *b;

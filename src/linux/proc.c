@@ -4,12 +4,13 @@
  * instead of its guest is either put right in the kernel, once, for all readers (proc_publish:
  * command line, environment, auxiliary vector), or replaced when this process opens it (proc_open:
  * memory map, cpuinfo, and those three if the kernel would not take them).  A replacement is a
- * memfd with the text of that moment.
+ * memfd with the text of that moment.  What tells of threads is opened when there are only the guest's.
  *
  * Known limitations: another process' maps are the host's; where the host keeps several of the
- * guest's ranges as one, smaps counts all of it in the first; task/ lists Demotic's own threads
- * too. */
+ * guest's ranges as one, smaps counts all of it in the first; task/ of other processes lists Demotic's
+ * own threads too. */
 #include "linux/proc.h"
+#include "engine/engine.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
 #include "linux/process.h"
@@ -41,7 +42,7 @@ void proc_fd_path(int fd, char out[40])
 
 bool proc_name(const char *last)
 {
-    static const char *const names[] = {"maps", "smaps", "cpuinfo", "cmdline", "auxv", "environ"};
+    static const char *const names[] = {"maps", "smaps", "cpuinfo", "cmdline", "auxv", "environ", "stat", "status", "task"};
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (!strcmp(last, names[i]))
             return true;
@@ -321,12 +322,16 @@ int proc_open(struct thread *t, const char *path, int flags)
 {
     const struct process *p = t ? t->process : NULL;
     int pid;
+    const char *name = split_pid(path, &pid);
 
+    if (p && name && pid == p->pid && (!strcmp(name, "stat") || !strcmp(name, "status") || !strcmp(name, "task"))) {
+        engine_alone(p->engine);
+        return PROC_NOT_OURS;
+    }
     if (!p || (flags & (O_PATH | O_DIRECTORY)) || (flags & O_ACCMODE) != O_RDONLY)
         return PROC_NOT_OURS;
     if (!strcmp(path, "/proc/cpuinfo"))
         return open_cpuinfo(p->abi, flags);
-    const char *name = split_pid(path, &pid);
     if (!name || pid != p->pid)
         return PROC_NOT_OURS;
     if (!strcmp(name, "maps") || !strcmp(name, "smaps"))

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "engine/engine.h"
 #include "linux/hostcall.h"
 #include "linux/process.h"
 #include "linux/sysrow.h"
@@ -180,9 +181,7 @@ int64_t sys_prctl(struct thread *t, const uint64_t a[6])
     case PR_SET_NAME:
     case PR_GET_NAME:
     case PR_CAPBSET_READ:
-    case PR_CAPBSET_DROP:
     case PR_GET_SECUREBITS:
-    case PR_SET_SECUREBITS:
     case PR_SET_TIMERSLACK:
     case PR_GET_TIMERSLACK:
     case PR_TASK_PERF_EVENTS_DISABLE:
@@ -191,16 +190,20 @@ int64_t sys_prctl(struct thread *t, const uint64_t a[6])
     case PR_MCE_KILL_GET:
     case PR_SET_CHILD_SUBREAPER:
     case PR_GET_CHILD_SUBREAPER:
-    case PR_SET_NO_NEW_PRIVS:
     case PR_GET_NO_NEW_PRIVS:
     case PR_SET_THP_DISABLE:
     case PR_GET_THP_DISABLE:
-    case PR_CAP_AMBIENT:
     case PR_SET_IO_FLUSHER:
     case PR_GET_IO_FLUSHER:
     case PR_SET_PTRACER:
     case PR_SET_MEMORY_MERGE:
     case PR_GET_MEMORY_MERGE:
+        return host(prctl, a[0], a[1], a[2], a[3], a[4]);
+    case PR_CAPBSET_DROP:
+    case PR_SET_SECUREBITS:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_CAP_AMBIENT:
+        engine_alone(p->engine); /* what a thread may do */
         return host(prctl, a[0], a[1], a[2], a[3], a[4]);
     case PR_GET_SECCOMP:
         return 0;

@@ -126,6 +126,7 @@ static struct engine *create_engine(const struct process *p, const struct proces
         .guest_model = c->cpu_name,
         .relocate = c->relocate,
         .regions = c->regions,
+        .start_thread = thread_create_behind,
     };
 
     if (!config.host)

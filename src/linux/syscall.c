@@ -7,6 +7,7 @@
  * host; on another host the column of its own numbers is to be used.  i386's calls go through the host's
  * own 32-bit entry, with i386's numbers; another host would have to convert their structures. */
 #include "linux/sysrow.h"
+#include "engine/engine.h"
 #include "linux/code_writes.h"
 #include "linux/hostcall.h"
 #include "linux/process.h"
@@ -60,6 +61,7 @@
 
 const struct sys_row sys_rows[SYS_ID_COUNT] = {
 #define PASS(name, arm64, x64, i386, ...) {#name, NULL, x64, i386, SYS_MODE_PASS, ARGS(__VA_ARGS__)},
+#define ALONE(name, arm64, x64, i386, ...) {#name, NULL, x64, i386, SYS_MODE_ALONE, ARGS(__VA_ARGS__)},
 #define BLOCK(name, arm64, x64, i386, ...) {#name, NULL, x64, i386, SYS_MODE_BLOCK, ARGS(__VA_ARGS__)},
 #define CALL(name, arm64, x64, i386, ...) {#name, sys_##name, x64, i386, SYS_MODE_CALL, ARGS(__VA_ARGS__)},
 #define WAIT(name, arm64, x64, i386, ...) {#name, sys_##name, x64, i386, SYS_MODE_WAIT, ARGS(__VA_ARGS__)},
@@ -67,6 +69,7 @@ const struct sys_row sys_rows[SYS_ID_COUNT] = {
 #define MUTE(name, arm64, x64, i386, ...) {#name, NULL, x64, i386, SYS_MODE_MUTE, ARGS(__VA_ARGS__)},
 #include "linux/syscalls.def"
 #undef PASS
+#undef ALONE
 #undef BLOCK
 #undef CALL
 #undef WAIT
@@ -88,6 +91,7 @@ static const uint16_t calls[ABI_COUNT][CALLS] = {
     [ABI_ARM64][PLACE(arm64)] = SYS_ID_##name + 1, [ABI_X86_64][PLACE(x64)] = SYS_ID_##name + 1,   \
     [ABI_I386][PLACE(i386)] = SYS_ID_##name + 1,
 #define PASS(name, arm64, x64, i386, ...)  ROW(name, arm64, x64, i386)
+#define ALONE(name, arm64, x64, i386, ...) ROW(name, arm64, x64, i386)
 #define BLOCK(name, arm64, x64, i386, ...) ROW(name, arm64, x64, i386)
 #define CALL(name, arm64, x64, i386, ...)  ROW(name, arm64, x64, i386)
 #define WAIT(name, arm64, x64, i386, ...)  ROW(name, arm64, x64, i386)
@@ -117,6 +121,9 @@ static int64_t call_row(struct thread *t, const struct sys_row *row, const uint6
     if (UNLIKELY(memory_guards_any()))
         code_writes_before(t, row, a, t->process->abi->bits32 ? 4 : 8);
     switch ((enum sys_mode)row->mode) {
+    case SYS_MODE_ALONE:
+        engine_alone(t->process->engine);
+        return sys_row_call(t, a[0], a[1], a[2], a[3], a[4], a[5]);
     case SYS_MODE_PASS:
         return sys_row_call(t, a[0], a[1], a[2], a[3], a[4], a[5]);
     case SYS_MODE_BLOCK:

@@ -4,6 +4,7 @@
 
 enum sys_mode {
     SYS_MODE_PASS,
+    SYS_MODE_ALONE,
     SYS_MODE_BLOCK,
     SYS_MODE_CALL,
     SYS_MODE_WAIT,
@@ -22,7 +23,7 @@ enum sys_kind {
 struct sys_row {
     const char *name;
     sys_fn *fn;      /* of CALL and WAIT */
-    int16_t host_nr; /* of PASS and BLOCK; NO: -1 */
+    int16_t host_nr; /* of PASS, ALONE and BLOCK; NO: -1 */
     int16_t host_nr32; /* the same for a 32-bit guest */
     uint8_t mode;    /* enum sys_mode */
     uint8_t result;  /* enum sys_kind */
@@ -32,6 +33,7 @@ struct sys_row {
 /* Rows in the order of syscalls.def; the id of a row is its place there. */
 enum sys_id {
 #define PASS(name, ...)  SYS_ID_##name,
+#define ALONE(name, ...) SYS_ID_##name,
 #define BLOCK(name, ...) SYS_ID_##name,
 #define CALL(name, ...)  SYS_ID_##name,
 #define WAIT(name, ...)  SYS_ID_##name,
@@ -39,6 +41,7 @@ enum sys_id {
 #define MUTE(name, ...)  SYS_ID_##name,
 #include "linux/syscalls.def"
 #undef PASS
+#undef ALONE
 #undef BLOCK
 #undef CALL
 #undef WAIT
@@ -54,6 +57,7 @@ int64_t sys_dispatch_id(struct thread *t, unsigned id, const uint64_t a[6]);
 
 /* The handlers: sys_<name>() for every row CALL and WAIT. */
 #define PASS(...)
+#define ALONE(...)
 #define BLOCK(...)
 #define CALL(name, ...) sys_fn sys_##name;
 #define WAIT(name, ...) sys_fn sys_##name;
@@ -61,6 +65,7 @@ int64_t sys_dispatch_id(struct thread *t, unsigned id, const uint64_t a[6]);
 #define MUTE(...)
 #include "linux/syscalls.def"
 #undef PASS
+#undef ALONE
 #undef BLOCK
 #undef CALL
 #undef WAIT

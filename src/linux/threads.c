@@ -296,6 +296,38 @@ int thread_create_host(pthread_t *id, void *(*fn)(void *), void *arg)
     return error;
 }
 
+struct behind {
+    void *(*fn)(void *);
+    void *arg;
+};
+
+static void *behind_main(void *arg)
+{
+    struct behind b = *(struct behind *)arg;
+
+    free(arg);
+    signals_block(); /* the C library has unblocked one of its own, which is the guest's */
+    return b.fn(b.arg);
+}
+
+int thread_create_behind(void *(*fn)(void *), void *arg)
+{
+    struct thread *t = thread_current();
+    struct behind *b = malloc(sizeof(*b));
+    pthread_t id;
+
+    if (!b)
+        return ENOMEM;
+    *b = (struct behind){fn, arg};
+    signals_block();
+    int error = thread_create_host(&id, behind_main, b);
+    if (t)
+        signals_unblock(t);
+    if (error)
+        free(b);
+    return error;
+}
+
 /* A thread record that is a copy of t, to run the child. */
 static struct thread *child_thread(struct thread *t, struct process *p,
                                    const struct clone_request *rq)
@@ -534,9 +566,14 @@ static void fork_child(struct thread *t, const struct clone_request *rq)
     ~(uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_SETTLS |   \
                 CLONE_CLEAR_SIGHAND)
 
+static bool fork_is_plain(const struct clone_request *rq)
+{
+    return rq->exit_signal == SIGCHLD && !(rq->flags & FORK_RAW);
+}
+
 static int64_t fork_host(const struct clone_request *rq)
 {
-    if (rq->exit_signal == SIGCHLD && !(rq->flags & FORK_RAW)) {
+    if (fork_is_plain(rq)) {
         int pid = fork();
 
         return pid < 0 ? -errno : pid;
@@ -559,6 +596,8 @@ static int64_t clone_fork(struct thread *t, const struct clone_request *rq)
     struct process *p = t->process;
 
     signals_block();
+    if (!fork_is_plain(rq))
+        engine_alone(p->engine);
     engine_fork_expect(p->engine, t->cpu);
     pthread_mutex_lock(&p->lock);
     mapping_fork_prepare();

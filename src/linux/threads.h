@@ -15,5 +15,7 @@ void thread_end(struct thread *t);
 /* A detached host thread with all signals blocked, which must be so for the caller too. An error
  * number. */
 int thread_create_host(pthread_t *id, void *(*fn)(void *), void *arg);
+/* The same for a thread that the guest does not know of; the caller's signals need not be blocked. */
+int thread_create_behind(void *(*fn)(void *), void *arg);
 /* Ends the process now. */
 void process_exit(struct process *p, int status) __attribute__((noreturn));
