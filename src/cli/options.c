@@ -48,9 +48,9 @@ static const struct argp_option option_table[] = {
                                        "$XDG_CACHE_HOME or ~/.cache)", 2},
     {"disk-cache-size", KEY_DISK_SIZE, "MIB", 0, "Bound of what is kept there (default 512)", 2},
     {"no-disk-cache", KEY_NO_DISK, 0, 0, "Do not keep translations", 2},
-    {"regions", KEY_REGIONS, "N", OPTION_ARG_OPTIONAL, "Translate hot code a second time, as paths across branches and calls; N: how often "
-                                                       "it must have been seen (1, for tests: everything is hot)", 2},
-    {"no-regions", KEY_NO_REGIONS, 0, 0, "Do not", 2},
+    {"regions", KEY_REGIONS, "WHEN", OPTION_ARG_OPTIONAL, "Translate hot code a second time, as paths across branches and calls: "
+                                                          "off, or (for tests) 1: everything and at once, 2: in the background", 2},
+    {"no-regions", KEY_NO_REGIONS, 0, 0, "The same as --regions=off", 2},
     {0, 0, 0, 0, "To see what it does:", 3},
     {"strace", KEY_STRACE, 0, 0, "Print system calls, decoded", 3},
     {"trace", KEY_TRACE, "FILE", OPTION_ARG_OPTIONAL, "Print every instruction with the registers it changes (slow)", 3},
@@ -122,6 +122,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DUMP:
         o->config.dump = arg;
+        if (strstr(arg, "counts")) /* of units */
+            o->config.regions = REGIONS_NONE;
         return 0;
     case KEY_STATS:
         o->config.stats = true;
@@ -145,10 +147,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         o->config.relocate = true;
         return 0;
     case KEY_REGIONS:
-        o->config.regions = arg ? (unsigned)number(state, "regions", arg, 1u << 20) : REGIONS_THRESHOLD;
+        o->config.regions = !arg ? REGIONS_HOT : !strcmp(arg, "off") ? REGIONS_NONE : (unsigned)number(state, "regions", arg, REGIONS_HOT);
         return 0;
     case KEY_NO_REGIONS:
-        o->config.regions = 0;
+        o->config.regions = REGIONS_NONE;
         return 0;
     case KEY_MAX_INSNS:
         o->config.max_insns = (unsigned)number(state, "max-insns", arg, 1024);
@@ -193,6 +195,7 @@ void options_parse(int argc, char **argv, struct options *out)
     static const struct argp argp = {option_table, parse_option, "PROGRAM [ARG...]\nroot|cache|doctor [ARG...]", doc, 0, 0, 0};
     memset(out, 0, sizeof *out);
     out->wine_wait = 10;
+    out->config.regions = REGIONS_HOT;
     argp_err_exit_status = 64;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, out);
     const char *slash = strrchr(argv[0], '/');

@@ -108,7 +108,7 @@ static uint64_t config_of(const struct engine_config *c)
     h = hash_pair(h, c->host->variant ? c->host->variant() : 0);
     h = hash_text(h, c->guest->name);
     h = hash_text(h, c->guest_model);
-    return hash_pair(h, (uint64_t)c->max_insns << 2 | (c->regions != 0) << 1 | c->no_opt);
+    return hash_pair(h, (uint64_t)c->max_insns << 2 | regions_count(c) << 1 | c->no_opt);
 }
 
 void disk_create(struct engine *e)

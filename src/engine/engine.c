@@ -116,6 +116,7 @@ struct cpu *engine_cpu_clone(const struct cpu *from, void *personality)
 void engine_cpu_destroy(struct cpu *cpu)
 {
     struct engine *e = cpu->engine;
+    region_tick_destroy(cpu);
     pthread_mutex_lock(&e->lock);
     struct cpu **p = &e->cpus;
     while (*p != cpu)
@@ -135,6 +136,7 @@ void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
     for (struct cpu *c = e->cpus; c; c = c->next)
         for (unsigned i = 0; i < ENGINE_STAT_COUNT; i++)
             out[i] += c->stat[i];
+    out[ENGINE_STAT_REGION_NS] = region_work_spent(e);
     pthread_mutex_unlock(&e->lock);
 }
 

@@ -6,10 +6,13 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
-/* engine_config.regions: how often a place must have been seen to be hot, so that a region is made there. */
-#define REGIONS_THRESHOLD 8u /* where nothing else is wished */
-#define REGIONS_AT_ONCE 1u   /* for tests: everything is hot, and the thread that finds it makes a region at once */
-#define REGIONS_SOON 2u      /* the same, made in the background */
+/* engine_config.regions */
+enum {
+    REGIONS_NONE,
+    REGIONS_AT_ONCE, /* for tests: everything is hot, and the thread that finds it makes a region at once */
+    REGIONS_SOON,    /* the same, made in the background */
+    REGIONS_HOT      /* as it is meant to be */
+};
 
 enum engine_stage { ENGINE_STAGE_LIFTED, ENGINE_STAGE_OPTIMISED, ENGINE_STAGE_COMPILED };
 
@@ -31,10 +34,13 @@ struct engine_config {
     const char *disk_dir;    /* where translations are kept, see disk_store_prepare; NULL: nowhere */
     uint64_t disk_limit;     /* bytes there; 0: the default */
     const char *guest_model; /* set_model's, or NULL: part of what they depend on */
-    unsigned regions;        /* 0: there are none; else see above */
+    unsigned regions;        /* see above */
     /* Makes a thread of this process that the guest is not to know of, with all signals blocked but those of faults; 0 or an
      * error.  NULL: there can be none. */
     int (*start_thread)(void *(*fn)(void *), void *arg);
+    /* A signal that is never blocked, whose handler calls engine_tick for those that engine_is_tick knows; 0: there is none,
+     * and so nothing says where hot code is. */
+    int tick_signal;
     bool relocate;           /* for tests: units are made for another address and moved, as those from disk */
 };
 
@@ -72,6 +78,10 @@ void engine_state_changed(struct cpu *cpu);
 
 /* Makes engine_run return CPU_EVENT_INTERRUPT soon, without loss. Async-signal-safe; any thread. */
 void engine_interrupt(struct cpu *cpu);
+
+/* A signal of the engine's own came: where the thread is in its code is looked at soon. Async-signal-safe; the cpu's thread. */
+void engine_tick(struct cpu *cpu);
+bool engine_is_tick(const void *siginfo);
 
 /* To be called first by the host's handler of SIGSEGV, SIGBUS, SIGFPE (siginfo_t *, ucontext_t *): true if it was the
  * guest's fault, and the handler is to return at once; engine_run will then return CPU_EVENT_FAULT, or for SIGFPE

@@ -95,6 +95,7 @@ void engine_fork_child(struct engine *e, struct cpu *self)
             engine_cpu_free(e, c);
     }
     e->cpus = self;
+    self->tick = 0; /* timers are the parent's */
     self->next = NULL;
     forget(&e->parents);
     e->parents = e->children;

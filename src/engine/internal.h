@@ -250,16 +250,25 @@ void guard_stale(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
  * guard_check_end when the unit has been lifted. */
 unsigned guard_check_begin(struct ir_unit *u, const uint8_t *bytes, uint32_t size);
 void guard_check_end(struct ir_unit *u, unsigned stale);
+/* Polls count: so that tests find everything hot at once. */
+static inline bool regions_count(const struct engine_config *c) { return c->regions == REGIONS_AT_ONCE || c->regions == REGIONS_SOON; }
 /* region.c */
 bool regions_create(struct engine *e); /* false: out of memory */
-/* cpu's budget has run out; it is about to run what is at pc. */
+/* A sample is wanted, or cpu's budget has run out; it is about to run what is at pc. */
 void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* cpu is about to run what is at pc, and somebody waits for a thread to come by a head. */
+bool regions_wait(const struct engine *e);
+void region_visit(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
+/* The calling thread's, once: samples begin. */
+void region_tick_create(struct engine *e, struct cpu *cpu);
+void region_tick_destroy(struct cpu *cpu);
 /* While cpu notes a path: it came to pc, whose translation is b, by the exit `site` or (NULL) otherwise.  What to enter
  * instead of b, not to be linked; or NULL: it has ended, and b may be gone. */
 struct block *region_note(struct engine *e, struct cpu *cpu, struct block *b, const void *site, uint64_t pc, uint32_t mode);
 /* The path ends here; use: what was noted of it is good. */
 void region_stop(struct engine *e, struct cpu *cpu, bool use);
 /* region_work.c */
+uint64_t region_work_spent(const struct engine *e); /* nanoseconds of processor time */
 void region_work_after_fork(struct engine *e); /* in the child */
 
 /* disk.c */

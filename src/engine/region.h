@@ -46,6 +46,8 @@ bool region_join(struct ir_unit *u, ir_ref first, uint64_t next, uint64_t return
 struct region_work *region_work_create(const struct engine_config *config); /* NULL: out of memory */
 /* What is spent on regions, in nanoseconds of the thread that asks. */
 uint64_t region_work_clock(void);
+/* This process shares the memory of the one whose engine it is. */
+bool region_work_borrowed(const struct engine *e);
 /* So much of it was spent on noting a path. */
 void region_work_noted(struct engine *e, uint64_t ns);
 /* Lock held: may a path be noted? */

@@ -242,7 +242,7 @@ bool region_lift(struct engine *e, struct cpu *cpu, struct arena *arena, const s
         return false;
     g->fp_env(rq.mode, &u->fp);
     u->follows = true;
-    u->counts = true;
+    u->counts = regions_count(&e->config);
     translate_show(e, ENGINE_STAGE_LIFTED, u, NULL);
     struct looking looking = {e, rq, out};
     struct opt_config oc = {.enabled = !e->config.no_opt, .ctx = &looking, .flags_slot = g->flags_slot,

@@ -62,6 +62,10 @@ static uint64_t now(clockid_t clock)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t region_work_spent(const struct engine *e) { return e->region_work ? atomic_load(&e->region_work->spent) : 0; }
+
+bool region_work_borrowed(const struct engine *e) { return e->region_work->pid != getpid(); }
+
 uint64_t region_work_clock(void) { return now(CLOCK_THREAD_CPUTIME_ID); }
 
 static void cond_create(struct region_work *w)
@@ -81,7 +85,7 @@ struct region_work *region_work_create(const struct engine_config *config)
     cond_create(w);
     w->pid = getpid();
     w->never = !config->start_thread || config->regions == REGIONS_AT_ONCE;
-    w->free_of_charge = config->regions <= REGIONS_SOON;
+    w->free_of_charge = regions_count(config);
     return w;
 }
 
@@ -239,7 +243,7 @@ void region_work_add(struct engine *e, struct cpu *cpu, struct region_paths *pat
 {
     struct region_work *w = e->region_work;
     engine_lock(e, cpu);
-    bool queued = w->pid == getpid() && w->count < QUEUE && start(e, w);
+    bool queued = !region_work_borrowed(e) && w->count < QUEUE && start(e, w);
     if (queued)
         w->queue[(w->first + w->count++) % QUEUE] = paths;
     engine_unlock(e, cpu);
@@ -254,7 +258,7 @@ bool region_work_affordable(struct engine *e)
     struct region_work *w = e->region_work;
     if (w->free_of_charge)
         return w->count < QUEUE;
-    if (w->pid != getpid()) /* it will execute another program */
+    if (region_work_borrowed(e)) /* it will execute another program */
         return false;
     if (w->count && !w->runs)
         start(e, w);
@@ -284,7 +288,7 @@ void region_work_after_fork(struct engine *e)
 void engine_alone(struct engine *e)
 {
     struct region_work *w = e->region_work;
-    if (!w || w->pid != getpid())
+    if (!w || region_work_borrowed(e))
         return;
     pthread_mutex_lock(&e->lock);
     w->quiet_until = now(CLOCK_MONOTONIC) + ALONE_NS;

@@ -26,6 +26,11 @@ void engine_state_changed(struct cpu *cpu)
     forget_jumps(cpu);
 }
 
+void engine_tick(struct cpu *cpu)
+{
+    cpu_set_pending(cpu, CPU_PENDING_SAMPLE);
+}
+
 void engine_interrupt(struct cpu *cpu)
 {
     cpu_set_pending(cpu, CPU_PENDING_INTERRUPT);
@@ -212,6 +217,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
     uint64_t *pc = pc_of(cpu);
     const void *site = NULL; /* the exit by which the last translation was left, to be linked */
     bool indirect = false;
+    if (UNLIKELY(!cpu->tick))
+        region_tick_create(e, cpu);
     bool once = false; /* the next instruction wrote into protected code: it is run alone, before that is protected again */
 
     for (;;) {
@@ -222,6 +229,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
         }
         if (UNLIKELY((cpu->budget[0] | cpu->budget[1]) < 0) && e->regions && !steps && !once)
             region_sample(e, cpu, *pc, cpu->mode);
+        else if (UNLIKELY(e->regions && regions_wait(e)) && !steps && !once)
+            region_visit(e, cpu, *pc, cpu->mode);
         if (UNLIKELY(e->config.chaos))
             chaos(e, cpu);
         bool traces = cpu->mode & GUEST_MODE_STEPS;

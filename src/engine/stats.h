@@ -22,7 +22,8 @@
     X(SYSCALLS, "system calls")                                                                    \
     X(SAMPLES, "samples of where hot code is")                                                     \
     X(REGIONS, "regions made")                                                                     \
-    X(REGION_INSNS, "guest instructions in regions")
+    X(REGION_INSNS, "guest instructions in regions")                                               \
+    X(REGION_NS, "nanoseconds of processor time spent on regions")
 
 enum engine_stat {
 #define X(name, doc) ENGINE_STAT_##name,

@@ -117,7 +117,7 @@ static void lift(struct engine *e, struct cpu *cpu, const struct guest_request *
     arena_reset(cpu->arena);
     ir_unit_init(u, cpu->arena, g->slots, g->slot_count);
     u->pc = rq->pc;
-    u->counts = e->regions != NULL;
+    u->counts = regions_count(&e->config);
     g->fp_env(rq->mode, &u->fp);
     if (check)
         stale = guard_check_begin(u, reading->bytes->bytes, check);

@@ -11,6 +11,7 @@ enum { CPU_BUDGET_BACKWARD, CPU_BUDGET_OTHER, CPU_BUDGETS };
 
 #define CPU_PENDING_INTERRUPT 1u /* engine_interrupt was called */
 #define CPU_PENDING_ENGINE 2u    /* the engine wants a quiescent point */
+#define CPU_PENDING_SAMPLE 4u    /* the engine wants to see where this thread is */
 
 struct engine;
 struct host_unit;
@@ -88,6 +89,8 @@ struct cpu {
     uint64_t purge_seen;       /* engine: reclamations of code this cpu has taken note of */
     struct arena *arena;       /* engine: for this thread's translations */
     struct recording *recording; /* engine: of a path that this thread notes, or NULL */
+    int tick;                  /* engine: kernel's timer for samples of this thread, + 1; 0: not made yet; -1: there is none */
+    uint32_t tick_us;          /* engine: how long it was set to */
     uint64_t stat[CPU_STATS];  /* engine/stats.h */
 };
 

@@ -90,6 +90,20 @@ void blocking_rewind(ucontext_t *uc)
         *pc = (greg_t)blocking_away32;
 }
 
+bool blocking_interrupted(greg_t pc)
+{
+    return pc == (greg_t)blocking_end || pc == (greg_t)blocking_end32;
+}
+
+/* A call that ended because of one of the engine's own signals is made once more. */
+static bool was_ticked(struct thread *t)
+{
+    bool ticked = t->ticked;
+
+    t->ticked = 0;
+    return ticked && !t->signal_pending;
+}
+
 /* True if the socket has the timeout that keeps the kernel from restarting. */
 static bool has_timeout(uint64_t fd, int option)
 {
@@ -157,7 +171,7 @@ int64_t sys_blocking(struct thread *t, long host_nr, uint64_t a0, uint64_t a1, u
 
     if (LIKELY(ret != -EINTR))
         return ret;
-    return restarts(host_nr, a0, a1, a3) ? SYS_ERESTART : ret;
+    return was_ticked(t) || restarts(host_nr, a0, a1, a3) ? SYS_ERESTART : ret;
 }
 
 /* The x86-64 call that is restarted as i386's own call nr is; -1: one that always is. */
@@ -200,7 +214,7 @@ int64_t sys_blocking32(struct thread *t, long nr, long kin, uint64_t a0, uint64_
 
     if (LIKELY(ret != -EINTR))
         return ret;
-    return restarts(kin < 0 ? kin_of(nr) : kin, a0, a1, a3) ? SYS_ERESTART : ret;
+    return was_ticked(t) || restarts(kin < 0 ? kin_of(nr) : kin, a0, a1, a3) ? SYS_ERESTART : ret;
 }
 
 uint64_t sys_low(struct thread *t, unsigned slot, const void *p, size_t n)

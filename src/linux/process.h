@@ -20,6 +20,9 @@ struct ir_unit;
     (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGFPE) |          \
      SIGNAL_BIT(SIGTRAP))
 
+/* One of them also carries the engine's timers (engine_tick). */
+#define SIGNAL_TICK SIGFPE
+
 /* One guest signal's action, as the guest's rt_sigaction gave it. */
 struct signal_action {
     uint64_t handler; /* guest address, or 0 SIG_DFL, 1 SIG_IGN */
@@ -97,6 +100,7 @@ struct thread {
     uint64_t mask;                    /* guest's blocked signals */
     uint64_t saved_mask;              /* what ppoll, sigsuspend … will put back, if mask_saved */
     bool mask_saved;                  /* `mask` is the temporary one of such a call */
+    volatile uint32_t ticked; /* SIGNAL_TICK interrupted a call that sleeps */
     volatile uint32_t signal_pending; /* nonzero: deliver before running guest code or blocking */
     struct signal_record async; /* everything else is blocked on the host while it is present */
     struct signal_record

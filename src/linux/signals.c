@@ -139,6 +139,16 @@ static void host_handler(int sig, siginfo_t *info, void *context)
 {
     struct thread *t = current;
 
+    if (sig == SIGNAL_TICK && engine_is_tick(info)) {
+        const greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+        if (t) {
+            engine_tick(t->cpu);
+            if (blocking_interrupted(g[REG_RIP]) && g[REG_RAX] == -EINTR)
+                t->ticked = 1;
+        }
+        return;
+    }
     if ((SIGNAL_BIT(sig) & SIGNAL_SYNC) && info->si_code > 0) {
         if (memory_fault_fixup(context))
             return;
@@ -155,7 +165,8 @@ static void host_install(int sig, bool handler, const struct signal_action *acti
     struct host_action h = {
         .handler = handler ? (void *)(uintptr_t)host_handler : (void *)action->handler,
         .flags = SA_SIGINFO | SA_ONSTACK | SA_RESTORER_X64 |
-                 (action ? action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT) : 0),
+                 (action ? action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT) : 0) |
+                 (sig == SIGNAL_TICK ? SA_RESTART : 0), /* calls that are the guest's end by blocking_rewind */
         .restorer = (void *)(uintptr_t)signals_restorer,
         .mask = ~SIGNAL_SYNC,
     };

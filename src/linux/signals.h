@@ -45,3 +45,5 @@ void signals_give_back(struct thread *t);
 int64_t blocking_call(volatile uint32_t *flag, long nr, uint64_t a0, uint64_t a1, uint64_t a2,
                       uint64_t a3, uint64_t a4, uint64_t a5);
 void blocking_rewind(ucontext_t *uc);
+/* pc is where such a call comes back to. */
+bool blocking_interrupted(greg_t pc);

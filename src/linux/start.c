@@ -127,6 +127,7 @@ static struct engine *create_engine(const struct process *p, const struct proces
         .relocate = c->relocate,
         .regions = c->regions,
         .start_thread = thread_create_behind,
+        .tick_signal = SIGNAL_TICK,
     };
 
     if (!config.host)
