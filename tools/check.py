@@ -23,6 +23,7 @@ ENGINES = {  # the matrix that must agree
     'jit, one instruction a unit': ['--max-insns', '1'],
     'jit, moved': ['--relocate'],
     'jit, regions everywhere': ['--regions=1'],
+    'jit, regions in the background': ['--regions=2'],
     'jit, chaos and 1 MiB of code': ['--chaos', '--cache-size', '1'],
 }
 
@@ -124,7 +125,8 @@ class Check:
         """the Linux layer: small C programs that assert what a kernel does"""
         shutil.rmtree(os.environ['DEMOTIC_DISK_CACHE'], ignore_errors=True)
         for name, e in (('jit', 'jit'), ('jit, warm', 'jit'), ('jit, moved', 'jit, moved'), ('interp', 'interp'),
-                        ('interp, warm', 'interp'), ('regions', 'jit, regions everywhere'), ('chaos', 'jit, chaos and 1 MiB of code')):
+                        ('interp, warm', 'interp'), ('regions', 'jit, regions everywhere'),
+                        ('regions in the background', 'jit, regions in the background'), ('chaos', 'jit, chaos and 1 MiB of code')):
             self.run('linux, ' + name, ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic] +
                      ['--option=' + x for x in ENGINES[e]])
 
@@ -161,7 +163,7 @@ class Check:
     def x86linux(self):
         """the Linux ABIs of x86-64 and i386: the small C programs of the linux stage, and real programs"""
         for arch in ('amd64', 'i386'):
-            for name in ('jit', 'interp', 'jit, chaos and 1 MiB of code'):
+            for name in ('jit', 'jit, regions everywhere', 'interp', 'jit, chaos and 1 MiB of code'):
                 self.run(f'linux, {arch}, {name}', ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic', self.demotic,
                                                     '--arch', arch] + ['--option=' + x for x in ENGINES[name]])
             self.run(f'linux, {arch}, random signals', ['tests/linux/run.py', '--timeout', '300', '--build', self.build, '--demotic',

@@ -206,12 +206,32 @@ static void test_choice(void **state)
     assert_int_equal(count_ops(&region.ir, IR_JUMP_NOT), 1);
 }
 
+/* Changes of code while a region is made from it. */
+static void test_changes(void **state)
+{
+    static struct engine e;
+    const struct code_range ranges[] = {{0x1000, 16}, {0x5000, 8}};
+    uint64_t before = atomic_load(&e.invalidations);
+    assert_false(engine_changed_since(&e, before, ranges, 2));
+    engine_note_change(&e, 0x1010, 0x2000);
+    engine_note_change(&e, 0x4000, 0x5000);
+    assert_false(engine_changed_since(&e, before, ranges, 2));
+    engine_note_change(&e, 0x5007, 0x5008);
+    assert_true(engine_changed_since(&e, before, ranges, 2));
+    assert_false(engine_changed_since(&e, before, ranges, 1));
+    assert_false(engine_changed_since(&e, atomic_load(&e.invalidations), ranges, 2));
+    for (unsigned i = 0; i < ENGINE_CHANGES; i++)
+        engine_note_change(&e, 0x9000, 0x9001);
+    assert_true(engine_changed_since(&e, before, ranges, 1)); /* nobody knows any more */
+    assert_false(engine_changed_since(&e, before + 3, ranges, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jump),       cmocka_unit_test(test_jump_if), cmocka_unit_test(test_call),
         cmocka_unit_test(test_indirect),   cmocka_unit_test(test_loop),    cmocka_unit_test(test_wrong_path),
-        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_choice),     cmocka_unit_test(test_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ MATRIX = [
     ["--chaos=1"],
     ["--random-signals"],
     ["--regions=1"],
+    ["--regions=2"],
     ["--regions=1", "--chaos=1"],
     ["--regions=1", "--random-signals"],
     ["--root"],
