@@ -118,6 +118,7 @@ static void fp_env_of(uint32_t mode, struct fp_env *env)
 #define PAGE       4096u
 #define INSN_MAX   15u
 #define TRAPS_LEFT 4u /* one instruction makes at most so many */
+#define LOCALS_LEFT 8u
 
 /* A window over guest code, so that fetch is not called for every instruction. */
 struct code_window {
@@ -261,7 +262,8 @@ static void translate(struct ir_unit *u, const struct guest_request *rq)
     fp_env_of(rq->mode, &u->fp);
     for (unsigned n = 0; n < rq->max_insns && !l.ended; n++) {
         struct x86_insn in;
-        if ((n && l.pc % PAGE == 0) || l.trap_count + TRAPS_LEFT > ARRAY_LEN(l.traps))
+        if ((n && (l.pc % PAGE == 0 || u->local_count + LOCALS_LEFT > ARRAY_LEN(u->local_type))) ||
+            l.trap_count + TRAPS_LEFT > ARRAY_LEN(l.traps))
             break;
         enum next_insn got = next_insn(&window, l.pc, l.mode64, n == 0, &in);
         if (n && (got == NEXT_CROSSES || got == NEXT_FETCH))
