@@ -67,7 +67,7 @@ struct block *aside_take(struct engine *e, struct cpu *cpu, struct page *p, uint
         drop(e, link); /* also if it is another now: so there is one of a key at most */
         if (!same)
             continue;
-        b->probation = e->chunks[b->chunk].probation;
+        b->probation = block_chunk(e, b)->probation;
         atomic_store(&b->dead, false);
         table_insert(e, b);
         cpu->stat[ENGINE_STAT_RETURNED]++;
@@ -79,7 +79,7 @@ struct block *aside_take(struct engine *e, struct cpu *cpu, struct page *p, uint
 void aside_forget(struct engine *e, struct page *p, const struct chunk *chunk)
 {
     for (struct aside **link = &p->aside; *link;)
-        if (!chunk || &e->chunks[(*link)->block->chunk] == chunk)
+        if (!chunk || block_chunk(e, (*link)->block) == chunk)
             drop(e, link);
         else
             link = &(*link)->next;

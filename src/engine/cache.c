@@ -31,19 +31,14 @@
 #define POPULATE_LEAST (32u << 10)
 #define POPULATE_MOST (128u << 10)
 #define WRITABLE_LEAST (128u << 10) /* behind what was written last: most exits that are linked are there */
-#define MIN_BLOCK 32u /* bytes of code in the smallest translation */
+#define BYTES_BLOCK 64u /* of code in a translation: of a chunk with smaller ones not all is used */
+#define BYTES_SITE 12u /* at least, in each of its exits */
+#define LIST_STEP (64u << 10) /* bytes of a list that are made present at once, at most */
 #define FORK_COPY_MAX (16u << 20)
 #define FORK_LEND_MAX (4u << 20) /* the copy stays as long as the parent */
 
 /* Of the stubs and the first n chunks. */
 static size_t size_of(const struct engine *e, unsigned n) { return e->stub_size + n * e->chunk_size; }
-
-/* Of a chunk's lists of blocks, page aligned: those of unused chunks are never touched. */
-static size_t lists_size(const struct engine *e)
-{
-    size_t blocks = e->chunk_size / MIN_BLOCK;
-    return align_up(blocks * (sizeof(struct block *) + sizeof(uint32_t)) + e->chunk_size / CHUNK_PART * sizeof(uint32_t), 4096);
-}
 
 /* Shared memory at `where`, or anywhere if that is NULL. */
 static uint8_t *new_memory(uint8_t *where, size_t size)
@@ -81,6 +76,37 @@ static bool map_chunk(struct engine *e)
     return true;
 }
 
+/* Of what chunks hold besides code. All of it is reserved address space: what is not used is never touched. */
+static bool create_lists(struct engine *e)
+{
+    unsigned n = e->chunk_count, parts = (unsigned)(e->chunk_size / CHUNK_PART);
+    e->chunk_blocks = (uint32_t)(e->chunk_size / BYTES_BLOCK);
+    e->chunk_sites = (uint32_t)(e->chunk_size / BYTES_SITE);
+    size_t blocks = align_up((1 + (size_t)n * e->chunk_blocks) * sizeof(struct block), 4096);
+    size_t sites = align_up((1 + (size_t)n * e->chunk_sites) * sizeof(struct site), 4096);
+    size_t pointers = align_up((size_t)n * e->chunk_blocks * sizeof(void *), 4096);
+    e->lists_size = blocks + sites + 2 * pointers + (size_t)n * parts * sizeof(uint32_t);
+    uint8_t *p = mmap(NULL, e->lists_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    e->blocks = (struct block *)(void *)p;
+    e->sites = (struct site *)(void *)(p + blocks);
+    struct disk_source **sources = (struct disk_source **)(void *)(p + blocks + sites);
+    struct member **members = (struct member **)(void *)(p + blocks + sites + pointers);
+    uint32_t *first = (uint32_t *)(void *)(p + blocks + sites + 2 * pointers);
+    for (unsigned i = 0; i < n; i++) {
+        struct chunk *c = &e->chunks[i];
+        c->rw = e->rw + e->stub_size + i * e->chunk_size;
+        c->blocks = e->blocks + 1 + i * e->chunk_blocks;
+        c->sites = e->sites + 1 + i * e->chunk_sites;
+        c->sources = sources + i * e->chunk_blocks;
+        c->members = members + i * e->chunk_blocks;
+        c->first = first + i * parts;
+        e->order[i] = i;
+    }
+    return true;
+}
+
 bool cache_create(struct engine *e)
 {
     size_t size = e->config.cache_bytes ? e->config.cache_bytes : DEFAULT_SIZE;
@@ -105,26 +131,14 @@ bool cache_create(struct engine *e)
         log_warn("the code cache of %zu MiB cannot be mapped: %s", size >> 20, strerror(errno));
         return false;
     }
-    uint8_t *lists = mmap(NULL, lists_size(e) * e->chunk_count, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (lists == MAP_FAILED)
-        return false;
-    for (unsigned i = 0; i < e->chunk_count; i++) {
-        struct chunk *c = &e->chunks[i];
-        c->rw = e->rw + e->stub_size + i * e->chunk_size;
-        c->blocks = (struct block **)(void *)(lists + i * lists_size(e));
-        c->starts = (uint32_t *)(void *)(c->blocks + e->chunk_size / MIN_BLOCK);
-        c->first = c->starts + e->chunk_size / MIN_BLOCK;
-        e->order[i] = i;
-    }
-    return true;
+    return create_lists(e);
 }
 
 void cache_destroy(struct engine *e)
 {
     for (unsigned i = 0; i < e->chunk_count; i++)
         arena_free(&e->chunks[i].memory);
-    munmap(e->chunks[0].blocks, lists_size(e) * e->chunk_count);
+    munmap(e->blocks, e->lists_size);
     munmap(e->rw, 2 * e->reserved);
     free(e->chunks);
     free(e->order);
@@ -147,12 +161,23 @@ static void wait_quiescent(struct engine *e, const struct cpu *self)
     }
 }
 
+/* So many pointers are NULL again. */
+static void clear_pointers(void *p, uint32_t count)
+{
+    void **list = p;
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i]) /* most were never written to */
+            list[i] = NULL;
+}
+
 static void empty(struct chunk *c)
 {
+    clear_pointers(c->sources, c->count);
+    clear_pointers(c->members, c->count);
     atomic_store(&c->count, 0);
     atomic_store(&c->first_set, 0);
     arena_free(&c->memory);
-    c->used = c->present = c->writable = 0;
+    c->used = c->present = c->writable = c->site_count = 0;
     c->probation = false;
 }
 
@@ -165,7 +190,7 @@ static void start_probation(struct engine *e, unsigned oldest)
         c->probation = true;
         c->hits = 0;
         for (uint32_t k = 0; k < c->count; k++) {
-            struct block *b = c->blocks[k];
+            struct block *b = &c->blocks[k];
             if (b->dead)
                 continue;
             table_unlink_incoming(e, b);
@@ -185,8 +210,8 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
     unsigned victim = e->order[coldest];
     struct chunk *c = &e->chunks[victim];
     for (uint32_t k = 0; k < c->count; k++)
-        if (!c->blocks[k]->dead)
-            table_remove(e, c->blocks[k]);
+        if (!c->blocks[k].dead)
+            table_remove(e, &c->blocks[k]);
     table_forget_aside(e, c);
     atomic_fetch_add(&e->purge, 1);
     wait_quiescent(e, self);
@@ -201,7 +226,7 @@ static void evict(struct engine *e, struct cpu *self, unsigned candidates)
         struct chunk *k = &e->chunks[e->order[i]];
         k->probation = false;
         for (uint32_t j = 0; j < k->count; j++)
-            k->blocks[j]->probation = false;
+            k->blocks[j].probation = false;
         kept[n++] = e->order[i];
     }
     memmove(e->order, e->order + candidates, (e->chunk_count - candidates) * sizeof *e->order);
@@ -237,7 +262,8 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
 {
     cache_changes(e);
     struct chunk *c = &e->chunks[e->order[e->used_chunks - 1]];
-    if (e->chunk_size - c->used < size || c->count >= e->chunk_size / MIN_BLOCK) {
+    size *= 3; /* behind the code is its tail */
+    if (e->chunk_size - c->used < size || c->count >= e->chunk_blocks) {
         bool full = e->used_chunks == e->chunk_count || !map_chunk(e);
         if (full && e->used_chunks < 4)
             log_die(127, "no memory for the code cache: %s", strerror(errno));
@@ -254,17 +280,42 @@ void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_b
         populate(e, c);
     buf->rw = c->rw + c->used;
     buf->exec_delta = engine_exec_delta(e);
-    buf->size = e->chunk_size - c->used;
+    buf->size = (e->chunk_size - c->used) / 3;
     *chunk = c;
 }
 
-void cache_add(struct engine *e, struct block *b)
+/* Makes the pages of a list that the next entries go to present, when it has grown to `end` bytes. */
+static void populate_list(void *list, uint32_t *present, size_t end)
 {
-    struct chunk *c = &e->chunks[b->chunk];
+    if (LIKELY(end <= *present))
+        return;
+    size_t step = *present < LIST_STEP / 4 ? LIST_STEP / 4 : *present < LIST_STEP ? *present : LIST_STEP;
+    uintptr_t from = align_down((uintptr_t)list + *present, 4096), to = align_up((uintptr_t)list + end + step, 4096);
+    *present = (uint32_t)(to - (uintptr_t)list);
+#ifdef MADV_POPULATE_WRITE
+    madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
+struct block *cache_new_block(struct engine *e, struct chunk *c, uint32_t sites, uint32_t members)
+{
+    struct block *b = &c->blocks[c->count];
+    if (sites > e->chunk_sites - c->site_count)
+        log_die(127, "internal error: too many exits in a chunk of the code cache");
+    populate_list(c->blocks, &c->blocks_present, (c->count + 1) * sizeof *b);
+    populate_list(c->sites, &c->sites_present, (c->site_count + sites) * sizeof(struct site));
+    *b = (struct block){.sites = site_ref_of(e, c->sites + c->site_count), .site_count = (uint16_t)sites,
+                        .range_count = (uint16_t)members};
+    if (members)
+        c->members[c->count] = arena_alloc(&c->memory, members * sizeof(struct member));
+    return b;
+}
+
+void cache_add(struct engine *e, struct chunk *c, struct block *b)
+{
     uint32_t k = c->count, start = c->used, part = c->first_set;
-    c->blocks[k] = b;
-    c->starts[k] = start;
-    c->used += (uint32_t)align_up(b->size, 32);
+    c->site_count += b->site_count;
+    c->used += (uint32_t)align_up(b->size + block_tail(b->size, b->look_count, b->map_size), 32);
     for (; part * CHUNK_PART <= start; part++)
         c->first[part] = k;
     atomic_store_explicit(&c->first_set, part, memory_order_release);
@@ -277,16 +328,16 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     if (at < first || at >= e->exec + size_of(e, e->chunk_count))
         return NULL;
     const struct chunk *c = &e->chunks[(size_t)(at - first) / e->chunk_size];
-    uint32_t offset = (uint32_t)((size_t)(at - first) % e->chunk_size), part = offset / CHUNK_PART;
+    uint32_t part = (uint32_t)((size_t)(at - first) % e->chunk_size) / CHUNK_PART;
     /* In this order: other threads add blocks, and a later `first` may name one of those. */
     uint32_t count = atomic_load(&c->count), known = atomic_load(&c->first_set);
     uint32_t i = part < known && c->first[part] < count ? c->first[part] : count;
-    while (i < count && c->starts[i] <= offset)
+    while (i < count && c->blocks[i].code <= at)
         i++;
     if (i == 0)
         return NULL;
-    struct block *b = c->blocks[i - 1];
-    return at < b->code + b->size ? b : NULL;
+    struct block *b = &c->blocks[i - 1];
+    return at >= b->code && at < b->code + b->size ? b : NULL;
 }
 
 static void copy_part(const struct engine *e, uint8_t *memory, size_t offset, size_t size)

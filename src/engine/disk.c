@@ -227,7 +227,7 @@ static struct block *install(struct engine *e, struct cpu *cpu, const struct dis
                            .map_size = u->map_size};
     uint64_t looks[UNIT_LOOKS];
 
-    cache_reserve(e, cpu, u->size, &buf, &chunk);
+    cache_reserve(e, cpu, u->size + block_tail(u->size, u->look_count, u->map_size), &buf, &chunk);
     memcpy(buf.rw, u->code, u->size);
     if (u->look_count > UNIT_LOOKS || !relocate(u, pc, buf.rw))
         return NULL;
@@ -395,7 +395,7 @@ static struct disk_look *pack_looks(struct arena *a, uint64_t pc, const struct u
 void disk_keep(struct engine *e, struct block *b, const struct host_code *hc, const struct unit_bytes *bytes,
                uint32_t insns, const struct disk_place *place)
 {
-    struct arena *a = &e->chunks[b->chunk].memory;
+    struct arena *a = &block_chunk(e, b)->memory;
 
     if (!place->object || b->guest_size > bytes->size || !can_be_kept(hc, b->pc))
         return;
@@ -409,7 +409,7 @@ void disk_keep(struct engine *e, struct block *b, const struct host_code *hc, co
     s->reloc_count = (uint16_t)hc->reloc_count;
     s->relocs = pack_relocs(a, hc);
     s->looks = pack_looks(a, b->pc, bytes);
-    b->source = s;
+    *block_source(e, b) = s;
     place->object->fresh++;
     e->disk->fresh++;
 }
@@ -474,7 +474,7 @@ static uint8_t *records_more(struct records *r, size_t n)
 /* b's record behind r's. Its code as it was made: without links. */
 static bool write_unit(struct engine *e, struct arena *a, const struct block *b, struct records *r)
 {
-    const struct disk_source *s = b->source;
+    const struct disk_source *s = *block_source(e, b);
 
     arena_reset(a);
     uint8_t *code = arena_take(a, b->size);
@@ -482,8 +482,10 @@ static bool write_unit(struct engine *e, struct arena *a, const struct block *b,
 
     memcpy(code, b->code, b->size);
     for (uint32_t i = 0; i < b->site_count; i++) {
-        e->config.host->link(code + block_sites(b)[i].offset, 0, NULL);
-        sites[i] = (struct disk_site){block_sites(b)[i].offset, (int32_t)(int64_t)(block_sites(b)[i].target - b->pc)};
+        const struct site *out = &block_sites(e, b)[i];
+
+        e->config.host->link(code + out->offset, 0, NULL);
+        sites[i] = (struct disk_site){out->offset, (int32_t)(int64_t)(site_target(e, out) - b->pc)};
     }
     struct disk_unit u = {.offset = s->offset, .pc = b->pc, .mode = b->mode, .size = b->size, .entry = b->entry,
                           .guest_size = b->guest_size, .map_size = b->map_size, .insns = s->insns,
@@ -507,8 +509,8 @@ static struct records write_object(struct engine *e, struct cpu *cpu, struct dis
 
     for (unsigned i = 0; i < e->used_chunks; i++)
         for (uint32_t k = 0; ok && k < e->chunks[i].count; k++) {
-            struct block *b = e->chunks[i].blocks[k];
-            struct disk_source *s = b->source;
+            struct block *b = &e->chunks[i].blocks[k];
+            struct disk_source *s = e->chunks[i].sources[k];
 
             if (!s || s->object != o || s->generation != e->disk->generation || b->dead)
                 continue;

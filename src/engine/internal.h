@@ -17,14 +17,17 @@
 
 struct block;
 
+/* Blocks and sites are named by where they are in the engine's arrays of them: half as long as pointers. 0: none. */
+typedef uint32_t block_ref, site_ref;
+
 /* An exit of a translation for a guest PC known when it was made. */
 struct site {
-    uint64_t target;
-    struct block *to;          /* linked to, or NULL */
-    struct site *next, **prev; /* in to->incoming */
+    _Atomic uint64_t target; /* guest PC; of one that is linked SITE_LINKED and its block_ref */
+    site_ref next, prev;     /* in the list of what leads to the same block */
     uint32_t offset;
-    uint16_t index; /* among its block's */
+    block_ref owner;
 };
+#define SITE_LINKED 0x8000ull /* the high 16 bits: no guest PC has these */
 
 /* Guest code that a region was made from. */
 struct code_range {
@@ -38,35 +41,38 @@ struct member {
     struct member *next, **prev;
 };
 
-/* One translation; zeroed.  What look-ups touch comes first.  Programs have many of these, and each is small: behind it lie its
- * sites, members, looks and map, see block_sites and so on. */
+/* One translation.  Programs have many of these: one is a line of the processor's cache. */
 struct block {
     uint64_t pc;
-    _Atomic(struct block *) hash_next;
-    const uint8_t *code; /* executable address */
+    const uint8_t *code; /* executable address; behind it lie its looks and map, see block_looks, block_map */
+    _Atomic block_ref hash_next;
     uint32_t mode, guest_size;
     uint32_t size, entry;
+    uint32_t map_size;
+    block_ref page_next, page_prev;
+    site_ref incoming;
+    site_ref sites; /* the first */
+    uint16_t site_count;
+    uint16_t range_count; /* members of a region; 0: a unit of the first tier */
     _Atomic bool dead; /* no longer in the indexes, never to be entered */
     bool probation;    /* its chunk is a candidate for eviction and nothing leads here */
     bool loops;        /* a region that leads back to its entry */
     uint8_t look_count;
-    uint16_t site_count;
-    uint16_t range_count; /* members of a region; 0: a unit of the first tier */
-    struct site *incoming;
-    struct block *page_next, **page_prev;
-    struct disk_source *source; /* what it takes to keep it on disk, or NULL */
-    uint32_t map_size;
-    uint16_t chunk; /* its number */
 };
+static_assert(sizeof(struct block) == 64, "a line of the processor's cache");
 
-static inline struct site *block_sites(const struct block *b) { return (struct site *)(uintptr_t)(b + 1); }
-/* Of a region: all that it depends on, its entry included; see region.c. */
-static inline struct member *block_members(const struct block *b) { return (struct member *)(block_sites(b) + b->site_count); }
 /* Where in its page GUEST_LOOK_AHEAD bytes outside of it were looked at. */
-static inline uint16_t *block_looks(const struct block *b) { return (uint16_t *)(block_members(b) + b->range_count); }
+static inline const uint16_t *block_looks(const struct block *b)
+{
+    return (const uint16_t *)(const void *)(b->code + align_up(b->size, 2));
+}
 /* The host's, map_size bytes. */
-static inline void *block_map(const struct block *b) { return block_looks(b) + b->look_count; }
-static inline struct block *site_owner(const struct site *s) { return (struct block *)(uintptr_t)(s - s->index) - 1; }
+static inline const void *block_map(const struct block *b) { return block_looks(b) + b->look_count; }
+/* Bytes behind its code. */
+static inline size_t block_tail(uint32_t size, uint32_t looks, uint32_t map_size)
+{
+    return (size & 1) + looks * sizeof(uint16_t) + map_size;
+}
 
 /* A part of the code cache: filled front to back, evicted whole. */
 struct chunk {
@@ -74,21 +80,25 @@ struct chunk {
     uint32_t used, present; /* bytes; whose pages are there, as far as is known */
     uint32_t writable;      /* where the pages that are mapped writable too begin, but for single ones */
     _Atomic uint32_t count;
-    /* By address; reserved address space, read by signal handlers. */
-    struct block **blocks;
-    uint32_t *starts;           /* where the code of each begins, from rw */
+    /* Reserved address space, read by signal handlers. */
+    struct block *blocks;         /* by address */
+    struct disk_source **sources; /* of each block: what it takes to keep it on disk, or NULL */
+    struct member **members;      /* of each that is a region: all that it depends on, its entry included; see region.c */
+    struct site *sites;
+    uint32_t site_count;
+    uint32_t blocks_present, sites_present; /* bytes */
     uint32_t *first;            /* [i]: the first block that begins at i * CHUNK_PART or later */
     _Atomic uint32_t first_set; /* entries of `first` that are known */
-    struct arena memory;        /* of the blocks */
+    struct arena memory;        /* of sources and members */
     uint32_t hits;         /* translations found again while on probation */
     bool probation;
 };
 
-#define CHUNK_PART 512u /* bytes of code */
+#define CHUNK_PART 256u /* bytes of code */
 
 struct page {
     uint64_t number;
-    struct block *blocks;
+    block_ref blocks;
     struct member *members; /* of regions */
     struct aside *aside;    /* blocks that may come back */
     struct page *next;
@@ -122,12 +132,16 @@ struct engine {
     size_t stub_size, stub_used, chunk_size;
     unsigned chunk_count;
     struct chunk *chunks;
+    struct block *blocks; /* of all chunks, the first one of none; reserved address space, like the sites */
+    struct site *sites;
+    uint32_t chunk_blocks, chunk_sites; /* as many as a chunk can have */
+    size_t lists_size;
     unsigned *order; /* chunk numbers, oldest first; the last `used_chunks`th is being filled */
     unsigned used_chunks; /* have memory: as long as there are unused ones, those numbered lower */
 
     struct page *pages[1 << ENGINE_PAGE_BITS];
     unsigned page_count;
-    _Atomic(struct block *) hash[1 << ENGINE_HASH_BITS];
+    _Atomic block_ref hash[1 << ENGINE_HASH_BITS];
     struct disk *disk; /* NULL: nothing is kept */
     struct regions *regions; /* NULL: no second tier */
     struct region_work *region_work; /* the same */
@@ -139,6 +153,38 @@ struct engine {
 };
 
 static inline ptrdiff_t engine_exec_delta(const struct engine *e) { return e->exec - e->rw; }
+
+static inline struct block *block_of(const struct engine *e, block_ref r) { return r ? e->blocks + r : NULL; }
+static inline block_ref block_ref_of(const struct engine *e, const struct block *b) { return (block_ref)(b - e->blocks); }
+static inline struct site *block_sites(const struct engine *e, const struct block *b) { return e->sites + b->sites; }
+static inline struct site *site_of(const struct engine *e, site_ref r) { return e->sites + r; }
+static inline site_ref site_ref_of(const struct engine *e, const struct site *s) { return (site_ref)(s - e->sites); }
+static inline struct block *site_owner(const struct engine *e, const struct site *s) { return e->blocks + s->owner; }
+/* What it is linked to, or NULL. */
+static inline struct block *site_to(const struct engine *e, const struct site *s)
+{
+    uint64_t to = atomic_load_explicit(&s->target, memory_order_relaxed);
+    return to >> 48 == SITE_LINKED ? e->blocks + (block_ref)to : NULL;
+}
+static inline uint64_t site_target(const struct engine *e, const struct site *s)
+{
+    uint64_t to = atomic_load_explicit(&s->target, memory_order_acquire);
+    return to >> 48 == SITE_LINKED ? e->blocks[(block_ref)to].pc : to;
+}
+static inline struct chunk *block_chunk(const struct engine *e, const struct block *b)
+{
+    return &e->chunks[(block_ref_of(e, b) - 1) / e->chunk_blocks];
+}
+static inline struct disk_source **block_source(const struct engine *e, const struct block *b)
+{
+    const struct chunk *c = block_chunk(e, b);
+    return &c->sources[b - c->blocks];
+}
+static inline struct member *block_members(const struct engine *e, const struct block *b)
+{
+    const struct chunk *c = block_chunk(e, b);
+    return c->members[b - c->blocks];
+}
 
 /* The lock, waited for outside of any epoch: an eviction does not wait for those who wait for it.  True if it had to
  * be waited for, so that translations may be gone meanwhile. */
@@ -160,8 +206,10 @@ bool cache_create(struct engine *e);
 void cache_destroy(struct engine *e);
 /* Room for one translation (lock held; cpu is at a quiescent point of its own, or NULL: of none); may evict. */
 void cache_reserve(struct engine *e, struct cpu *cpu, size_t size, struct host_buffer *buf, struct chunk **chunk);
-/* Enters b, whose code is the last in its chunk. */
-void cache_add(struct engine *e, struct block *b);
+/* A block, zeroed but for its sites and members, which nobody sees before cache_add. */
+struct block *cache_new_block(struct engine *e, struct chunk *c, uint32_t sites, uint32_t members);
+/* Enters b, made by cache_new_block, whose code is the last in its chunk. */
+void cache_add(struct engine *e, struct chunk *c, struct block *b);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
 /* cpu.unit_at */

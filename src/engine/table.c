@@ -19,9 +19,9 @@ static unsigned hash_key(uint64_t pc, uint32_t mode)
 
 struct block *table_find(struct engine *e, uint64_t pc, uint32_t mode)
 {
-    struct block *b = atomic_load_explicit(&e->hash[hash_key(pc, mode)], memory_order_acquire);
+    struct block *b = block_of(e, atomic_load_explicit(&e->hash[hash_key(pc, mode)], memory_order_acquire));
     while (b && (b->pc != pc || b->mode != mode))
-        b = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+        b = block_of(e, atomic_load_explicit(&b->hash_next, memory_order_acquire));
     return b;
 }
 
@@ -29,7 +29,7 @@ struct block *table_find_unit(struct engine *e, uint64_t pc, uint32_t mode)
 {
     struct block *b = table_find(e, pc, mode);
     while (b && (b->pc != pc || b->mode != mode || b->range_count))
-        b = atomic_load_explicit(&b->hash_next, memory_order_acquire);
+        b = block_of(e, atomic_load_explicit(&b->hash_next, memory_order_acquire));
     return b;
 }
 
@@ -67,42 +67,47 @@ static void member_insert(struct engine *e, struct member *m)
 void table_insert(struct engine *e, struct block *b)
 {
     struct page *p = page_make(e, b->pc >> 12);
+    block_ref ref = block_ref_of(e, b);
     b->page_next = p->blocks;
-    b->page_prev = &p->blocks;
+    b->page_prev = 0;
     if (b->page_next)
-        b->page_next->page_prev = &b->page_next;
-    p->blocks = b;
+        e->blocks[b->page_next].page_prev = ref;
+    p->blocks = ref;
     for (uint32_t i = 0; i < b->range_count; i++)
-        member_insert(e, &block_members(b)[i]);
+        member_insert(e, &block_members(e, b)[i]);
 
     atomic_fetch_add_explicit(&e->inserted, 1, memory_order_relaxed); /* under the lock, which orders it */
-    _Atomic(struct block *) *head = &e->hash[hash_key(b->pc, b->mode)];
-    atomic_store(&b->hash_next, atomic_load(head));
-    atomic_store_explicit(head, b, memory_order_release);
+    _Atomic block_ref *head = &e->hash[hash_key(b->pc, b->mode)];
+    atomic_store_explicit(&b->hash_next, atomic_load_explicit(head, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(head, ref, memory_order_release);
 }
 
 static void site_unlink(struct engine *e, struct site *s)
 {
-    if (!s->to)
+    struct block *to = site_to(e, s);
+    if (!to)
         return;
     cache_changes(e);
-    e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), NULL);
-    *s->prev = s->next;
+    e->config.host->link(site_owner(e, s)->code + s->offset, -engine_exec_delta(e), NULL);
+    if (s->prev)
+        site_of(e, s->prev)->next = s->next;
+    else
+        to->incoming = s->next;
     if (s->next)
-        s->next->prev = s->prev;
-    s->to = NULL;
+        site_of(e, s->next)->prev = s->prev;
+    atomic_store_explicit(&s->target, to->pc, memory_order_release);
 }
 
 void table_unlink_incoming(struct engine *e, struct block *b)
 {
     while (b->incoming)
-        site_unlink(e, b->incoming);
+        site_unlink(e, site_of(e, b->incoming));
 }
 
 void table_unlink_outgoing(struct engine *e, struct block *b)
 {
     for (uint32_t i = 0; i < b->site_count; i++)
-        site_unlink(e, &block_sites(b)[i]);
+        site_unlink(e, &block_sites(e, b)[i]);
 }
 
 /* Indirect branches of all cpus come to the engine for pc. */
@@ -125,15 +130,18 @@ void table_replace(struct engine *e, struct block *old)
 void table_remove(struct engine *e, struct block *b)
 {
     atomic_store(&b->dead, true);
-    _Atomic(struct block *) *link = &e->hash[hash_key(b->pc, b->mode)];
-    while (atomic_load(link) != b)
-        link = &atomic_load(link)->hash_next;
+    _Atomic block_ref *link = &e->hash[hash_key(b->pc, b->mode)];
+    while (atomic_load(link) != block_ref_of(e, b))
+        link = &e->blocks[atomic_load(link)].hash_next;
     atomic_store(link, atomic_load(&b->hash_next));
-    *b->page_prev = b->page_next;
+    if (b->page_prev)
+        e->blocks[b->page_prev].page_next = b->page_next;
+    else
+        (*page_slot(e, b->pc >> 12))->blocks = b->page_next;
     if (b->page_next)
-        b->page_next->page_prev = b->page_prev;
+        e->blocks[b->page_next].page_prev = b->page_prev;
     for (uint32_t i = 0; i < b->range_count; i++) {
-        struct member *m = &block_members(b)[i];
+        struct member *m = &block_members(e, b)[i];
         *m->prev = m->next;
         if (m->next)
             m->next->prev = m->prev;
@@ -161,8 +169,8 @@ static bool depends_on(const struct block *b, uint64_t start, uint64_t end)
 static void remove_overlapping(struct engine *e, struct cpu *cpu, struct page *p, uint64_t start, uint64_t end, bool keep)
 {
     uint64_t *count = cpu ? &cpu->stat[ENGINE_STAT_INVALIDATED] : &e->stat[ENGINE_STAT_INVALIDATED];
-    for (struct block *b = p->blocks, *next; b; b = next) {
-        next = b->page_next;
+    for (struct block *b = block_of(e, p->blocks), *next; b; b = next) {
+        next = block_of(e, b->page_next);
         if (depends_on(b, start, end)) {
             if (keep)
                 aside_put(e, p, b);
@@ -235,14 +243,14 @@ void table_clear(struct engine *e)
 
 static void site_link(struct engine *e, struct cpu *cpu, struct site *s, struct block *to)
 {
-    s->to = to;
     s->next = to->incoming;
-    s->prev = &to->incoming;
+    s->prev = 0;
     if (s->next)
-        s->next->prev = &s->next;
-    to->incoming = s;
+        site_of(e, s->next)->prev = site_ref_of(e, s);
+    to->incoming = site_ref_of(e, s);
+    atomic_store_explicit(&s->target, SITE_LINKED << 48 | block_ref_of(e, to), memory_order_release);
     cache_changes(e);
-    e->config.host->link(site_owner(s)->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
+    e->config.host->link(site_owner(e, s)->code + s->offset, -engine_exec_delta(e), to->code + to->entry);
     cpu->stat[ENGINE_STAT_LINKS]++;
 }
 
@@ -253,8 +261,8 @@ void table_link(struct engine *e, struct cpu *cpu, const void *at, struct block 
         return;
     uint32_t offset = (uint32_t)((const uint8_t *)at - b->code);
     for (uint32_t i = 0; i < b->site_count; i++) {
-        struct site *s = &block_sites(b)[i];
-        if (s->offset != offset || s->target != to->pc || s->to)
+        struct site *s = &block_sites(e, b)[i];
+        if (s->offset != offset || atomic_load(&s->target) != to->pc)
             continue;
         site_link(e, cpu, s, to);
         fork_note(e, b->pc, b->mode);
@@ -272,22 +280,20 @@ void table_link_known(struct engine *e, struct cpu *cpu, struct block **blocks, 
     for (unsigned at = 0; at < count + FAR; at++) {
         if (at < count)
             for (uint32_t i = 0; i < blocks[at]->site_count; i++)
-                table_expect(e, block_sites(blocks[at])[i].target, blocks[at]->mode);
+                table_expect(e, block_sites(e, blocks[at])[i].target, blocks[at]->mode);
         if (at >= NEAR && at - NEAR < count)
             for (uint32_t i = 0, n = blocks[at - NEAR]->site_count; i < n; i++) {
                 const struct block *b = blocks[at - NEAR];
-                const char *to = (const char *)atomic_load_explicit(&e->hash[hash_key(block_sites(b)[i].target, b->mode)], memory_order_relaxed);
 
-                __builtin_prefetch(to);
-                __builtin_prefetch(to + 64);
+                __builtin_prefetch(e->blocks + atomic_load_explicit(&e->hash[hash_key(block_sites(e, b)[i].target, b->mode)], memory_order_relaxed));
             }
         if (at < FAR)
             continue;
         struct block *b = blocks[at - FAR];
 
         for (uint32_t i = 0; i < b->site_count; i++) {
-            struct site *s = &block_sites(b)[i];
-            struct block *to = s->to ? NULL : table_find(e, s->target, b->mode);
+            struct site *s = &block_sites(e, b)[i];
+            struct block *to = site_to(e, s) ? NULL : table_find(e, s->target, b->mode);
 
             if (to && !to->probation) /* those on probation are to be asked for */
                 site_link(e, cpu, s, to);

@@ -173,32 +173,30 @@ static bool lift_guarded(struct engine *e, struct cpu *cpu, struct guest_request
 struct block *block_enter(struct engine *e, const struct block_parts *p)
 {
     const struct host_code *hc = p->code;
-    size_t sites = hc->site_count * sizeof(struct site), looks = p->look_count * sizeof(uint16_t);
-    size_t members = p->range_count * sizeof(struct member);
-    struct block *b = arena_alloc(&p->chunk->memory, sizeof *b + members + sites + looks + hc->map_size);
-    if (hc->site_count > UINT16_MAX || p->range_count > UINT16_MAX || p->look_count > UINT8_MAX)
+    struct chunk *c = p->chunk;
+    if (hc->site_count > UINT16_MAX || p->range_count > UINT16_MAX || p->look_count > UINT8_MAX ||
+        hc->size + block_tail((uint32_t)hc->size, p->look_count, hc->map_size) > e->chunk_size - c->used)
         log_die(127, "internal error: the unit at %#llx is too large", (unsigned long long)p->pc);
+    struct block *b = cache_new_block(e, c, hc->site_count, p->range_count);
     b->pc = p->pc;
     b->mode = p->mode;
     b->guest_size = p->guest_size;
     b->code = p->buf->rw + p->buf->exec_delta;
     b->size = (uint32_t)hc->size;
     b->entry = hc->entry;
-    b->chunk = (uint16_t)(p->chunk - e->chunks);
     b->loops = p->loops;
-    b->site_count = (uint16_t)hc->site_count;
-    b->range_count = (uint16_t)p->range_count;
     b->look_count = (uint8_t)p->look_count;
     b->map_size = hc->map_size;
     for (uint32_t i = 0; i < hc->site_count; i++)
-        block_sites(b)[i] = (struct site){.target = hc->sites[i].target, .offset = hc->sites[i].offset, .index = (uint16_t)i};
+        block_sites(e, b)[i] = (struct site){.target = hc->sites[i].target, .offset = hc->sites[i].offset, .owner = block_ref_of(e, b)};
     for (uint32_t i = 0; i < p->range_count; i++)
-        block_members(b)[i] = (struct member){.range = p->ranges[i], .owner = b};
-    for (uint32_t i = 0; i < p->look_count; i++)
-        block_looks(b)[i] = p->looks[i] & 4095;
+        c->members[c->count][i] = (struct member){.range = p->ranges[i], .owner = b};
+    uint8_t *tail = p->buf->rw + align_up(hc->size, 2);
+    for (uint32_t i = 0; i < p->look_count; i++, tail += 2)
+        memcpy(tail, &(uint16_t){p->looks[i] & 4095}, 2);
     if (hc->map_size)
-        memcpy(block_map(b), hc->map, hc->map_size);
-    cache_add(e, b);
+        memcpy(tail, hc->map, hc->map_size);
+    cache_add(e, c, b);
     table_insert(e, b);
     return b;
 }
@@ -319,7 +317,7 @@ struct block *translate(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t
     if (b) {
         if (UNLIKELY(b->probation)) {
             b->probation = false;
-            e->chunks[b->chunk].hits++;
+            block_chunk(e, b)->hits++;
         }
         return b;
     }
