@@ -340,6 +340,15 @@ struct block *cache_block_at(const struct engine *e, const void *p)
     return at >= b->code && at < b->code + b->size ? b : NULL;
 }
 
+uint64_t cache_site_target(const struct engine *e, const void *site)
+{
+    const struct block *b = cache_block_at(e, site);
+    for (uint32_t i = 0; b && i < b->site_count; i++)
+        if (b->code + block_sites(e, b)[i].offset == (const uint8_t *)site)
+            return site_target(e, &block_sites(e, b)[i]);
+    log_die(127, "internal error: %p is no exit", site);
+}
+
 static void copy_part(const struct engine *e, uint8_t *memory, size_t offset, size_t size)
 {
     uint8_t *to = memory + offset;

@@ -232,8 +232,11 @@ static struct block *install(struct engine *e, struct cpu *cpu, const struct dis
     if (u->look_count > UNIT_LOOKS || !relocate(u, pc, buf.rw))
         return NULL;
     hc.sites = arena_take(cpu->arena, u->site_count * sizeof(*hc.sites));
-    for (unsigned i = 0; i < u->site_count; i++)
+    for (unsigned i = 0; i < u->site_count; i++) {
         hc.sites[i] = (struct host_site){u->sites[i].offset, pc + (int64_t)u->sites[i].target};
+        if (hc.sites[i].target >= PC_LIMIT)
+            return NULL;
+    }
     for (unsigned i = 0; i < u->look_count; i++)
         looks[i] = pc + (int64_t)u->looks[i].at;
     return block_enter(e, &(struct block_parts){.pc = pc, .guest_size = u->guest_size, .mode = u->mode, .code = &hc,

@@ -90,7 +90,7 @@ static bool in_bounds(const struct disk_unit *u)
     if (u->entry >= u->size || !u->guest_size)
         return false;
     for (unsigned i = 0; i < u->site_count; i++)
-        if (u->sites[i].offset < 4 || u->sites[i].offset >= u->size)
+        if (u->sites[i].offset < 4 || u->sites[i].offset + 4ull > u->size)
             return false;
     for (unsigned i = 0; i < u->reloc_count; i++)
         if ((uint64_t)(u->relocs[i] >> 1) + (u->relocs[i] & DISK_RELOC_32 ? 4 : 8) > u->size)

@@ -20,7 +20,7 @@
 static const struct disk_key key = {0x1111222233334444, 0x5555666677778888};
 
 static const uint8_t code[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
-static const struct disk_site sites[] = {{8, -64}, {16, 128}};
+static const struct disk_site sites[] = {{8, -64}, {15, 128}};
 static const uint32_t relocs[] = {4 << 1, 15 << 1 | DISK_RELOC_32};
 static const struct disk_look looks[] = {{40, {9, 8, 7, 6}}};
 static const uint8_t guest[] = {0xd5, 3, 0x20, 0x1f, 0xc0, 3, 0x5f, 0xd6}, other_guest[] = {0xd5, 3, 0x20, 0x1f, 0xc1, 3, 0x5f, 0xd6};
@@ -191,7 +191,7 @@ static void test_swapped(void **state)
 static void test_bounds(void **state)
 {
     struct disk_unit u[4] = {unit(0, 0), unit(0, 0), unit(0, 0), unit(0, 0)}, got;
-    static const struct disk_site far_site[] = {{sizeof(code), 0}, {8, 0}}, low_site[] = {{3, 0}, {8, 0}};
+    static const struct disk_site far_site[] = {{sizeof(code) - 3, 0}, {8, 0}}, low_site[] = {{3, 0}, {8, 0}};
     static const uint32_t far_reloc[] = {12 << 1, 4 << 1};
     static _Alignas(16) uint8_t record[1024];
 

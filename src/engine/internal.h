@@ -212,6 +212,8 @@ struct block *cache_new_block(struct engine *e, struct chunk *c, uint32_t sites,
 void cache_add(struct engine *e, struct chunk *c, struct block *b);
 /* The translation whose code contains exec address p, or NULL. Async-signal-safe. */
 struct block *cache_block_at(const struct engine *e, const void *p);
+/* Where the exit `site` (an exec address) of a translation leads. */
+uint64_t cache_site_target(const struct engine *e, const void *site);
 /* cpu.unit_at */
 bool engine_unit_at(const struct cpu *cpu, const void *code, struct host_unit *out);
 void cache_changes(struct engine *e); /* lock held: before anything is written into generated code */

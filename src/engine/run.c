@@ -259,6 +259,8 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
         cpu->stat[ENGINE_STAT_ENTERS]++;
         host->enter(cpu, b->code + b->entry);
         cpu->running = false;
+        if (cpu->exit_site)
+            *pc = cache_site_target(e, cpu->exit_site);
 
         enum cpu_event event;
         if (UNLIKELY(once))

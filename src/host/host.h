@@ -56,9 +56,9 @@ struct host {
     void (*cpu_exit)(struct cpu *cpu);
     /* 0; -ENOSPC if the buffer is too small (nothing is kept). */
     int (*compile)(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out);
-    /* Runs translated code from `code` until something leaves it: cpu's PC slot and all slots are exact on
-     * return, exit_reason, exit_detail and exit_site say why (exit_reason NONE with a site: link me; NONE
-     * without: look up PC). */
+    /* Runs translated code from `code` until something leaves it: all slots are exact on return (with a site, all but
+     * cpu's PC, which is the site's target), exit_reason, exit_detail and exit_site say why (exit_reason NONE with a site: link
+     * me; NONE without: look up PC). */
     void (*enter)(struct cpu *cpu, const void *code);
     /* Makes the site at exec address `site` go to `target` (exec address), or NULL: back to the engine.
      * Atomic with regard to threads that run the code. rw_delta: rw minus exec addresses. */

@@ -17,7 +17,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 UNIT = 0x40100c  # the loop of tour.S
-STUB = '488d0df9ffffff'  # how the x64 host's stub of a link site begins: lea rcx, [rip - 7]; a number stands before it
+STUB = 'ff95'  # how the x64 host's stub of a link site begins: call [rbp + ...]
 BLOCK = re.compile(r'<!-- (dump|from): (\S+) -->\n```[a-z0-9]*\n(.*?)```\n', re.S)
 
 
@@ -36,7 +36,7 @@ def x64(text):
     """Offsets instead of addresses; the first part, up to the stubs of link sites."""
     lines = [re.match(r'([0-9a-f]+): ([0-9a-f]+) +(.*?) *$', x).groups() for x in text.splitlines()]
     base = int(lines[0][0], 16)
-    end = ''.join(x[1] for x in lines).index(STUB) // 2 - 4
+    end = ''.join(x[1] for x in lines).index(STUB) // 2
     out = ''
     for address, code, insn in lines:
         at = int(address, 16) - base

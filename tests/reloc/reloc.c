@@ -86,6 +86,9 @@ static bool movable(const struct host_code *a, uint64_t delta)
         if (a->relocs[i].value >= limit || a->relocs[i].value + delta >= limit)
             return false;
     }
+    for (uint32_t i = 0; i < a->site_count; i++)
+        if (a->sites[i].target >= 1ull << 47 || a->sites[i].target + delta >= 1ull << 47)
+            return false;
     return true;
 }
 

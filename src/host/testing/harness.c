@@ -181,8 +181,10 @@ void harness_close(struct harness *h)
 void harness_reset(struct harness *h)
 {
     h->used = STUB_SIZE;
-    for (unsigned i = 0; i < h->unit_count; i++)
+    for (unsigned i = 0; i < h->unit_count; i++) {
         free((void *)(uintptr_t)h->units[i].map);
+        free(h->sites[i]);
+    }
     h->unit_count = 0;
     for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
         h->cpu->own_jumps[i] = (struct cpu_jump){.pc = cpu_jump_none(i)};
@@ -204,10 +206,23 @@ int harness_compile(struct harness *h, const struct ir_unit *u, struct test_code
     void *map = malloc(out->code.map_size + 1); /* the original is in the unit's arena */
     if (out->code.map_size != 0)
         memcpy(map, out->code.map, out->code.map_size);
+    h->sites[h->unit_count] = calloc(out->code.site_count + 1, sizeof(struct host_site)); /* ends with one at 0 */
+    if (out->code.site_count != 0)
+        memcpy(h->sites[h->unit_count], out->code.sites, out->code.site_count * sizeof(struct host_site));
     h->units[h->unit_count++] = (struct host_unit){.code = out->exec, .size = out->code.size, .map = map,
                                                    .map_size = out->code.map_size, .pc = u->pc};
     h->used = align_up(h->used + out->code.size, 64);
     return 0;
+}
+
+/* The engine's part: PC, where a unit was left by a site. */
+static void settle_pc(struct harness *h)
+{
+    struct cpu *cpu = h->cpu;
+    for (unsigned i = 0; i < h->unit_count; i++)
+        for (const struct host_site *s = h->sites[i]; s->offset; s++)
+            if (h->units[i].code + s->offset == (const uint8_t *)cpu->exit_site)
+                CPU_SLOT(cpu, uint64_t, &cpu->guest->slots[cpu->guest->pc_slot]) = s->target;
 }
 
 void harness_run(struct harness *h, const void *entry)
@@ -219,4 +234,6 @@ void harness_run(struct harness *h, const void *entry)
     cpu->running = true;
     h->host->enter(cpu, entry);
     cpu->running = false;
+    if (cpu->exit_site)
+        settle_pc(h);
 }

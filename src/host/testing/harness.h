@@ -52,6 +52,7 @@ struct harness {
     size_t used, size;
     unsigned char *memory; /* TEST_MEMORY bytes between guard pages */
     struct host_unit units[64];
+    struct host_site *sites[64]; /* of each */
     unsigned unit_count;
     unsigned faults; /* how many were recovered */
 };

@@ -5,10 +5,10 @@
  * boundary, so that it is changed by one atomic store while other threads run it.  Unlinked it
  * leads to its stub, out of line:
  *
- *         .long  displacement - stub      (where link finds what to patch)
- *   stub: lea    rcx, [stub]              (its address is the site's name)
- *         mov    rdx, guest PC
- *         jmp    [AREA_EXIT_SITE]
+ *   stub: call   [AREA_EXIT_SITE]         (what it pushes is the site's name; it does not return)
+ *   name: .long  displacement - name      (where link finds what to patch)
+ *
+ * Which guest PC it is for the engine knows: there are as many of these as units, and most are never run.
  *
  * Calls push the guest's return PC and use call; RET compares the PC it is to go to with the one on
  * the stack, and if they agree uses ret; whoever called takes the PC off (ret with a number to take
@@ -25,16 +25,19 @@ static void store_pc(struct ctx *c, int reg)
     emit_store(&c->e, 8, mem_slot(c, c->t->pc_slot), reg);
 }
 
+/* A jump or call that the engine can link. */
+enum site_kind { SITE_JMP, SITE_JCC, SITE_CALL };
+
+#define STUB_SIZE 6u /* the call's bytes */
+
 static void site_stub(struct ctx *c, struct ool *o)
 {
     struct emit *e = &c->e;
-    uint32_t stub = emit_pos(e) + 4;
-    emit_u32(e, o->from[0] - stub);
-    emit_patch(e, o->from[0], stub);
-    emit_lea_rip(e, RCX, stub);
-    emit_guest_pc(c, RDX, o->v);
-    emit_jmp_m(e, mem_area(AREA_EXIT_SITE));
-    o->from_count = 0;
+    uint32_t stub = emit_pos(e);
+    emit_call_m(e, mem_area(AREA_EXIT_SITE));
+    uint32_t name = emit_pos(e);
+    assert(name - stub == STUB_SIZE);
+    emit_u32(e, o->from[0] - name);
     struct host_code *out = c->out;
     if (out->site_count == c->site_capacity) {
         uint32_t n = c->site_capacity ? 2 * c->site_capacity : 8;
@@ -42,10 +45,11 @@ static void site_stub(struct ctx *c, struct ool *o)
                                 n * sizeof *out->sites);
         c->site_capacity = n;
     }
-    out->sites[out->site_count++] = (struct host_site){.offset = stub, .target = o->v};
+    out->sites[out->site_count++] = (struct host_site){.offset = name, .target = o->v};
 }
 
-void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target)
+/* Its stub, which other ways may lead to as well. */
+static struct ool *site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target)
 {
     struct emit *e = &c->e;
     unsigned opcode = kind == SITE_JCC ? 2 : 1;
@@ -58,15 +62,16 @@ void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t targ
     ool_from(o, kind == SITE_JCC    ? emit_jcc(e, cc)
                 : kind == SITE_CALL ? emit_call(e)
                                     : emit_jmp(e));
+    return o;
 }
 
 bool site_link(const void *site, ptrdiff_t rw_delta, const void *target)
 {
-    const uint8_t *stub = site;
+    const uint8_t *name = site;
     int32_t offset;
-    memcpy(&offset, stub - 4, 4);
-    const uint8_t *at = stub + offset;
-    int64_t rel = (target ? (const uint8_t *)target : stub) - (at + 4);
+    memcpy(&offset, name, 4);
+    const uint8_t *at = name + offset;
+    int64_t rel = (target ? (const uint8_t *)target : name - STUB_SIZE) - (at + 4);
     if (rel != (int32_t)rel)
         return false;
     __atomic_store_n((int32_t *)(uintptr_t)(at + rw_delta), (int32_t)rel, __ATOMIC_RELEASE);
@@ -237,12 +242,9 @@ static void jump(struct ctx *c, uint64_t target)
         site_emit(c, SITE_JMP, CC_O, target);
         return;
     }
-    struct ool *o = ool_new(c, emit_poll_exit);
-    o->v = target;
-    o->r[0] = -1;
     enum x64_cc cc = emit_pending(c, backward_counts(c, target));
-    site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), target);
-    ool_from(o, emit_jmp(&c->e));
+    struct ool *stub = site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), target);
+    ool_from(stub, emit_jmp(&c->e));
 }
 
 /* To guest PC target if k holds. */
@@ -396,6 +398,22 @@ static uint64_t return_pc(const struct ctx *c)
         if (inst_of(c, i)->op == IR_INSN)
             return inst_of(c, i)->imm + inst_of(c, i)->attr;
     return c->u->pc + c->u->size;
+}
+
+static void call(struct ctx *c, uint64_t target)
+{
+    uint32_t poll_at = 0;
+    flush_pairs(c);
+    flags_sync(c);
+    if (is_backward(c, target)) {
+        c->ef_loc = 0;
+        poll_at = emit_jcc(&c->e, emit_pending(c, COUNT_OTHER));
+    }
+    push_pc(c, return_pc(c), true);
+    struct ool *stub = site_emit(c, SITE_CALL, CC_O, target);
+    if (poll_at) /* it leaves without a pair, which costs a look-up */
+        ool_from(stub, poll_at);
+    after_call(c, return_pc(c));
 }
 
 static void emit_indirect_miss(struct ctx *c, struct ool *o)
@@ -573,15 +591,7 @@ bool select_control(struct ctx *c, const struct ir_inst *in)
         c->left = true;
         return true;
     case IR_CALL:
-        flush_pairs(c);
-        flags_sync(c);
-        if (is_backward(c, in->imm)) {
-            c->ef_loc = 0;
-            poll(c, in->imm, -1, COUNT_OTHER);
-        }
-        push_pc(c, return_pc(c), true);
-        site_emit(c, SITE_CALL, CC_O, in->imm);
-        after_call(c, return_pc(c));
+        call(c, in->imm);
         c->left = true;
         return true;
     case IR_RET:

@@ -63,8 +63,14 @@ static void enter_stub(struct emit *e, const struct x64_target *t)
 static void exit_stubs(struct emit *e, struct x64_target *t, const uint8_t *exec)
 {
     t->entry[AREA_EXIT_SITE] = exec + emit_pos(e);
+    emit_load(e, 8, RCX, mem_at(RSP, 0));
     emit_store(e, 8, cpu_field(offsetof(struct cpu, exit_site)), RCX);
-    emit_store(e, 8, slot_mem(t, (int)t->pc_slot), RDX);
+    /* Returns to here: the predictor of returns counts calls. */
+    uint32_t here = emit_pos(e) + 12;
+    emit_lea_rip(e, RDX, here);
+    emit_store(e, 8, mem_at(RSP, 0), RDX);
+    emit_ret(e);
+    assert(emit_pos(e) == here);
     emit_store_i(e, 4, cpu_field(offsetof(struct cpu, exit_reason)), IR_EXIT_NONE);
     uint32_t jump = emit_jmp(e);
     t->entry[AREA_EXIT_LOOKUP] = exec + emit_pos(e);

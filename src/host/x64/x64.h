@@ -51,7 +51,7 @@ static_assert(FRAME_SPILLS + 16 * SPILL_MAX <= sizeof(((struct cpu *)0)->host_fr
 
 enum {
     AREA_EXIT,        /* exit_reason, site and PC are set */
-    AREA_EXIT_SITE,   /* rcx: site; rdx: guest PC */
+    AREA_EXIT_SITE,   /* call: what it pushes is the site */
     AREA_EXIT_LOOKUP, /* rcx: guest PC */
     AREA_EVAL,        /* call: scratch[3] = ir_eval(scratch[0..2]); keeps all but flags */
     AREA_HELPER,      /* call: cpu->scratch[0]: argument, FRAME_DESC: number; keeps temporaries */
@@ -419,10 +419,7 @@ void side_note_x87(struct ctx *c, unsigned modrm);
 
 /* -- control.c
  * -------------------------------------------------------------------------------------------- */
-/* A jump or call that the engine can link. */
-enum site_kind { SITE_JMP, SITE_JCC, SITE_CALL };
 void emit_jump_index(struct emit *e, int dst, int pc);
-void site_emit(struct ctx *c, enum site_kind kind, enum x64_cc cc, uint64_t target);
 bool site_link(const void *site, ptrdiff_t rw_delta, const void *target);
 /* Out of line: leaves with IR_EXIT_ALIGN for the current instruction; the address is in `reg`. */
 struct ool *exit_align(struct ctx *c, int reg);
