@@ -50,25 +50,71 @@ bool engine_lock(struct engine *e, struct cpu *cpu)
 
 void engine_unlock(struct engine *e, struct cpu *cpu) { pthread_mutex_unlock(&e->lock); }
 
-static struct cpu *cpu_new(struct engine *e, void *personality)
+/* Threads that end are often followed by others. */
+#define SPARE_MOST 4u
+
+/* One that was used before, as good as new but for its guest state; or NULL. */
+static struct cpu *cpu_reuse(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    struct cpu *cpu = e->spare;
+    if (cpu) {
+        e->spare = cpu->next;
+        e->spare_count--;
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (!cpu)
+        return NULL;
+    struct arena *arena = cpu->arena;
+    struct cpu_jump *jumps = cpu->own_jumps;
+    uint64_t area[ARRAY_LEN(cpu->host_area)];
+    void *stack = cpu->code_stack, *sp = cpu->code_sp;
+    memcpy(area, cpu->host_area, sizeof area);
+    memset((char *)cpu + CPU_STATE_SIZE, 0, sizeof *cpu - CPU_STATE_SIZE);
+    memcpy(cpu->host_area, area, sizeof area);
+    cpu->arena = arena;
+    cpu->own_jumps = jumps;
+    cpu->code_stack = stack;
+    cpu->code_sp = sp;
+    return cpu;
+}
+
+static struct cpu *cpu_map(void)
 {
     size_t jumps = sizeof(struct cpu_jump) << CPU_JUMP_BITS;
     size_t size = align_up(sizeof(struct cpu), 64) + jumps;
     struct cpu *cpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (cpu == MAP_FAILED)
         return NULL;
-    cpu->jumps = cpu->own_jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
+    cpu->own_jumps = (struct cpu_jump *)(void *)((char *)cpu + align_up(sizeof(struct cpu), 64));
     cpu->own_jumps[0].pc = cpu_jump_none(0); /* of the others it is 0 */
-    cpu->arena = calloc(1, sizeof *cpu->arena);
+    return cpu;
+}
+
+static void cpu_unmap(struct cpu *cpu)
+{
+    free(cpu->arena);
+    munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+}
+
+static struct cpu *cpu_new(struct engine *e, void *personality)
+{
+    struct cpu *cpu = cpu_reuse(e);
+    if (!cpu) {
+        cpu = cpu_map();
+        if (!cpu)
+            return NULL;
+        cpu->arena = calloc(1, sizeof *cpu->arena);
+        if (!cpu->arena || !e->config.host->cpu_init(cpu)) {
+            cpu_unmap(cpu);
+            return NULL;
+        }
+    }
+    cpu->jumps = cpu->own_jumps;
     cpu->guest = e->config.guest;
     cpu->engine = e;
     cpu->unit_at = engine_unit_at;
     cpu->personality = personality;
-    if (!cpu->arena || !e->config.host->cpu_init(cpu)) {
-        free(cpu->arena);
-        munmap(cpu, size);
-        return NULL;
-    }
     return cpu;
 }
 
@@ -76,9 +122,8 @@ void engine_cpu_free(struct engine *e, struct cpu *cpu)
 {
     e->config.host->cpu_exit(cpu);
     arena_free(cpu->arena);
-    free(cpu->arena);
     free(cpu->recording);
-    munmap(cpu, align_up(sizeof(struct cpu), 64) + (sizeof(struct cpu_jump) << CPU_JUMP_BITS));
+    cpu_unmap(cpu);
 }
 
 static void cpu_register(struct engine *e, struct cpu *cpu)
@@ -113,6 +158,21 @@ struct cpu *engine_cpu_clone(const struct cpu *from, void *personality)
     return cpu;
 }
 
+/* Nobody knows it any more. */
+static void cpu_keep(struct engine *e, struct cpu *cpu)
+{
+    engine_forget_jumps(cpu);
+    arena_free(cpu->arena);
+    free(cpu->recording);
+    cpu->recording = NULL;
+    if (e->config.host->cpu_rest)
+        e->config.host->cpu_rest(cpu);
+    pthread_mutex_lock(&e->lock);
+    cpu->next = e->spare;
+    e->spare = cpu;
+    pthread_mutex_unlock(&e->lock);
+}
+
 void engine_cpu_destroy(struct cpu *cpu)
 {
     struct engine *e = cpu->engine;
@@ -124,8 +184,13 @@ void engine_cpu_destroy(struct cpu *cpu)
     *p = cpu->next;
     for (unsigned i = 0; i < ARRAY_LEN(e->stat); i++)
         e->stat[i] += cpu->stat[i];
+    bool keep = e->spare_count < SPARE_MOST;
+    e->spare_count += keep;
     pthread_mutex_unlock(&e->lock);
-    engine_cpu_free(e, cpu);
+    if (keep)
+        cpu_keep(e, cpu);
+    else
+        engine_cpu_free(e, cpu);
 }
 
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])

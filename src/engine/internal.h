@@ -112,6 +112,8 @@ struct engine {
     struct engine_config config;
     pthread_mutex_t lock;
     struct cpu *cpus;
+    struct cpu *spare; /* of threads that have ended, for others */
+    unsigned spare_count;
     _Atomic uint64_t epoch; /* of quiescence, from 1 */
     _Atomic uint32_t aside_count; /* blocks set aside, in all pages */
     _Atomic uint64_t invalidations; /* how often guest code was declared changed */
@@ -192,6 +194,8 @@ bool engine_lock(struct engine *e, struct cpu *cpu);
 void engine_unlock(struct engine *e, struct cpu *cpu);
 
 void engine_cpu_free(struct engine *e, struct cpu *cpu);
+/* Its indirect branches, and returns, come to the engine. */
+void engine_forget_jumps(struct cpu *cpu);
 
 /* Lock held: counts in e->invalidations that guest code in [start, end) has changed. */
 void engine_note_change(struct engine *e, uint64_t start, uint64_t end);

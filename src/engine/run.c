@@ -9,13 +9,15 @@ static uint64_t *pc_of(struct cpu *cpu)
     return &CPU_SLOT(cpu, uint64_t, &cpu->guest->slots[cpu->guest->pc_slot]);
 }
 
-static void forget_jumps(struct cpu *cpu)
+void engine_forget_jumps(struct cpu *cpu)
 {
-    if (cpu->jumps_used) {
+    if (cpu->jump_count <= CPU_JUMPS_NOTED)
+        for (unsigned i = 0; i < cpu->jump_count; i++)
+            cpu->own_jumps[cpu->jump_list[i]].pc = cpu_jump_none(cpu->jump_list[i]);
+    else
         for (unsigned i = 0; i < 1u << CPU_JUMP_BITS; i++)
             cpu->own_jumps[i].pc = cpu_jump_none(i);
-        cpu->jumps_used = false;
-    }
+    cpu->jump_count = 0;
     cpu->engine->config.host->forget_returns(cpu);
 }
 
@@ -23,7 +25,7 @@ void engine_state_changed(struct cpu *cpu)
 {
     cpu->mode = cpu->guest->mode(cpu);
     cpu->guest->fp_env(cpu->mode, &cpu->fp.env);
-    forget_jumps(cpu);
+    engine_forget_jumps(cpu);
 }
 
 void engine_tick(struct cpu *cpu)
@@ -96,7 +98,7 @@ static void note_purge(struct engine *e, struct cpu *cpu)
     uint64_t purge = atomic_load(&e->purge);
     if (UNLIKELY(purge != cpu->purge_seen)) {
         cpu->purge_seen = purge;
-        forget_jumps(cpu);
+        engine_forget_jumps(cpu);
     }
 }
 
@@ -115,7 +117,10 @@ static void remember(struct cpu *cpu, struct block *b)
 {
     unsigned index = cpu_jump_index(b->pc);
     struct cpu_jump *j = &cpu->own_jumps[index];
-    cpu->jumps_used = true;
+    if (cpu->jump_count < CPU_JUMPS_NOTED)
+        cpu->jump_list[cpu->jump_count++] = (uint16_t)index;
+    else
+        cpu->jump_count = CPU_JUMPS_NOTED + 1;
     __atomic_store_n(&j->pc, cpu_jump_none(index), __ATOMIC_RELAXED);
     j->code = b->code + b->entry;
     __atomic_store_n(&j->pc, b->pc, __ATOMIC_SEQ_CST);

@@ -6,12 +6,16 @@
 #define CPU_STATE_SIZE 2048
 #define CPU_JUMP_BITS 14 /* entries of the indirect-branch cache: 1 << CPU_JUMP_BITS */
 
+#define CPU_JUMPS_NOTED 32u
+
 #define CPU_STATS 32
 enum { CPU_BUDGET_BACKWARD, CPU_BUDGET_OTHER, CPU_BUDGETS };
 
 #define CPU_PENDING_INTERRUPT 1u /* engine_interrupt was called */
 #define CPU_PENDING_ENGINE 2u    /* the engine wants a quiescent point */
 #define CPU_PENDING_SAMPLE 4u    /* the engine wants to see where this thread is */
+
+static_assert(CPU_JUMP_BITS <= 16, "jump_list");
 
 struct engine;
 struct host_unit;
@@ -80,7 +84,8 @@ struct cpu {
     uint32_t mode;             /* key bits in force */
     struct cpu_fault fault;
     struct cpu_jump *own_jumps; /* 1 << CPU_JUMP_BITS entries, by cpu_jump_index */
-    bool jumps_used;           /* engine: they are not all empty */
+    uint32_t jump_count;       /* engine: so many of them were filled in; the first CPU_JUMPS_NOTED are in jump_list */
+    uint16_t jump_list[CPU_JUMPS_NOTED];
     volatile bool running;     /* between host.enter and its return */
     volatile bool faulted;     /* host.recover was called for `fault` */
     void *personality;         /* the thread, as the operating-system layer sees it */

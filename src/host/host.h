@@ -54,6 +54,8 @@ struct host {
     bool (*init)(const struct guest *guest, struct host_buffer *stubs);
     bool (*cpu_init)(struct cpu *cpu);
     void (*cpu_exit)(struct cpu *cpu);
+    /* It will not be used for a while: gives memory back that it may have much of. NULL: there is none. */
+    void (*cpu_rest)(struct cpu *cpu);
     /* 0; -ENOSPC if the buffer is too small (nothing is kept). */
     int (*compile)(const struct ir_unit *u, const struct host_buffer *buf, struct host_code *out);
     /* Runs translated code from `code` until something leaves it: all slots are exact on return (with a site, all but

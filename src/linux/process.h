@@ -112,6 +112,8 @@ struct thread {
     uint64_t fault_code;    /* 0: none yet */
 
     uint64_t clear_child_tid; /* zeroed and woken at exit, 0: none */
+    uint64_t set_child_tid;   /* where a new thread writes its id before it runs, 0: nowhere */
+    _Atomic uint32_t born;    /* of a new thread, see threads.c */
     uint64_t robust_head;     /* set_robust_list's */
     size_t robust_size;
     bool vfork_child;     /* runs in the parent's memory, on its own host process */

@@ -26,6 +26,7 @@
 #include "linux/signals.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -222,10 +223,33 @@ void signals_start(struct process *p)
     }
 }
 
+/* Stacks of threads that have ended. */
+static _Atomic(void *) spare_stacks[4];
+
+static void *altstack_new(void)
+{
+    void *p = NULL;
+
+    for (size_t i = 0; !p && i < ARRAY_LEN(spare_stacks); i++)
+        p = atomic_exchange(&spare_stacks[i], NULL);
+    return p ? p : mmap(NULL, SIGNALS_ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void altstack_free(void *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(spare_stacks); i++) {
+        void *none = NULL;
+
+        if (atomic_compare_exchange_strong(&spare_stacks[i], &none, p))
+            return;
+    }
+    munmap(p, SIGNALS_ALTSTACK);
+}
+
 bool signals_thread_start(struct thread *t)
 {
     stack_t stack = {.ss_size = SIGNALS_ALTSTACK};
-    void *p = mmap(NULL, SIGNALS_ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = altstack_new();
 
     if (p == MAP_FAILED)
         return false;
@@ -241,7 +265,7 @@ void signals_thread_end(struct thread *t)
     if (!t->host_altstack)
         return;
     host(sigaltstack, &stack, 0);
-    munmap(t->host_altstack, SIGNALS_ALTSTACK);
+    altstack_free(t->host_altstack);
     t->host_altstack = NULL;
 }
 

@@ -22,6 +22,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -219,10 +220,8 @@ int64_t sys_exit_group(struct thread *t, const uint64_t a[6])
 /* ---- threads ------------------------------------------------------------------------------------
  */
 
-/* What a new host thread is told, and tells back. */
+/* What a host thread that lends itself to a process tells. */
 struct birth {
-    struct thread *t;
-    const struct clone_request *rq;
     volatile uint32_t tid; /* nonzero: running */
 };
 
@@ -238,27 +237,42 @@ static void await(struct birth *b)
         host(futex, &b->tid, FUTEX_WAIT_PRIVATE, 0, 0);
 }
 
+/* A new thread's parent does not wait for it to run, that would be two changes of who runs; it is the child that waits, a moment,
+ * for its parent to have written down its id. */
+enum { BORN_NOT, BORN_WAITS, BORN };
+
+static void let_run(struct thread *child)
+{
+    if (atomic_exchange(&child->born, BORN) == BORN_WAITS)
+        host(futex, &child->born, FUTEX_WAKE_PRIVATE, 1);
+}
+
+static void wait_for_parent(struct thread *t)
+{
+    uint32_t not_yet = BORN_NOT;
+
+    for (unsigned i = 0; i < 1000 && atomic_load_explicit(&t->born, memory_order_acquire) != BORN; i++)
+        ;
+    if (!atomic_compare_exchange_strong(&t->born, &not_yet, BORN_WAITS))
+        return;
+    while (atomic_load(&t->born) != BORN)
+        host(futex, &t->born, FUTEX_WAIT_PRIVATE, BORN_WAITS, 0);
+}
+
 static void *thread_main(void *arg)
 {
-    struct birth *b = arg;
-    struct thread *t = b->t;
-    const struct clone_request *rq = b->rq;
+    struct thread *t = arg;
     uint32_t tid = (uint32_t)host(gettid);
 
     thread_set_current(t);
     signals_block(); /* the C library has unblocked one of its own, which is the guest's */
-    t->tid = (int)tid;
     if (!signals_thread_start(t))
         signals_die(SIGKILL);
     /* The C library made a list of its own. */
     host(set_robust_list, 0, 24);
-    if (rq->flags & CLONE_PARENT_SETTID)
-        memory_write(rq->parent_tid, &tid, 4);
-    if (rq->flags & CLONE_CHILD_SETTID)
-        memory_write(rq->child_tid, &tid, 4);
-    if (rq->flags & CLONE_CHILD_CLEARTID)
-        t->clear_child_tid = rq->child_tid;
-    announce(b, t->tid); /* b and rq are gone now */
+    wait_for_parent(t);
+    if (t->set_child_tid)
+        memory_write(t->set_child_tid, &tid, 4);
     signals_unblock(t);
     thread_run(t);
     signals_thread_end(t);
@@ -349,25 +363,44 @@ static struct thread *child_thread(struct thread *t, struct process *p,
     return child;
 }
 
+/* A thread that has not ended. Its clock's number is made of its id: clockid_t is the kernel's. */
+static int tid_of(pthread_t id)
+{
+    clockid_t clock;
+
+    if (pthread_getcpuclockid(id, &clock))
+        log_die(127, "internal error: a thread without a clock");
+    return ~(int)(clock >> 3);
+}
+
 static int64_t clone_thread(struct thread *t, const struct clone_request *rq)
 {
-    struct birth b = {.rq = rq};
     pthread_t id;
 
     if (!(rq->flags & CLONE_SIGHAND) || !(rq->flags & CLONE_VM))
         return -EINVAL;
-    b.t = child_thread(t, t->process, rq);
-    if (!b.t)
-        return -ENOMEM;
-    signals_block();
-    int error = thread_create_host(&id, thread_main, &b);
+    struct thread *child = child_thread(t, t->process, rq);
 
-    if (!error)
-        await(&b);
-    else
-        thread_destroy(b.t);
+    if (!child)
+        return -ENOMEM;
+    if (rq->flags & CLONE_CHILD_SETTID)
+        child->set_child_tid = rq->child_tid;
+    if (rq->flags & CLONE_CHILD_CLEARTID)
+        child->clear_child_tid = rq->child_tid;
+    signals_block();
+    int tid = -EAGAIN;
+
+    if (!thread_create_host(&id, thread_main, child)) {
+        tid = tid_of(id);
+        child->tid = tid;
+        if (rq->flags & CLONE_PARENT_SETTID)
+            memory_write(rq->parent_tid, &tid, 4);
+        let_run(child);
+    } else {
+        thread_destroy(child);
+    }
     signals_unblock(t);
-    return error ? -EAGAIN : (int64_t)b.tid;
+    return tid;
 }
 
 /* ---- processes that share memory ----------------------------------------------------------------

@@ -467,6 +467,7 @@ void x64_stack_reset(struct cpu *cpu)
 
 #define GUARD     4096u
 #define SENTINELS 32u
+#define STACK_KEPT 65536u /* bytes at its base, from which it grows */
 
 static bool x64_cpu_init(struct cpu *cpu)
 {
@@ -499,6 +500,11 @@ static void x64_cpu_exit(struct cpu *cpu)
 {
     munmap((uint8_t *)cpu->code_stack - GUARD, X64_CODE_STACK + GUARD);
     cpu->code_stack = NULL;
+}
+
+static void x64_cpu_rest(struct cpu *cpu)
+{
+    madvise(cpu->code_stack, X64_CODE_STACK - STACK_KEPT, MADV_DONTNEED);
 }
 
 static void x64_enter(struct cpu *cpu, const void *code)
@@ -538,6 +544,7 @@ const struct host host_x64 = {
     .init = x64_init,
     .cpu_init = x64_cpu_init,
     .cpu_exit = x64_cpu_exit,
+    .cpu_rest = x64_cpu_rest,
     .compile = x64_compile,
     .enter = x64_enter,
     .link = x64_link,
