@@ -384,6 +384,11 @@ void emit_zext(struct emit *e, unsigned sz, int dst, int src)
         op_rr(e, 0, 4, MAP_0F | (sz == 1 ? 0xb6 : 0xb7), dst, src, byte_rex(sz, src));
 }
 
+void emit_zext_second(struct emit *e, int dst, int src)
+{
+    op_rr(e, 0, 4, MAP_0F | 0xb6, dst, src + 4, false);
+}
+
 void emit_sext(struct emit *e, unsigned sz, unsigned to, int dst, int src)
 {
     if (to < 4)

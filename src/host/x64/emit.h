@@ -114,6 +114,7 @@ void emit_loads(struct emit *e, unsigned sz, unsigned to, int dst,
 void emit_store(struct emit *e, unsigned sz, struct x64_mem m, int src);
 void emit_store_i(struct emit *e, unsigned sz, struct x64_mem m, int32_t imm);
 void emit_zext(struct emit *e, unsigned sz, int dst, int src);
+void emit_zext_second(struct emit *e, int dst, int src); /* bits 8 to 15; src up to rbx, dst up to rdi */
 void emit_sext(struct emit *e, unsigned sz, unsigned to, int dst, int src);
 void emit_lea(struct emit *e, unsigned sz, int dst, struct x64_mem m);
 void emit_shift_ri(struct emit *e, enum x64_shift op, unsigned sz, int r, unsigned n);

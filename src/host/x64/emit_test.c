@@ -87,6 +87,11 @@ static void test_rr(int a, int b)
             want("movzx %s, %s", reg(4, a), rb);
             emit_sext(&e, sz, 4, a, b);
             want("movsx %s, %s", reg(4, a), rb);
+            if (a < R8 && b <= RBX) {
+                static const char *const second[] = {"ah", "ch", "dh", "bh"};
+                emit_zext_second(&e, a, b);
+                want("movzx %s, %s", reg(4, a), second[b]);
+            }
         }
         if (sz < 8) {
             emit_sext(&e, sz, 8, a, b);

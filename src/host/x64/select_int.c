@@ -620,10 +620,14 @@ static void field(struct ctx *c, const struct ir_inst *in)
     if (!is_signed && has(X64_BMI) && pos && len < 32 && pos + len < 8 * sz) {
         bool is_mem = value_dies(c, in->a) && in_mem(c, in->a, &m);
         int ra = is_mem ? -1 : use_gpr(c, in->a), d = def_gpr(c, c->i, ra, 0);
-        if (is_mem)
+        if (is_mem) {
             emit_rorx_m(e, sz, d, m, pos);
-        else
+        } else if (pos == 8 && len == 8 && ra <= RBX && d < R8) {
+            emit_zext_second(e, d, ra);
+            return;
+        } else {
             emit_rorx(e, sz, d, ra, pos);
+        }
         if (len == 8 || len == 16) {
             emit_zext(e, len / 8, d, d);
             return;
