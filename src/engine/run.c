@@ -62,7 +62,7 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext)
     struct host_unit hu;
     if (!e->config.host->recover(cpu, engine_unit_at(cpu, pc, &hu) ? &hu : NULL, ucontext))
         return false;
-    cpu->faulted = true;
+    cpu->faulted = cpu->exit_reason != IR_EXIT_ALIGN;
     return true;
 }
 

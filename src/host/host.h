@@ -68,7 +68,8 @@ struct host {
     /* A host signal (fault; SIGFPE: an exception that the guest unmasked, exit_detail its vector) came at `ucontext` while cpu was running. If it was in the code of a unit
      * (`hu` found by the engine from the PC, or NULL) or in this host's own runtime: makes every slot and
      * PC exact for the guest instruction that faulted, completes cpu->fault.address where the host does
-     * not tell it, and alters the context so that enter() returns. Else false. Async-signal-safe. */
+     * not tell it, and alters the context so that enter() returns. Else false. With exit_reason IR_EXIT_ALIGN it was
+     * no fault, but how the host finds a misaligned access. Async-signal-safe. */
     bool (*recover)(struct cpu *cpu, const struct host_unit *hu, void *ucontext);
     /* Forget call/return pairs: they may name code about to be freed, or of another mode. */
     void (*forget_returns)(struct cpu *cpu);

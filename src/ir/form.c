@@ -39,7 +39,9 @@ ATTR(attr_x86) = {.bits = {"x86"}};
 ATTR(attr_dot) = {.bits = {"bs", "cs"}};
 ATTR(attr_shift) = {.bits = {"s", "r", "q"}};
 /* The scale in the low bits is written in the address. */
-ATTR(attr_memory) = {.bits = {[3] = "mod", "acq", "rel", "seq", "al"}};
+ATTR(attr_load) = {.bits = {[3] = "mod", "acq", "w32", "seq", "al"}};
+ATTR(attr_store) = {.bits = {[4] = "rel", "w32", "seq", "al"}};
+ATTR(attr_x87_mem) = {.bits = {[5] = "w32"}};
 ATTR(attr_prefetch) = {.bits = {[4] = "l2", "l3", "once", "w"}};
 ATTR(attr_rmw) = {
     ENUM(0x0f, "add", "andn", "xor", "or", "smax", "smin", "umax", "umin", "xchg", "and"),
@@ -102,9 +104,9 @@ const struct ir_form ir_form[IR_OP_COUNT] = {
     ROW(FLAGS_FCMP, BIT(IR_FLAGS), FLANE, ATTRS(signals)),
     ROW(FLAGS_UCOMI, BIT(IR_FLAGS), FLANE, ATTRS(signals)),
 
-    ROW(LOAD, INT | FV | BIT(IR_F80), LANE(INT | FV | BIT(IR_F80)), ATTRS(memory), IMM(ADDRESS)),
-    ROW(LOADS, INT, LANE(INT), ATTRS(memory), IMM(ADDRESS)),
-    ROW(STORE, INT | FV | BIT(IR_F80), LANE(INT | FV | BIT(IR_F80)), ATTRS(memory), IMM(ADDRESS)),
+    ROW(LOAD, INT | FV | BIT(IR_F80), LANE(INT | FV | BIT(IR_F80)), ATTRS(load), IMM(ADDRESS)),
+    ROW(LOADS, INT, LANE(INT), ATTRS(load), IMM(ADDRESS)),
+    ROW(STORE, INT | FV | BIT(IR_F80), LANE(INT | FV | BIT(IR_F80)), ATTRS(store), IMM(ADDRESS)),
     ROW(ATOMIC_RMW, INT, LANE_MAY(INT), ATTRS(rmw), IMM(ADDRESS)),
     ROW(ATOMIC_CAS, INT | BIT(IR_V128), LANE_MAY(INT | BIT(IR_V128)), ATTRS(cas), IMM(ADDRESS)),
     ROW(FENCE, BIT(IR_VOID), ATTRS(fence)), ROW(PREFETCH, BIT(IR_VOID), ATTRS(prefetch), IMM(ADDRESS)),
@@ -176,7 +178,7 @@ const struct ir_form ir_form[IR_OP_COUNT] = {
     ROW(RET, BIT(IR_VOID)), ROW(EXIT, BIT(IR_VOID), ATTRS(exit), IMM(HEX)),
     ROW(HELPER, BIT(IR_VOID), LANE_MAY(BIT(IR_I1)), ATTRS(number), IMM(HEX)),
 
-    ROW(X87, BIT(IR_VOID), IMM(HEX)), ROW(X87_MEM, BIT(IR_VOID), IMM(ADDRESS)),
+    ROW(X87, BIT(IR_VOID), IMM(HEX)), ROW(X87_MEM, BIT(IR_VOID), ATTRS(x87_mem), IMM(ADDRESS)),
     ROW(X87_FLAGS, BIT(IR_FLAGS), IMM(HEX)), ROW(X87_CMOV, BIT(IR_VOID), IMM(HEX)), ROW(X87_STATUS, L32),
     ROW(X87_SYNC, BIT(IR_VOID)),
 };

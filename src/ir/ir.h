@@ -74,8 +74,9 @@ struct ir_inst {
 /* LOAD, LOADS, STORE attr.  ATOMIC_* : low bits enum ir_rmw, and IR_MEM_ALIGNED. */
 #define IR_MEM_SCALE 0x07   /* b << 0..4 */
 #define IR_MEM_MODIFY 0x08  /* LOAD: what is there will be written: a fault is a write's */
-#define IR_MEM_ACQUIRE 0x10 /* later accesses stay later (LDAPR, x86 loads) */
-#define IR_MEM_RELEASE 0x20 /* earlier accesses stay earlier (x86 stores) */
+#define IR_MEM_ACQUIRE 0x10 /* LOAD, LOADS: later accesses stay later (LDAPR, x86 loads) */
+#define IR_MEM_RELEASE 0x10 /* STORE: earlier accesses stay earlier (x86 stores) */
+#define IR_MEM_WRAP32 0x20  /* X87_MEM too: the address is the sum's low 32 bits */
 #define IR_MEM_SEQ 0x40     /* also ordered among themselves (LDAR, STLR) */
 #define IR_MEM_ALIGNED 0x80 /* unaligned: the unit exits with IR_EXIT_ALIGN, nothing done */
 

@@ -48,9 +48,11 @@ static uint64_t address_of(const struct ir_inst *in, const union ir_value *v)
 {
     uint64_t at = v[in->a].u64[0] + in->imm;
 
-    if (in->op == IR_ATOMIC_RMW || in->op == IR_ATOMIC_CAS || !in->b)
+    if (in->op == IR_ATOMIC_RMW || in->op == IR_ATOMIC_CAS)
         return at;
-    return at + (v[in->b].u64[0] << (in->attr & IR_MEM_SCALE));
+    if (in->b)
+        at += v[in->b].u64[0] << (in->attr & IR_MEM_SCALE);
+    return in->op != IR_PREFETCH && (in->attr & IR_MEM_WRAP32) ? (uint32_t)at : at;
 }
 
 static void access_memory(const struct walk *w, const struct ir_inst *in, union ir_value *out)

@@ -133,9 +133,10 @@ struct x86_address x86_linear(struct x86_lift *l, const struct x86_insn *in, ir_
     return (struct x86_address){.base = sum};
 }
 
+/* 64-bit addresses, and 32-bit ones of which all parts lie below 4 GiB. */
 static struct x86_address wide_address(struct x86_lift *l, const struct x86_insn *in)
 {
-    struct x86_address a = {.disp = in->disp, .scale = in->scale};
+    struct x86_address a = {.disp = in->disp, .scale = in->scale, .wraps = in->addrsize == 4};
     if (in->base != X86_NO_REG)
         a.base = ir_get(l->u, IR_I64, X86_R0 + in->base);
     if (in->base == X86_RSP)
@@ -154,25 +155,32 @@ static struct x86_address wide_address(struct x86_lift *l, const struct x86_insn
             a.base = ir_bin(l->u, IR_ADD, a.base, base);
         }
     } else if (!a.base) {
-        a.base = ir_const(l->u, IR_I64, (uint64_t)a.disp);
+        a.base = ir_const(l->u, IR_I64, a.wraps ? (uint32_t)a.disp : (uint64_t)a.disp);
         a.disp = 0;
+    } else if (!a.index && !a.disp && !l->mode64) {
+        a.wraps = false; /* it is as it stands in the register */
     }
     if (!a.index)
         a.scale = 0;
     return a;
 }
 
+static bool is_wide(const struct x86_lift *l, const struct x86_insn *in)
+{
+    return in->base != X86_RIP && (in->addrsize == 8 || (in->addrsize == 4 && !(l->mode64 && has_base(l, default_segment(in)))));
+}
+
 struct x86_address x86_address(struct x86_lift *l, const struct x86_insn *in)
 {
     struct x86_address a;
     if (l->has_address)
-        return (struct x86_address){l->address.base, l->address.index, l->address.disp, l->address.scale};
-    if (in->addrsize == 8 && in->base != X86_RIP)
+        return l->address;
+    if (is_wide(l, in))
         a = wide_address(l, in);
     else
         a = x86_linear(l, in, x86_offset(l, in), default_segment(in));
     l->has_address = true;
-    l->address = (struct x86_address_cache){a.base, a.index, a.disp, a.scale};
+    l->address = a;
     return a;
 }
 
@@ -181,17 +189,19 @@ ir_ref x86_address_value(struct x86_lift *l, struct x86_address a)
     ir_ref v = a.base;
     if (a.index)
         v = ir_bin(l->u, IR_ADD, v, a.scale ? ir_bin_imm(l->u, IR_SHL, a.index, a.scale) : a.index);
-    return a.disp ? ir_bin_imm(l->u, IR_ADD, v, (uint64_t)a.disp) : v;
+    if (a.disp)
+        v = ir_bin_imm(l->u, IR_ADD, v, (uint64_t)a.disp);
+    return a.wraps ? x86_zext(l, IR_I64, x86_trunc(l, IR_I32, v)) : v;
 }
 
 ir_ref x86_load_as(struct x86_lift *l, enum ir_type t, enum ir_type mem, struct x86_address a, unsigned attr)
 {
-    return ir_load(l->u, IR_LOAD, t, mem, a.base, a.index, a.disp, attr | a.scale | IR_MEM_ACQUIRE);
+    return ir_load(l->u, IR_LOAD, t, mem, a.base, a.index, a.disp, attr | x86_address_attr(a) | IR_MEM_ACQUIRE);
 }
 
 void x86_store_as(struct x86_lift *l, enum ir_type mem, struct x86_address a, ir_ref v, unsigned attr)
 {
-    ir_store(l->u, mem, a.base, a.index, a.disp, v, attr | a.scale | IR_MEM_RELEASE);
+    ir_store(l->u, mem, a.base, a.index, a.disp, v, attr | x86_address_attr(a) | IR_MEM_RELEASE);
 }
 
 void x86_label(struct x86_lift *l, unsigned label)
@@ -205,8 +215,8 @@ void x86_label(struct x86_lift *l, unsigned label)
 
 static struct x86_address stack_address(struct x86_lift *l, const struct x86_insn *in, int64_t disp)
 {
-    if (l->mode64)
-        return (struct x86_address){.base = ir_get(l->u, IR_I64, X86_R0 + X86_RSP), .disp = disp};
+    if (l->mode64 || !has_base(l, X86_SS))
+        return (struct x86_address){.base = ir_get(l->u, IR_I64, X86_R0 + X86_RSP), .disp = disp, .wraps = !l->mode64 && disp};
     ir_ref sp = ir_get(l->u, IR_I32, X86_R0 + X86_RSP);
     if (disp)
         sp = ir_bin_imm(l->u, IR_ADD, sp, (uint64_t)disp);

@@ -49,6 +49,14 @@ struct x86_trap {
     bool mode; /* not an exception: the key has changed */
 };
 
+/* An address in guest memory. */
+struct x86_address {
+    ir_ref base, index; /* i64; index may be IR_NONE */
+    int64_t disp;
+    unsigned scale;
+    bool wraps; /* at 4 GiB */
+};
+
 struct x86_lift {
     struct ir_unit *u;
     const struct guest_request *rq;
@@ -57,11 +65,7 @@ struct x86_lift {
     bool mode64;
     bool ended; /* the unit has ended: translate() appends no JUMP */
     bool has_address;
-    struct x86_address_cache {
-        ir_ref base, index;
-        int64_t disp;
-        unsigned scale;
-    } address; /* of this instruction, if has_address */
+    struct x86_address address; /* of this instruction, if has_address */
     int rsp_bias; /* POP to memory: the address is computed with RSP already moved */
     bool x87_in_slots; /* what GET and SET of the x87's slots are about; known since the last x87 instruction or label */
     unsigned trap_count;
@@ -127,12 +131,6 @@ ir_ref x86_flags_of(struct x86_lift *l, ir_ref result, ir_ref c, ir_ref o);
 /* 0 or `bit` of an i1, as i32. */
 ir_ref x86_flag_bit(struct x86_lift *l, ir_ref cond, uint32_t bit);
 
-/* An address in guest memory. */
-struct x86_address {
-    ir_ref base, index; /* i64; index may be IR_NONE */
-    int64_t disp;
-    unsigned scale;
-};
 /* The operand in memory; computed once for an instruction (again after a label: x86_label). */
 struct x86_address x86_address(struct x86_lift *l, const struct x86_insn *in);
 /* The offset alone, as LEA has it, as i64. */
@@ -144,6 +142,11 @@ static inline struct x86_address x86_plus(struct x86_address a, int64_t disp)
 {
     a.disp += disp;
     return a;
+}
+/* Its part of an access's attr. */
+static inline unsigned x86_address_attr(struct x86_address a)
+{
+    return a.scale | (a.wraps ? IR_MEM_WRAP32 : 0);
 }
 /* x86's loads acquire and its stores release. `mem` is the type in memory. */
 ir_ref x86_load_as(struct x86_lift *l, enum ir_type t, enum ir_type mem, struct x86_address a, unsigned attr);

@@ -230,7 +230,7 @@ static void address_of_bit(struct x86_lift *l, const struct x86_insn *in, ir_ref
         a = x86_linear(l, in, sum, segment);
     }
     l->has_address = true;
-    l->address = (struct x86_address_cache){a.base, a.index, a.disp, a.scale};
+    l->address = a;
 }
 
 void x86_lift_bt(struct x86_lift *l, const struct x86_insn *in)

@@ -389,6 +389,8 @@ void x86_lift_nop(struct x86_lift *l, const struct x86_insn *in)
 void x86_lift_prefetch(struct x86_lift *l, const struct x86_insn *in)
 {
     struct x86_address a = x86_address(l, in);
+    if (a.wraps)
+        a = (struct x86_address){.base = x86_address_value(l, a)};
     ir_prefetch(l->u, a.base, a.index, a.disp, in->row->arg | a.scale);
 }
 

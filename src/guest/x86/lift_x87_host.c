@@ -18,7 +18,7 @@ bool x86_lift_x87_host(struct x86_lift *l, const struct x86_insn *in)
         emit(l, IR_X87, IR_VOID, IR_NONE, 0x9b);
     } else if (in->modrm < 0xc0) {
         struct x86_address a = x86_address(l, in);
-        ir_emit(l->u, (struct ir_inst){.op = IR_X87_MEM, .attr = (uint8_t)a.scale, .a = a.base, .b = a.index,
+        ir_emit(l->u, (struct ir_inst){.op = IR_X87_MEM, .attr = (uint8_t)x86_address_attr(a), .a = a.base, .b = a.index,
                                        .c = ir_const(l->u, IR_I32, bytes), .imm = (uint64_t)a.disp});
     } else if (lift == x86_lift_x87_comi) {
         x86_set_flags(l, emit(l, IR_X87_FLAGS, IR_FLAGS, IR_NONE, bytes));

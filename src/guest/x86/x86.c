@@ -208,7 +208,7 @@ static void mark_modified(struct ir_unit *u, ir_ref first)
         for (ir_ref r = first; r < s; r++) {
             struct ir_inst *in = &u->insts[r];
             if ((in->op == IR_LOAD || in->op == IR_LOADS) && in->a == store->a && in->imm == store->imm &&
-                (store->op == IR_STORE ? in->b == store->b && in->lane == store->lane && !((in->attr ^ store->attr) & IR_MEM_SCALE) : !in->b))
+                (store->op == IR_STORE ? in->b == store->b && in->lane == store->lane && !((in->attr ^ store->attr) & (IR_MEM_SCALE | IR_MEM_WRAP32)) : !in->b))
                 in->attr |= IR_MEM_MODIFY;
         }
     }

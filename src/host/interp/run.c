@@ -97,25 +97,32 @@ static bool exits_unaligned(struct cpu *cpu, const struct interp_op *op, uint64_
     return true;
 }
 
+/* Where it may wrap at 4 GiB. */
+static ALWAYS_INLINE uint64_t wrapped_address_of(const struct interp_op *op, const uint64_t *f)
+{
+    uint64_t address = address_of(op, f);
+    return op->attr & IR_MEM_WRAP32 ? (uint32_t)address : address;
+}
+
 static void order_before(unsigned attr, bool store)
 {
     if (attr & IR_MEM_SEQ)
         __atomic_thread_fence(store ? __ATOMIC_RELEASE : __ATOMIC_SEQ_CST);
-    else if (attr & IR_MEM_RELEASE)
+    else if (store && (attr & IR_MEM_RELEASE))
         __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 static void order_after(unsigned attr, bool store)
 {
     if (attr & IR_MEM_SEQ)
         __atomic_thread_fence(store ? __ATOMIC_SEQ_CST : __ATOMIC_ACQUIRE);
-    else if (attr & IR_MEM_ACQUIRE)
+    else if (!store && (attr & IR_MEM_ACQUIRE))
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
 /* False if the unit has left. */
 static bool GUEST_CODE load_any(struct cpu *cpu, const struct interp_op *op, uint64_t *f, bool is_signed)
 {
-    uint64_t address = address_of(op, f), v[4] = {0};
+    uint64_t address = wrapped_address_of(op, f), v[4] = {0};
     unsigned words = (ir_type_size(op->type) + 7) / 8;
     if (op->attr & IR_MEM_ALIGNED && exits_unaligned(cpu, op, address))
         return false;
@@ -143,7 +150,7 @@ static bool GUEST_CODE load_any(struct cpu *cpu, const struct interp_op *op, uin
 
 static bool GUEST_CODE store_any(struct cpu *cpu, const struct interp_op *op, uint64_t *f)
 {
-    uint64_t address = address_of(op, f);
+    uint64_t address = wrapped_address_of(op, f);
     const uint64_t *v = &f[op->c];
     if (op->attr & IR_MEM_ALIGNED && exits_unaligned(cpu, op, address))
         return false;

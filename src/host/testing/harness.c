@@ -96,7 +96,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     pc = uc->uc_mcontext.pc;
 #endif
     if (cpu->running && the.host->recover(cpu, find_unit(pc), uc)) {
-        the.faults++;
+        the.faults += cpu->exit_reason != IR_EXIT_ALIGN;
         return;
     }
     static const char text[] = "harness: a fault that the host does not recover\n";

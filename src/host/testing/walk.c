@@ -65,6 +65,8 @@ static bool walk_memory(struct walker *k, const struct ir_inst *i, union ir_valu
     uint64_t addr = k->values[i->a].u64[0] + i->imm;
     if (i->b != IR_NONE)
         addr += k->values[i->b].u64[0] << (i->attr & IR_MEM_SCALE);
+    if (i->attr & IR_MEM_WRAP32)
+        addr = (uint32_t)addr;
     if (misaligned(k, i, addr, size, i->attr & IR_MEM_ALIGNED))
         return false;
     unsigned char *p = translate(k, addr, size, i->op == IR_STORE);

@@ -140,6 +140,13 @@ static void modrm_mem(struct emit *e, int reg, struct x64_mem m, unsigned tail)
         emit_u32(e, (uint32_t)m.disp);
 }
 
+/* The prefix, which comes first. */
+static void address_size(struct emit *e, struct x64_mem m)
+{
+    if (m.wrap32)
+        emit_u8(e, 0x67);
+}
+
 static unsigned bit3(int r)
 {
     return r >= 0 ? (unsigned)r >> 3 & 1 : 0;
@@ -186,6 +193,7 @@ static void op_rr(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, in
 static void op_rm(struct emit *e, unsigned prefix, unsigned sz, uint32_t opc, int reg,
                   struct x64_mem m, bool force_rex, unsigned tail)
 {
+    address_size(e, m);
     if (sz == 2)
         emit_u8(e, 0x66);
     unsigned rex = (sz == 8 ? 8u : 0) | bit3(reg) << 2 | bit3(m.index) << 1 | bit3(m.base);
@@ -468,6 +476,7 @@ void emit_mulx(struct emit *e, unsigned sz, int hi, int lo, int src)
 /* BMI2 instructions with their source in memory. */
 static void bmi_mem(struct emit *e, unsigned pp, unsigned map, unsigned sz, unsigned op, int dst, int v, struct x64_mem m, unsigned tail)
 {
+    address_size(e, m);
     vex(e, pp, map, sz == 8, dst, v, m.index, m.base, 0);
     emit_u8(e, op);
     modrm_mem(e, dst, m, tail);
@@ -765,6 +774,8 @@ static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm,
                      const struct x64_mem *m, int imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
+    if (m)
+        address_size(e, *m);
     unsigned rex = w << 3 | bit3(reg) << 2 | (m ? bit3(m->index) << 1 | bit3(m->base) : bit3(rm));
     opcode(e, prefix[vop_pp(op)], rex, false, vop_map(op) << 16 | (op & 0xff));
     if (m)
@@ -778,6 +789,8 @@ static void v_legacy(struct emit *e, x64_vop op, unsigned w, int reg, int rm,
 static void v_vex(struct emit *e, x64_vop op, unsigned w, int reg, int vvvv, int rm,
                   const struct x64_mem *m, int imm)
 {
+    if (m)
+        address_size(e, *m);
     vex(e, vop_pp(op), vop_map(op), w, reg, vvvv, m ? m->index : -1, m ? m->base : rm, 0);
     emit_u8(e, op & 0xff);
     if (m)

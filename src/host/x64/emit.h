@@ -39,6 +39,7 @@ enum x64_scan { SCAN_BSF, SCAN_BSR, SCAN_TZCNT, SCAN_LZCNT, SCAN_POPCNT };
 struct x64_mem {
     int8_t base, index;
     uint8_t scale;
+    bool wrap32; /* the address is the sum's low 32 bits */
     int32_t disp;
 };
 static inline struct x64_mem mem_at(int base, int32_t disp)

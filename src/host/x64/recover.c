@@ -72,10 +72,12 @@ static uint32_t flags_now(const struct cpu *cpu, const greg_t *g, unsigned where
 static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
 {
     unsigned rex = 0, map = 0;
-    bool prefix66 = false;
+    bool prefix66 = false, wrap32 = false;
     for (;; p++) {
         if (*p == 0x66)
             prefix66 = true;
+        else if (*p == 0x67)
+            wrap32 = true;
         else if (*p == 0xf0)
             *write = true;
         else if (*p != 0xf2 && *p != 0xf3)
@@ -123,7 +125,15 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
         disp = (int8_t)*p;
     else if (mod == 2)
         memcpy(&disp, p, 4);
-    return address + (uint64_t)(int64_t)disp;
+    address += (uint64_t)(int64_t)disp;
+    return wrap32 ? (uint32_t)address : address;
+}
+
+/* All bits above those that addresses have are the same. */
+static bool is_canonical(uint64_t address)
+{
+    int64_t top = (int64_t)address >> 47;
+    return top == 0 || top == -1;
 }
 
 /* Far homes: the part of the signal's frame that XSAVE writes behind the older one; all zero if it has noted that they were. */
@@ -151,6 +161,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     const struct x64_target *t = &x64_target;
     uint64_t pc;
     unsigned where, modrm;
+    bool misaligned = false;
     if (!hu)
         return false;
     uint64_t stack = (uintptr_t)cpu->code_stack;
@@ -167,6 +178,7 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     bool no_address = cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL; /* not canonical: that is told to guests that know it */
     if (no_address)
         cpu->fault.address = decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
+    misaligned = no_address && (where & SIDE_ALIGN) && cpu->fault.address % 16 != 0;
     if ((where & SIDE_WRITES) || ((where & SIDE_READ_WRITE) && t->guest->atomics_write))
         cpu->fault.write = true;
     else if (where & SIDE_READ_WRITE)
@@ -188,8 +200,10 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     uint32_t flags = flags_now(cpu, g, where & 7);
     memcpy(cpu->state + t->guest->slots[t->flags_slot].offset, &flags, 4);
     memcpy(cpu->state + t->guest->slots[t->pc_slot].offset, &pc, 8);
-    cpu->exit_reason = IR_EXIT_NONE;
+    cpu->exit_reason = misaligned ? IR_EXIT_ALIGN : IR_EXIT_NONE;
     cpu->exit_site = NULL;
+    if (misaligned)
+        cpu->exit_detail = cpu->fault.address;
     if (cpu->fault.signal == SIGFPE)
         cpu->exit_detail = (uint64_t)g[REG_TRAPNO];
     cpu->host_frame[FRAME_FAULTED] = !full;

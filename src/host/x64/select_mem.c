@@ -7,7 +7,7 @@
  * load that faults writes nothing). */
 #include "host/x64/x64.h"
 
-static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale, uint64_t imm)
+static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale, uint64_t imm, bool wrap32)
 {
     struct emit *e = &c->e;
     uint64_t k, disp = imm;
@@ -32,7 +32,7 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
         index = -1;
         c->gpr_locked = 1u << t; /* the parts are done with; temporaries are few */
     }
-    if ((int64_t)disp != (int32_t)disp) {
+    if (!wrap32 && (int64_t)disp != (int32_t)disp) {
         int t = tmp_gpr(c);
         emit_mov_ri(e, t, disp);
         if (base >= 0)
@@ -44,12 +44,14 @@ static struct x64_mem address(struct ctx *c, ir_ref a, ir_ref b, unsigned scale,
     return (struct x64_mem){.base = (int8_t)base,
                             .index = (int8_t)index,
                             .scale = (uint8_t)(index >= 0 ? scale : 0),
+                            .wrap32 = wrap32,
                             .disp = (int32_t)disp};
 }
 
 struct x64_mem mem_guest(struct ctx *c, const struct ir_inst *in)
 {
-    return address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm);
+    bool wrap32 = in->op != IR_PREFETCH && (in->attr & IR_MEM_WRAP32);
+    return address(c, in->a, in->b, in->attr & IR_MEM_SCALE, in->imm, wrap32);
 }
 
 /* Leaves with IR_EXIT_ALIGN unless the address is a multiple of n; the operand to use from then on.
@@ -60,7 +62,7 @@ static struct x64_mem check_aligned(struct ctx *c, struct x64_mem m, unsigned n,
         return m;
     flags_clobber(c);
     int r = m.base;
-    if (m.index >= 0 || m.disp || r < 0) {
+    if (m.index >= 0 || m.disp || r < 0 || m.wrap32) {
         r = tmp_gpr(c);
         emit_lea(&c->e, 8, r, m);
         m = mem_at(r, 0);
@@ -71,13 +73,20 @@ static struct x64_mem check_aligned(struct ctx *c, struct x64_mem m, unsigned n,
     return m;
 }
 
+/* 16 bytes that must be aligned: MOVAPS faults by itself, and recover makes IR_EXIT_ALIGN of that. */
+static bool checks_itself(const struct ir_inst *in, unsigned n)
+{
+    return (in->attr & IR_MEM_ALIGNED) && n == 16;
+}
+
 static bool load(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
     unsigned n = type_bytes((enum ir_type)in->lane);
     unsigned writes = in->attr & IR_MEM_MODIFY ? SIDE_WRITES : 0;
     struct x64_mem m = mem_guest(c, in);
-    if (in->attr & IR_MEM_ALIGNED)
+    bool movaps = checks_itself(in, n);
+    if ((in->attr & IR_MEM_ALIGNED) && !movaps)
         m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)in->type) == LOC_GPR) {
         int d = def_gpr(c, c->i, m.base >= 0 ? m.base : m.index, 0);
@@ -100,8 +109,8 @@ static bool load(struct ctx *c, const struct ir_inst *in)
         emit_movd_xr(e, 4, x, t);
     } else {
         int x = def_xmm(c, c->i, -1, 0);
-        side_note(c, flags_where(c) | writes);
-        emit_v_rm(e, n == 4 ? V_MOVSS : n == 8 ? V_MOVQ : V_MOVUPS, x, m, -1);
+        side_note(c, flags_where(c) | writes | (movaps ? SIDE_ALIGN : 0));
+        emit_v_rm(e, n == 4 ? V_MOVSS : n == 8 ? V_MOVQ : movaps ? V_MOVAPS : V_MOVUPS, x, m, -1);
     }
     loc_at(c, c->i)->zw = (uint8_t)(8 * n);
     return true;
@@ -125,7 +134,8 @@ static bool store(struct ctx *c, const struct ir_inst *in)
     unsigned n = type_bytes((enum ir_type)in->lane);
     int32_t imm;
     struct x64_mem m = mem_guest(c, in);
-    if (in->attr & IR_MEM_ALIGNED)
+    bool movaps = checks_itself(in, n);
+    if ((in->attr & IR_MEM_ALIGNED) && !movaps)
         m = check_aligned(c, m, n, 0);
     if (class_of((enum ir_type)inst_of(c, in->c)->type) == LOC_GPR) {
         if (in->attr & IR_MEM_SEQ) {
@@ -152,8 +162,8 @@ static bool store(struct ctx *c, const struct ir_inst *in)
         side_note(c, flags_where(c));
         emit_store(e, n, m, t);
     } else {
-        side_note(c, flags_where(c));
-        emit_v_mr(e, n == 4 ? V_MOVSS_ST : n == 8 ? V_MOVQ_ST : V_MOVUPS_ST, m, x, -1);
+        side_note(c, flags_where(c) | (movaps ? SIDE_ALIGN : 0));
+        emit_v_mr(e, n == 4 ? V_MOVSS_ST : n == 8 ? V_MOVQ_ST : movaps ? V_MOVAPS_ST : V_MOVUPS_ST, m, x, -1);
     }
     if (in->attr & IR_MEM_SEQ)
         fence(c);
@@ -208,7 +218,7 @@ static void atomic_rmw(struct ctx *c, const struct ir_inst *in)
     enum ir_rmw op = (enum ir_rmw)(in->attr & 15);
     bool unused = c->uses[c->i] == 0;
     flags_clobber(c);
-    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
+    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm, false);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, n, 0);
     if (op == IR_RMW_ADD || op == IR_RMW_XCHG) {
@@ -262,7 +272,7 @@ static void cas128(struct ctx *c, const struct ir_inst *in)
     take_gpr(c, RCX);
     take_gpr(c, RDX);
     flags_clobber(c);
-    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
+    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm, false);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, 16, 1u << RCX | 1u << RDX);
     if (m.base == RBX) {
@@ -295,7 +305,7 @@ static bool atomic_cas(struct ctx *c, const struct ir_inst *in)
         return true;
     }
     flags_clobber(c);
-    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm);
+    struct x64_mem m = address(c, in->a, IR_NONE, 0, in->imm, false);
     if (in->attr & IR_MEM_ALIGNED)
         m = check_aligned(c, m, n, 0);
     int r = use_gpr(c, in->c);

@@ -138,6 +138,7 @@ enum flags_at {
 #define SIDE_READ_WRITE                                                                            \
     16u /* reads and writes at once: a fault is a read's if reading would fault too */
 #define SIDE_WRITES 64u /* a fault is a write's, although it reads */
+#define SIDE_ALIGN 128u /* #GP at a canonical address: IR_EXIT_ALIGN */
 #define SIDE_X87 32u /* a byte follows: the guest instruction's ModRM */
 
 /* What EFLAGS are in terms of the flags value they stand for. */
