@@ -47,6 +47,14 @@ static void eval_reverse(const struct eval_args *e, unsigned n, union ir_value *
         lane_put(out, e->lane, i, lane_get(e->a, e->lane, i - i % group + group - 1 - i % group));
 }
 
+static void eval_shuffle(const struct eval_args *e, unsigned n, union ir_value *out)
+{
+    unsigned bits = n == 4 ? 2 : 1;
+
+    for (unsigned i = 0; i < n; i++)
+        lane_put(out, e->lane, i, lane_get(i < n / 2 ? e->a : e->b, e->lane, (unsigned)(e->imm >> (bits * i)) & (n - 1)));
+}
+
 static void eval_bytes(const struct eval_args *e, unsigned bytes, union ir_value *out)
 {
     for (unsigned i = 0; i < bytes; i++) {
@@ -198,6 +206,7 @@ void ir_eval_lanes(const struct eval_args *e, union ir_value *out)
     case IR_VUZP:
     case IR_VTRN: eval_permute(e, n, out); break;
     case IR_VREV: eval_reverse(e, n, out); break;
+    case IR_VSHUF: eval_shuffle(e, n, out); break;
     case IR_VEXTR:
     case IR_VTBL: eval_bytes(e, bytes, out); break;
     case IR_VCONCAT:

@@ -302,6 +302,7 @@ static bool check_vector(struct verifier *v, const struct ir_inst *in)
     case IR_VSHLI: return at_most(v, in, bits - 1);
     case IR_VSHRI: return at_most(v, in, bits);
     case IR_VEXTR: return at_most(v, in, ir_type_size(t) - 1);
+    case IR_VSHUF: return at_most(v, in, bits == 32 ? 0xff : 3);
     case IR_VMMLA: return t != IR_V64 || fail(v, "a v64 is too small");
     case IR_VCONCAT:
         return (ir_type_size(a) * 2 == ir_type_size(t) && a == type_at(v, in->b)) ||

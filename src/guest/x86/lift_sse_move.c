@@ -132,6 +132,13 @@ static ir_ref gather_lanes(struct x86_lift *l, enum ir_type lane, unsigned n, co
         placed &= from[i] == i;
     if (placed)
         return a;
+    if (ir_type_of(l->u, a) == IR_V128 && lane >= IR_I32) {
+        unsigned half = n / 2, bits = lane == IR_I32 ? 2 : 1, imm = 0;
+        for (unsigned i = 0; i < n; i++)
+            imm |= (from[i] % n) << bits * i;
+        if (from[0] / n == from[half - 1] / n && from[half] / n == from[n - 1] / n)
+            return x86_op(l, IR_VSHUF, lane, 0, imm, from[0] < n ? a : b, from[half] < n ? a : b);
+    }
     r = x86_op(l, IR_VDUPL, lane, 0, from[0] % n, from[0] < n ? a : b, IR_NONE);
     for (unsigned i = 1; i < n; i++)
         if (from[i] != from[0])

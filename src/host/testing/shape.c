@@ -354,6 +354,11 @@ static bool shape_vector_move(struct shape *s, struct random *r, const struct sh
             s->imm = PICK(r, 2, 4, 8);
         while (s->imm <= ir_type_size(s->lane));
         return same(s, 1);
+    case IR_VSHUF:
+        s->type = IR_V128;
+        s->lane = random_chance(r, 70) ? IR_I32 : IR_I64;
+        s->imm = random_below(r, s->lane == IR_I32 ? 256 : 4);
+        return same(s, 2);
     case IR_VEXTR:
         vector(s, r, o, L8, false);
         s->lane = IR_VOID;

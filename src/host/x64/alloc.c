@@ -144,6 +144,16 @@ static bool defer(struct ctx *c, uint32_t i, uint32_t user)
     case IR_SHL: /* of an index: lea */
         return u->op == IR_ADD && u->type == in->type && in->type >= IR_I32 && user < i + 8 && u->a != u->b &&
                !(u->a == i && is_shifted(c, u->b)) && is_shifted(c, i);
+    case IR_FADD:
+    case IR_FSUB:
+    case IR_FMUL:
+    case IR_FDIV:
+    case IR_FMIN:
+    case IR_FMAX:
+    case IR_FSQRT:
+    case IR_FCVT:
+    case IR_ITOF: /* the lowest lane of a vector */
+        return user < i + 4 && fp_x86_merges(c, i, user);
     case IR_BITREV: /* to count trailing zeros */
         return u->op == IR_CLZ && in->type >= IR_I32;
     case IR_FLAGS_SUB: /* the comparison of a conditional compare: emitted in its branch */

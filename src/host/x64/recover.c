@@ -129,13 +129,6 @@ static uint64_t decode_address(const uint8_t *p, const greg_t *g, bool *write)
     return wrap32 ? (uint32_t)address : address;
 }
 
-/* All bits above those that addresses have are the same. */
-static bool is_canonical(uint64_t address)
-{
-    int64_t top = (int64_t)address >> 47;
-    return top == 0 || top == -1;
-}
-
 /* Far homes: the part of the signal's frame that XSAVE writes behind the older one; all zero if it has noted that they were. */
 static void far_recover(struct cpu *cpu, const struct x64_target *t, const ucontext_t *uc)
 {
@@ -178,7 +171,11 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     bool no_address = cpu->fault.signal == SIGSEGV && cpu->fault.code == SI_KERNEL; /* not canonical: that is told to guests that know it */
     if (no_address)
         cpu->fault.address = decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &cpu->fault.write);
-    misaligned = no_address && (where & SIDE_ALIGN) && cpu->fault.address % 16 != 0;
+    if (where & SIDE_ALIGN) { /* whatever else is wrong with the address */
+        bool write;
+        cpu->exit_detail = decode_address((const uint8_t *)(uintptr_t)g[REG_RIP], g, &write);
+        misaligned = cpu->exit_detail % 16 != 0;
+    }
     if ((where & SIDE_WRITES) || ((where & SIDE_READ_WRITE) && t->guest->atomics_write))
         cpu->fault.write = true;
     else if (where & SIDE_READ_WRITE)
@@ -202,8 +199,6 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     memcpy(cpu->state + t->guest->slots[t->pc_slot].offset, &pc, 8);
     cpu->exit_reason = misaligned ? IR_EXIT_ALIGN : IR_EXIT_NONE;
     cpu->exit_site = NULL;
-    if (misaligned)
-        cpu->exit_detail = cpu->fault.address;
     if (cpu->fault.signal == SIGFPE)
         cpu->exit_detail = (uint64_t)g[REG_TRAPNO];
     cpu->host_frame[FRAME_FAULTED] = !full;

@@ -130,10 +130,86 @@ static bool multiply_add(struct ctx *c, const struct ir_inst *in, int kind)
     return true;
 }
 
+static bool is_plain(const struct fp_env *f)
+{
+    return !(f->default_nan || f->flush_inputs || f->flush_outputs || f->underflow_traps || f->overflow_traps || f->round > FP_ROUND_ZERO);
+}
+
+/* ---- with the rest of a vector ------------------------------------------------------------------------------ */
+
+/* The instruction for an operation on scalars whose other lanes come from its first source; 0: there is none. */
+static x64_vop merging(const struct ir_inst *in, enum ir_type from)
+{
+    bool single = in->type == IR_F32;
+    unsigned kind = single ? FP_SS : FP_SD;
+    switch (in->op) {
+    case IR_FADD: return V_FP(V_FADD, kind);
+    case IR_FSUB: return V_FP(V_FSUB, kind);
+    case IR_FMUL: return V_FP(V_FMUL, kind);
+    case IR_FDIV: return V_FP(V_FDIV, kind);
+    case IR_FMIN: return in->attr ? V_FP(V_FMIN, kind) : 0;
+    case IR_FMAX: return in->attr ? V_FP(V_FMAX, kind) : 0;
+    case IR_FSQRT: return V_FP(V_FSQRT, kind);
+    case IR_FCVT:
+        if (from == IR_F32 && !single)
+            return V_CVTSS2SD;
+        return from == IR_F64 && single && in->attr == FP_ROUND_CURRENT ? V_CVTSD2SS : 0;
+    case IR_ITOF:
+        if (in->imm || !(in->attr & 1) || (from != IR_I32 && from != IR_I64))
+            return 0;
+        return single ? V_CVTSI2SS : V_CVTSI2SD;
+    default: return 0;
+    }
+}
+
+static bool sets_between(const struct ctx *c, ir_ref from, ir_ref to, uint64_t slot)
+{
+    for (ir_ref r = from; r < to; r++)
+        if ((inst_of(c, r)->op == IR_SET && inst_of(c, r)->imm == slot) || inst_of(c, r)->op == IR_LABEL || inst_of(c, r)->op == IR_HELPER)
+            return true;
+    return false;
+}
+
+/* Scalar r is the lowest lane of vector v. */
+static bool is_low(const struct ctx *c, ir_ref r, ir_ref v)
+{
+    const struct ir_inst *low = inst_of(c, r), *whole = inst_of(c, v);
+    if (low->op == IR_TRUNC)
+        return low->a == v;
+    return low->op == IR_GET && whole->op == IR_GET && low->imm == whole->imm &&
+           !sets_between(c, r < v ? r : v, r < v ? v : r, low->imm);
+}
+
+bool fp_x86_merges(const struct ctx *c, uint32_t i, uint32_t user)
+{
+    const struct ir_inst *in = inst_of(c, i), *vins = inst_of(c, user);
+    if (vins->op != IR_VINS || vins->type != IR_V128 || vins->imm || vins->b != i || vins->lane != in->type || c->u->fp.nan_rule != FP_NAN_X86 ||
+        !is_plain(&c->u->fp) || (in->type != IR_F32 && in->type != IR_F64) || !merging(in, (enum ir_type)inst_of(c, in->a)->type))
+        return false;
+    for (uint32_t j = i + 1; j < user; j++) /* nothing may look at what it raised */
+        if (ir_op_info[inst_of(c, j)->op].flags & (IR_OPF_EFFECT | IR_OPF_FAULTS | IR_OPF_ENDS))
+            return false;
+    return !in->b || is_low(c, in->a, vins->a);
+}
+
+void fp_x86_merge(struct ctx *c, const struct ir_inst *vins)
+{
+    const struct ir_inst *in = inst_of(c, vins->b);
+    enum ir_type from = (enum ir_type)inst_of(c, in->a)->type;
+    x64_vop op = merging(in, from);
+    int ra = use_xmm(c, vins->a);
+    if (in->op == IR_ITOF) {
+        int g = use_gpr(c, in->a);
+        emit_v_from_gpr(&c->e, op, from == IR_I32 ? 4 : 8, def_xmm(c, c->i, ra, 0), ra, g);
+        return;
+    }
+    int rb = use_xmm(c, in->b ? in->b : in->a);
+    emit_v_rrr(&c->e, op, def_xmm(c, c->i, ra, c->e.vex || ra == rb ? 0 : 1u << rb), ra, rb, -1);
+}
+
 bool select_fp_x86(struct ctx *c, const struct ir_inst *in)
 {
-    const struct fp_env *f = &c->u->fp;
-    if (f->default_nan || f->flush_inputs || f->flush_outputs || f->underflow_traps || f->overflow_traps || f->round > FP_ROUND_ZERO)
+    if (!is_plain(&c->u->fp))
         return false;
     switch (in->op) {
     case IR_FCVT: return convert(c, in);

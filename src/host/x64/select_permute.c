@@ -59,6 +59,10 @@ static void insert(struct ctx *c, const struct ir_inst *in)
 {
     struct emit *e = &c->e;
     unsigned n = lane_bytes(in), lane = (unsigned)in->imm;
+    if (c->mark[in->b] & INST_DEFERRED) {
+        fp_x86_merge(c, in);
+        return;
+    }
     int ra = use_xmm(c, in->a);
     if (class_of((enum ir_type)inst_of(c, in->b)->type) == LOC_GPR) {
         int rb = use_gpr(c, in->b);
@@ -304,6 +308,19 @@ static void reverse(struct ctx *c, const struct ir_inst *in)
     emit_v_rrm(&c->e, V_PSHUFB, d, ra, pool_bytes(c, b), -1);
 }
 
+static void shuffle(struct ctx *c, const struct ir_inst *in)
+{
+    int imm = (int)in->imm, ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
+    if (ra == rb) {
+        if (lane_bytes(in) == 8)
+            imm = (imm & 1 ? 0xe : 4) | (imm & 2 ? 0xe0 : 0x40);
+        emit_v_rr(&c->e, V_PSHUFD, def_xmm(c, c->i, ra, 0), ra, imm);
+        return;
+    }
+    int d = def_xmm(c, c->i, ra, c->e.vex ? 0 : 1u << rb);
+    emit_v_rrr(&c->e, lane_bytes(in) == 8 ? V_SHUFPD : V_SHUFPS, d, ra, rb, imm);
+}
+
 static void extract_bytes(struct ctx *c, const struct ir_inst *in)
 {
     int ra = use_xmm(c, in->a), rb = use_xmm(c, in->b);
@@ -516,6 +533,9 @@ bool select_permute(struct ctx *c, const struct ir_inst *in)
         return true;
     case IR_VREV:
         reverse(c, in);
+        return true;
+    case IR_VSHUF:
+        shuffle(c, in);
         return true;
     case IR_VEXTR:
         extract_bytes(c, in);

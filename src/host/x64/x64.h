@@ -138,7 +138,7 @@ enum flags_at {
 #define SIDE_READ_WRITE                                                                            \
     16u /* reads and writes at once: a fault is a read's if reading would fault too */
 #define SIDE_WRITES 64u /* a fault is a write's, although it reads */
-#define SIDE_ALIGN 128u /* #GP at a canonical address: IR_EXIT_ALIGN */
+#define SIDE_ALIGN 128u /* MOVAPS: at an address that is not aligned, a fault is IR_EXIT_ALIGN */
 #define SIDE_X87 32u /* a byte follows: the guest instruction's ModRM */
 
 /* What EFLAGS are in terms of the flags value they stand for. */
@@ -386,6 +386,10 @@ void select_pair(struct ctx *c, ir_ref j, ir_ref f);
 bool select_mem(struct ctx *c, const struct ir_inst *in);
 bool select_vec(struct ctx *c, const struct ir_inst *in);
 bool select_fp_x86(struct ctx *c, const struct ir_inst *in); /* under x86's rules */
+/* Whether scalar operation i can be done in one instruction with the VINS, its only user, that puts the result into lane 0 of
+ * a vector: of an operation with two arguments that of the first. Then fp_x86_merge emits both, at the VINS. */
+bool fp_x86_merges(const struct ctx *c, uint32_t i, uint32_t user);
+void fp_x86_merge(struct ctx *c, const struct ir_inst *vins);
 bool select_fp(struct ctx *c, const struct ir_inst *in);
 bool select_crypto(struct ctx *c, const struct ir_inst *in);
 void select_x87(struct ctx *c, const struct ir_inst *in);
