@@ -32,7 +32,7 @@
 #define ROOM_MOST  (512u << 10)
 #define MS         1000000u     /* in nanoseconds */
 #define FIRST_NS   (30u * MS)   /* of processor time, in which there are no regions */
-#define PART       12u          /* one part in so many of the time after that is spent on them */
+#define PART       32u          /* one part in so many of the time after that is spent on them */
 #define GUESS_NS   (MS / 2)     /* what a region costs, as long as none was made */
 #define IDLE_NS    (300u * MS)  /* after which the thread ends */
 #define ALONE_NS   (100u * MS)  /* for so long engine_alone keeps the process without it */
