@@ -23,13 +23,14 @@ import time
 import zlib
 
 import gcc_i386
+import glibc
 import qemu
 import report
 import source
 import torture
 import valgrind
 
-SUITES = {'gcc.target/i386': gcc_i386, 'gcc.c-torture': torture, 'qemu': qemu, 'valgrind': valgrind}
+SUITES = {'gcc.target/i386': gcc_i386, 'gcc.c-torture': torture, 'qemu': qemu, 'valgrind': valgrind, 'glibc': glibc}
 HERE = os.path.dirname(os.path.abspath(__file__))
 AT_TIMES = 'at times'  # how the reason begins of what does not always differ
 LIMIT = 64 << 20  # bytes of output that are compared
