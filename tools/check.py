@@ -160,6 +160,11 @@ class Check:
         self.run('x86 programs', ['tests/x86/programs.py', '--demotic', self.demotic, '--work',
                                   os.path.join(self.build, 'x86-programs')])
 
+    def suites(self):
+        """QEMU's own tests of its x86 guests, fetched as source: a sample of `make suites`"""
+        self.run("QEMU's tests", ['tests/suites/run.py', '--demotic', self.demotic, '--build', os.path.join(self.build, 'suites'), '--suite', 'qemu',
+                                  '--arch', 'amd64', '--arch', 'i386', '--interp', '0', '--only', '^test-|^float|noexec|vsyscall|cmpxchg|float|sha'])
+
     def x86linux(self):
         """the Linux ABIs of x86-64 and i386: the small C programs of the linux stage, and real programs"""
         for arch in ('amd64', 'i386'):
@@ -176,7 +181,7 @@ class Check:
         for flavour in ('demotic-amd64', 'demotic-i386'):
             self.run('windows programs, ' + flavour, ['tests/windows/run.py', '--build', self.build, '--flavour', flavour, '--group', 'own'])
 
-    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows', 'x86windows']
+    STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'suites', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows', 'x86windows']
 
 
 def main():

@@ -5,7 +5,7 @@
 set -eu
 build="gcc libc6-dev clang lld llvm meson ninja-build pkg-config python3 mmdebstrap xz-utils ca-certificates"
 # 32-bit x86 programs need these two; gcc-multilib would remove the Arm64 compilers.
-check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev libc6-dev-i386 lib32gcc-12-dev libclang-rt-14-dev bubblewrap uidmap procps cmake python3-yaml xvfb xdotool g++-mingw-w64-i686-win32 g++-mingw-w64-x86-64-win32"
+check="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libcapstone-dev libzydis-dev libc6-dev-i386 lib32gcc-12-dev libclang-rt-14-dev bubblewrap uidmap procps cmake python3-yaml xvfb xdotool g++-mingw-w64-i686-win32 g++-mingw-w64-x86-64-win32 debian-archive-keyring"
 command -v npm >/dev/null || check="$check npm" # with Node, whose own packages may have brought it
 image="umoci bubblewrap uidmap"
 want="$build"

@@ -16,6 +16,7 @@ class Case:
     cwd: str = None            # a folder to run in; else an empty one
     stdin: bytes = b''
     must: bool = False         # the native status has to be 0, or the test does not count
+    silent: bool = False       # the output depends on timing and addresses; the status says all
     golden: list = None        # files with the standard output that the suite expects: noted, but the native run is what counts
     needs: str = ''            # what it needs and Demotic's processor does not offer; such a test ends early, with this output:
     skipped: bytes = b''

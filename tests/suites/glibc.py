@@ -15,9 +15,10 @@ UNPACK = (['support/', 'test-skeleton.c', 'sysdeps/generic/tst-stack-align.h'] +
           [f'include/{h}.h' for h in ('array_length', 'libc-diag', 'intprops', 'libc-symver', 'verify')])
 ARCHS = ['amd64', 'i386']
 MATCH = re.compile(r'(tst|test|bug)[-_a-zA-Z0-9]*\.c$')
-# What changes the machine it runs on, wants a namespace of its own, or is of glibc's insides
+# What changes the machine it runs on, wants a namespace of its own, or is of glibc's insides; the last two fill the memory up
+# to RLIMIT_AS, which Demotic keeps but does not enforce
 LEFT_OUT = re.compile(r'settime|adjtime|stime|reboot|hostname|mount|swap|quota|chroot|setuid|setgid|setgroups|acct|vhangup|ptrace_|sysinfo|'
-                      r'-skeleton|-common\.c|-static')
+                      r'-skeleton|-common\.c|-static|tst-dynarray-fail|tst-basic7')
 FLAGS = ['-w', '-D_GNU_SOURCE', '-DTIMEOUTFACTOR=1', '-Dlibc_hidden_proto(x)=', '-Dattribute_hidden=', '-include', 'limits.h']
 PATHS = {'SRCDIR': '/nonexistent', 'OBJDIR': '/nonexistent', 'OBJDIR_ELF_LDSO': '/nonexistent', 'INSTDIR': '/usr', 'LIBDIR': '/usr/lib',
          'BINDIR': '/usr/bin', 'SBINDIR': '/usr/sbin', 'SLIBDIR': '/lib', 'ROOTSBINDIR': '/sbin', 'COMPLOCALEDIR': '/usr/lib/locale', 'SYSCONFDIR': '/etc'}
@@ -54,4 +55,4 @@ def cases(source, arch, everything):
                 continue
             yield Case(f'{folder.split("/")[-1]}/{name[:-2]}',
                        [[*CC[arch], '-O2', *FLAGS, *headers(source), f'-I{source}/{folder}', '-o', '{out}', path,
-                         library, '-lm', '-lpthread', '-lrt', '-ldl', '-lresolv']], must=True)
+                         library, '-lm', '-lpthread', '-lrt', '-ldl', '-lresolv']], must=True, silent=True)

@@ -8,12 +8,12 @@ import re
 ENGINES = ('jit', 'interp')
 HEAD = '''# Suites of other projects
 
-GCC's, QEMU's and Valgrind's own tests, built for the guest and run under Demotic. They are fetched as Debian source packages when they are
+GCC's, QEMU's, Valgrind's and glibc's own tests, built for the guest and run under Demotic. They are fetched as Debian source packages when they are
 run, and nothing of them is in this repository. `make suites` does it and writes this page; `tests/suites/run.py --help` says how to run a
 part of it.
 
 Each program runs natively first (Arm64: under QEMU, whose word is not always right), and only what runs natively is compared: exit status and
-all output must be the same. *Not offered*: tests of what the guest processor's CPUID does not offer (AVX-512, AMX, GFNI, SSE4A, XOP, FMA4, …);
+all output must be the same (of glibc's the status, which says all). *Not offered*: tests of what the guest processor's CPUID does not offer (AVX-512, AMX, GFNI, SSE4A, XOP, FMA4, …);
 of those one in ten is run all the same, and has to end by itself without having tried. *Skips itself*: ran natively, but asks CPUID and then
 does nothing. *Varies*: not even the native exit status is the same twice. *Interpreter*: a part of the tests, chosen by name. *Golden*:
 how many native outputs are those that Valgrind's authors recorded (others depend on the processor or the C library).
