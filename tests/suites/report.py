@@ -15,7 +15,7 @@ part of it.
 Each program runs natively first (Arm64: under QEMU, whose word is not always right), and only what runs natively is compared: exit status and
 all output must be the same (of glibc's the status, which says all). *Not offered*: tests of what the guest processor's CPUID does not offer (AVX-512, AMX, GFNI, SSE4A, XOP, FMA4, …);
 of those one in ten is run all the same, and has to end by itself without having tried. *Skips itself*: ran natively, but asks CPUID and then
-does nothing. *Varies*: not even the native exit status is the same twice. *Interpreter*: a part of the tests, chosen by name. *Golden*:
+does nothing. *Fails natively*: says that it cannot run there, too. *Varies*: not even the native exit status is the same twice. *Interpreter*: a part of the tests, chosen by name. *Golden*:
 how many native outputs are those that Valgrind's authors recorded (others depend on the processor or the C library).
 '''
 COLUMNS = ['tests', 'not offered', 'not built', 'fails natively', 'skips natively', 'varies natively', 'compared', 'jit same', 'jit skips',
@@ -56,7 +56,8 @@ def write(page, build, suites, known):
             rows.append([name, arch, run['package'], run['date'], *(str(count[c] or '–') for c in COLUMNS)])
             left_out = [t for t, r in run['tests'].items() if r['verdict'] == 'not built']
             if left_out:
-                unbuilt.append(f'- {name}, {arch}: ' + ', '.join(f'`{t}`' for t in left_out))
+                more = f' and {len(left_out) - 12} more' if len(left_out) > 12 else ''
+                unbuilt.append(f'- {name}, {arch}: ' + ', '.join(f'`{t}`' for t in left_out[:12]) + more)
             for test, r in run['tests'].items():
                 reason = known.get((name, arch, test))
                 if differing(r) or reason and r['verdict'] == 'compared':
