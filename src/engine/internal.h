@@ -313,7 +313,7 @@ void region_sample(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode
 /* cpu is about to run what is at pc, and somebody waits for a thread to come by a head. */
 bool regions_wait(const struct engine *e);
 void region_visit(struct engine *e, struct cpu *cpu, uint64_t pc, uint32_t mode);
-/* The calling thread's, once: samples begin. */
+/* The calling thread's, if it has none yet: samples begin, at once or later. */
 void region_tick_create(struct engine *e, struct cpu *cpu);
 void region_tick_destroy(struct cpu *cpu);
 /* While cpu notes a path: it came to pc, whose translation is b, by the exit `site` or (NULL) otherwise.  What to enter

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define FIRST_US    25000 /* of a thread's processor time, before the first sample */
+#define SETTLED     64    /* entries into generated code, after which a thread is worth a timer; the first one is at once */
 #define TICK_US     1000  /* between samples, as far as the kernel can; so long as there is something to be found */
 #define TICK_MOST   64000
 #define SAMPLES     1     /* that make a place hot: what is seen at a tick is hot in proportion to its time */
@@ -230,6 +231,8 @@ void region_tick_create(struct engine *e, struct cpu *cpu)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = e->config.tick_signal};
     int id;
+    if ((e->cpus != cpu || cpu->next) && cpu->stat[ENGINE_STAT_ENTERS] < SETTLED)
+        return; /* without the lock: it is only a matter of when */
     cpu->tick = -1;
     if (!e->regions || !event.sigev_signo || regions_count(&e->config) || region_work_borrowed(e))
         return;

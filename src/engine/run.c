@@ -222,12 +222,12 @@ enum cpu_event engine_run(struct cpu *cpu, uint64_t steps)
     uint64_t *pc = pc_of(cpu);
     const void *site = NULL; /* the exit by which the last translation was left, to be linked */
     bool indirect = false;
-    if (UNLIKELY(!cpu->tick))
-        region_tick_create(e, cpu);
     bool once = false; /* the next instruction wrote into protected code: it is run alone, before that is protected again */
 
     for (;;) {
         settle(e, cpu);
+        if (UNLIKELY(!cpu->tick))
+            region_tick_create(e, cpu);
         if (cpu->pending & CPU_PENDING_INTERRUPT) {
             __atomic_and_fetch(&cpu->pending, ~CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
             return leave(cpu, CPU_EVENT_INTERRUPT);
