@@ -148,6 +148,8 @@ void table_remove(struct engine *e, struct block *b)
     }
     table_unlink_incoming(e, b);
     table_unlink_outgoing(e, b); /* a thread in its middle comes back to the engine */
+    for (struct cpu *c = b->range_count && b->loops ? e->cpus : NULL; c; c = c->next)
+        cpu_set_pending(c, CPU_PENDING_ENGINE); /* it may go round and round in it: no link leads back to its top */
     /* After `dead` is set: whoever enters it into a jump table now sees that and takes it back. */
     forget_jump(e, b->pc);
 }

@@ -113,6 +113,53 @@ static void test_fault(void)
     munmap(p, 8192);
 }
 
+/* -- faults in a loop that nothing leaves but they ---------------------------------------------------- */
+
+extern const char loop_fault_at[];
+uint64_t loop_faults(const char *p, uint64_t n, uint64_t at, const char *guarded);
+/* More registers are carried from round to round than have homes; in round `at` the byte is in the guarded page. */
+__asm__(".text\n.balign 4\n.global loop_faults\n"
+        "loop_faults: mov x10, #0\n mov x11, #0\n mov x12, #7\n mov x13, #0\n mov x14, #0\n"
+        " movi v20.2d, #0\n movi v21.2d, #0\n"
+        "1: add x10, x10, #1\n add x11, x11, x12\n eor x13, x13, x11\n fmov d21, x13\n add v20.2d, v20.2d, v21.2d\n"
+        " cmp x10, x2\n csel x15, x3, x0, eq\n"
+        ".global loop_fault_at\nloop_fault_at: ldrb w16, [x15]\n"
+        " add x14, x14, x16\n add x12, x12, #3\n cmp x10, x1\n b.lo 1b\n"
+        " fmov x0, d20\n eor x0, x0, x14\n ret\n");
+
+static void test_loop_fault(void)
+{
+    struct sigaction a = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, old;
+    uint64_t x11 = 0, x12 = 7, x13 = 0, sum = 0, then11 = 0, then12 = 0, then13 = 0;
+    const uint64_t at = ROUNDS - 1000;
+    char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    guarded = p + 4096;
+    p[0] = 1;
+    mprotect(guarded, 4096, PROT_NONE);
+    for (uint64_t i = 1; i <= ROUNDS; i++) {
+        x11 += x12;
+        x13 ^= x11;
+        sum += x13;
+        if (i == at) {
+            then11 = x11;
+            then12 = x12;
+            then13 = x13;
+        }
+        x12 += 3;
+    }
+    seen.count = 0;
+    sigaction(SIGSEGV, &a, &old);
+    uint64_t result = loop_faults(p, ROUNDS, at, guarded);
+    sigaction(SIGSEGV, &old, NULL);
+    ok(result == (sum ^ (ROUNDS - 1)));
+    ok(seen.count == 1 && seen.pc == (uint64_t)(uintptr_t)loop_fault_at && seen.address == (uint64_t)(uintptr_t)guarded);
+    ok(seen.x[10] == at && seen.x[11] == then11 && seen.x[12] == then12 && seen.x[13] == then13 && seen.x[14] == at - 1);
+    ok(seen.x[0] == (uint64_t)(uintptr_t)p && seen.x[1] == ROUNDS && seen.x[2] == at && seen.x[15] == (uint64_t)(uintptr_t)guarded);
+    ok((seen.pstate & 0xf0000000u) == 0x60000000u); /* of cmp: equal */
+    munmap(p, 8192);
+}
+
 /* -- a part of a path changes, or goes ------------------------------------------------------------------ */
 
 /* Three pages: a loop that calls a function in the next, which branches to one in the third. */
@@ -237,6 +284,7 @@ int main(void)
     test_signals();
 #if defined(__aarch64__)
     test_fault();
+    test_loop_fault();
     test_changes();
     test_unmapped();
     test_threads();

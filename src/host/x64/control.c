@@ -80,6 +80,7 @@ bool site_link(const void *site, ptrdiff_t rw_delta, const void *target)
 
 static void emit_poll_exit(struct ctx *c, struct ool *o)
 {
+    loop_leave(c);
     if (o->r[0] >= 0 && o->r[0] != RCX)
         emit_mov_rr(&c->e, 8, RCX, o->r[0]);
     else if (o->r[0] < 0)
@@ -155,6 +156,7 @@ static void emit_side_exit(struct ctx *c, struct ool *o)
 {
     struct emit *e = &c->e;
     flags_leave(c, (enum flags_at)o->r[1]);
+    loop_leave(c);
     if (o->r[0]) { /* backward */
         enum x64_cc cc = emit_pending(c, COUNT_BACKWARD);
         uint32_t over = emit_jcc_short(e, (enum x64_cc)(cc ^ 1));
@@ -184,6 +186,7 @@ static void emit_jump_not(struct ctx *c, struct ool *o)
     struct emit *e = &c->e;
     if (o->r[0] != RCX)
         emit_mov_rr(e, 8, RCX, o->r[0]);
+    loop_leave(c);
     emit_pairs(c, o->frame, RSI);
     emit_jump_index(e, RSI, RCX);
     emit_load(e, 8, RDI, mem_cpu(offsetof(struct cpu, jumps)));
@@ -235,21 +238,62 @@ static enum counted backward_counts(const struct ctx *c, uint64_t target)
     return c->u->follows && target == c->u->pc ? COUNT_NOTHING : COUNT_BACKWARD;
 }
 
+/* To the top of a loop with homes of its own. */
+static bool leads_back(const struct ctx *c, uint64_t target)
+{
+    return c->own && target == c->u->pc;
+}
+
 /* To guest PC target, unless something is pending and it lies backward.  EFLAGS hold nothing that is wanted. */
 static void jump(struct ctx *c, uint64_t target)
 {
+    bool back = leads_back(c, target);
     if (!must_poll(c, target)) {
-        site_emit(c, SITE_JMP, CC_O, target);
+        if (back) {
+            loop_back(c, emit_jmp(&c->e));
+        } else {
+            loop_leave(c);
+            site_emit(c, SITE_JMP, CC_O, target);
+        }
         return;
     }
     enum x64_cc cc = emit_pending(c, backward_counts(c, target));
+    if (c->own) {
+        struct ool *o = ool_new(c, emit_poll_exit);
+        o->v = target;
+        o->r[0] = -1;
+        if (back) {
+            loop_back(c, emit_jcc(&c->e, (enum x64_cc)(cc ^ 1)));
+            ool_from(o, emit_jmp(&c->e));
+        } else {
+            ool_from(o, emit_jcc(&c->e, cc));
+            loop_leave(c);
+            site_emit(c, SITE_JMP, CC_O, target);
+        }
+        return;
+    }
     struct ool *stub = site_emit(c, SITE_JCC, (enum x64_cc)(cc ^ 1), target);
     ool_from(stub, emit_jmp(&c->e));
 }
 
-/* To guest PC target if k holds. */
+/* To guest PC target if k holds.  AX has the flags if they are wanted there. */
 static void sites_emit(struct ctx *c, struct cond k, uint64_t target)
 {
+    if (c->own) {
+        uint32_t at[2];
+        unsigned n = cond_jump(c, k, at);
+        struct ool *o = leads_back(c, target) ? NULL : ool_new(c, emit_side_exit);
+        for (unsigned i = 0; i < n; i++)
+            if (o)
+                ool_from(o, at[i]);
+            else
+                loop_back(c, at[i]);
+        if (o) {
+            o->v = target;
+            o->r[1] = FLAGS_AT_AX;
+        }
+        return;
+    }
     if (k.parity == COND_AND_NP) {
         uint32_t skip = emit_jcc_short(&c->e, CC_P);
         site_emit(c, SITE_JCC, k.cc, target);
@@ -492,6 +536,7 @@ static void leave(struct ctx *c, unsigned reason, uint64_t pc)
 static void emit_exit_align(struct ctx *c, struct ool *o)
 {
     emit_store(&c->e, 8, mem_cpu(offsetof(struct cpu, exit_detail)), o->r[0]);
+    loop_leave(c);
     leave(c, IR_EXIT_ALIGN, o->insn_pc);
 }
 

@@ -1,6 +1,6 @@
 /* From a signal in the middle of generated code to an exact guest state.
  *
- * The side table of a unit has an entry for each host instruction that may fault: host offset
+ * The side table of a unit begins with the homes that it has of its own (loop.c) and has an entry for each host instruction that may fault: host offset
  * (varint, from the entry before), guest PC (zigzag varint, likewise), where the flags slot is, and
  * of x87 instructions the guest's ModRM.
  * All other slots with homes are in the registers of the signal's context.  Then the context is
@@ -31,6 +31,8 @@ bool side_find(const struct host_unit *hu, uint32_t offset, uint64_t *pc, unsign
     const uint8_t *p = hu->map, *end = p + hu->map_size;
     uint32_t at = 0;
     *pc = hu->pc;
+    if (p < end)
+        p = loop_read(p, NULL);
     while (p < end) {
         at += (uint32_t)varint(&p);
         uint64_t z = varint(&p);
@@ -181,12 +183,15 @@ bool x64_recover(struct cpu *cpu, const struct host_unit *hu, void *ucontext)
     else if (where & SIDE_READ_WRITE)
         cpu->fault.write = (cpu->fault.signal != SIGSEGV || (cpu->fault.code != SEGV_MAPERR && !no_address)) &&
                            host_readable(cpu->fault.address);
+    int16_t gpr_slot[16];
+    memcpy(gpr_slot, t->gpr_slot, sizeof gpr_slot);
+    loop_read(hu->map, gpr_slot);
     for (int r = 0; r < 16; r++) {
-        if (t->gpr_slot[r] >= 0) {
+        if (gpr_slot[r] >= 0) {
             uint64_t v = (uint64_t)g[greg_of[r]];
             if (r == RBX && (where & SIDE_RBX_IN_FRAME))
                 memcpy(&v, cpu->host_frame + FRAME_RBX, 8);
-            memcpy(cpu->state + t->guest->slots[t->gpr_slot[r]].offset, &v, 8);
+            memcpy(cpu->state + t->guest->slots[gpr_slot[r]].offset, &v, 8);
         }
         if (t->xmm_slot[r] >= 0)
             memcpy(cpu->state + t->guest->slots[t->xmm_slot[r]].offset,

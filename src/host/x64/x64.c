@@ -320,6 +320,10 @@ static struct ctx *ctx_new(const struct ir_unit *u, const struct host_buffer *bu
 static void emit_unit(struct ctx *c)
 {
     const struct ir_unit *u = c->u;
+    uint8_t head[LOOP_HEAD_MAX];
+    loop_begin(c);
+    for (unsigned i = 0, n = loop_head(c, head); i < n; i++)
+        side_u8(c, head[i]);
     alloc_analyse(c);
     alloc_begin(c);
     flags_begin(c);

@@ -233,6 +233,7 @@ struct ctx {
     bool left; /* the body ended */
     const struct x64_frame *frame; /* the calls that were followed and have not returned */
     bool polled; /* the unit has a POLL, at its entry */
+    struct x64_own *own; /* its own homes, or NULL (loop.c) */
 
     bool plain; /* one value after the other, through the evaluator */
     jmp_buf given_up;
@@ -421,6 +422,20 @@ void emit_guest_pc(struct ctx *c, int reg, uint64_t pc);
 void side_note(struct ctx *c, unsigned where);
 /* Before an x87 instruction, whose ModRM is the guest's. */
 void side_note_x87(struct ctx *c, unsigned modrm);
+
+/* -- loop.c
+ * ------------------------------------------------------------------------------------------------- */
+/* At a unit's entry: gives it homes of its own if it is a loop that gains by that. */
+void loop_begin(struct ctx *c);
+/* On a way out: the homes that all units have. Keeps EFLAGS and temporaries. */
+void loop_leave(struct ctx *c);
+/* The rel32 at offset `at` leads to the loop's top.  Only of a unit with homes of its own. */
+void loop_back(struct ctx *c, uint32_t at);
+#define LOOP_HEAD_MAX 33
+/* What recover must know of that, for the head of the side table; its length. */
+unsigned loop_head(const struct ctx *c, uint8_t head[LOOP_HEAD_MAX]);
+/* Reads it into gpr_slot, the homes that all units have, or NULL; where it ends. Async-signal-safe. */
+const uint8_t *loop_read(const uint8_t *p, int16_t gpr_slot[16]);
 
 /* -- control.c
  * -------------------------------------------------------------------------------------------- */
