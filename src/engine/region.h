@@ -28,6 +28,7 @@ struct region_unit {
     struct ir_unit ir;
     uint32_t blocks; /* of the path that it follows: the last one ends as its code says */
     bool loops;      /* its last block leads back to its first */
+    bool steady;     /* no path that was noted leaves it on the way */
     struct code_range ranges[REGION_RANGES];
     uint32_t range_count;
 };

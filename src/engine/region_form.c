@@ -141,10 +141,12 @@ static bool flags_dead(void *ctx, uint64_t pc)
 }
 
 /* Where most of those paths go from their block i that are the same up to there (bits of *alike); of an indirect branch only
- * what at least two have taken and none has not.  False: nowhere. */
+ * what at least two have taken and none has not.  False: nowhere, or most of them ended there, as where a loop begins anew. */
 static bool choose(const struct region_paths *p, uint32_t i, bool indirect, uint32_t *alike, uint64_t *next)
 {
-    uint32_t best = 0, now = 0;
+    uint32_t best = 0, now = 0, ended = 0;
+    for (uint32_t k = 0; k < p->count; k++)
+        ended += (*alike >> k & 1) && i + 1 >= p->path[k].count;
     for (uint32_t k = 0; k < p->count; k++) {
         if (!(*alike >> k & 1) || i + 1 >= p->path[k].count)
             continue;
@@ -157,6 +159,10 @@ static bool choose(const struct region_paths *p, uint32_t i, bool indirect, uint
             best = same;
             *next = p->path[k].pcs[i + 1];
         }
+    }
+    if (best && ended > (uint32_t)__builtin_popcount(best)) {
+        *alike &= ~now;
+        return false;
     }
     if (!best || (indirect && p->count > 1 && (best != now || __builtin_popcount(best) < 2)))
         return false;
@@ -206,6 +212,7 @@ static void follow(struct engine *e, const struct region_paths *paths, struct gu
             !choose(paths, i, is_indirect(u), &alike, &next) || !region_join(u, first, next, returns, &depth, &polls))
             break;
     }
+    out->steady = alike == (1u << paths->count) - 1;
     if (!polls)
         u->insts[poll] = (struct ir_inst){.op = IR_NOP};
     u->pc = paths->pc;
@@ -242,6 +249,7 @@ bool region_lift(struct engine *e, struct cpu *cpu, struct arena *arena, const s
         return false;
     g->fp_env(rq.mode, &u->fp);
     u->follows = true;
+    u->steady = out->loops && out->steady;
     u->counts = regions_count(&e->config);
     translate_show(e, ENGINE_STAGE_LIFTED, u, NULL);
     struct looking looking = {e, rq, out};

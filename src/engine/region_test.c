@@ -155,7 +155,7 @@ static void test_loop(void **state)
     p.path[0].pcs[p.path[0].count++] = BASE + 4;
     assert_true(lift(&p));
     assert_int_equal(region.blocks, 3);
-    assert_true(region.loops);
+    assert_true(region.loops && region.ir.steady);
     assert_int_equal(count_ops(&region.ir, IR_POLL), 0); /* the way back looks */
     assert_int_equal(count_ops(&region.ir, IR_JUMP_NOT), 0); /* where it returns to is known */
     assert_int_equal(count_ops(&region.ir, IR_CALL) + count_ops(&region.ir, IR_RET), 0);
@@ -169,6 +169,22 @@ static void test_loop(void **state)
     code[1024] = 0xaa0203fe; /* f: mov x30, x2: now it is not */
     assert_true(lift(&p));
     assert_int_equal(count_ops(&region.ir, IR_JUMP_NOT), 1);
+}
+
+/* Of a loop's paths some leave at its end: it is one if most begin anew, but not one to prepare for. */
+static void test_most_begin_anew(void **state)
+{
+    struct region_paths p = {.pc = BASE, .count = 3};
+    make_loop();
+    for (unsigned k = 0; k < 3; k++)
+        p.path[k] = (struct region_path){3, {BASE, BASE + 4096, BASE + 4}};
+    p.path[1].pcs[p.path[1].count++] = BASE + 12;
+    assert_true(lift(&p));
+    assert_int_equal(region.blocks, 3);
+    assert_true(region.loops && !region.ir.steady);
+    p.path[2].pcs[p.path[2].count++] = BASE + 12;
+    assert_true(lift(&p));
+    assert_false(region.loops || region.ir.steady);
 }
 
 static void test_wrong_path(void **state)
@@ -231,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jump),       cmocka_unit_test(test_jump_if), cmocka_unit_test(test_call),
         cmocka_unit_test(test_indirect),   cmocka_unit_test(test_loop),    cmocka_unit_test(test_wrong_path),
+        cmocka_unit_test(test_most_begin_anew),
         cmocka_unit_test(test_choice),     cmocka_unit_test(test_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,7 @@ struct ir_unit {
     uint32_t insn_count;
     bool counts;  /* polls count (cpu.budget) */
     bool follows; /* it goes on behind jumps: a way out in its middle is seldom taken */
+    bool steady;  /* it is a loop that was seen to go round without leaving: worth preparing for at its entry */
 };
 
 /* An empty unit in `arena`; slots must outlive it. */

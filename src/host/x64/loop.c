@@ -9,7 +9,7 @@
  * A way back that is no link of the engine's cannot be cut by unlinking: it looks at cpu->pending, or the unit's POLL does,
  * and the engine sets that when it removes such a region (table_remove).
  *
- * Only where leaving is simple: no helpers (they find the state in memory), no calls that are not followed, no exits to the
+ * Only loops that were seen to go round (ir_unit.steady), and only where leaving is simple: no helpers (they find the state in memory), no calls that are not followed, no exits to the
  * engine. */
 #include "host/x64/x64.h"
 
@@ -110,7 +110,7 @@ static void choose(struct ctx *c, struct x64_own *own, struct x64_target *t)
 
 void loop_begin(struct ctx *c)
 {
-    if (!c->u->follows || c->plain || !is_simple_loop(c->u))
+    if (!c->u->steady || c->plain || !is_simple_loop(c->u))
         return;
     struct x64_own *own = arena_alloc(c->u->arena, sizeof *own);
     struct x64_target *t = arena_take(c->u->arena, sizeof *t);
