@@ -115,12 +115,19 @@ def row_table(rows):
 
 
 def memory_table(rows):
-    lines = ['| program | native | QEMU | Demotic cold | Demotic warm | warm above native |', '| --- |' + ' --- |' * 5]
+    lines = ['| program | native | QEMU | Demotic cold | Demotic warm | warm above native | wanted | code | expansion | records |',
+             '| --- |' + ' --- |' * 9]
     for r in rows:
-        if r['group'] in ('C kernels', 'threads') or not r['peak']:
+        if r['group'] not in suite.MEMORY or not r['peak']:
             continue
         mib = {w: v / 1024 for w, v in r['peak'].items()}
-        lines.append(f'| {r["name"]} | {mib["native"]:.1f} | {mib["qemu"]:.1f} | {mib["cold"]:.1f} | {mib["warm"]:.1f} | {mib["warm"] - mib["native"]:.1f} |')
+        z, wanted, more = r.get('sizes'), suite.MEMORY_SMALL, '| – | – | –'
+        if z and z['guest']:
+            expansion = z['host'] / z['guest']
+            wanted = max(wanted, z['code'] / (1 << 20) * expansion / 2)
+            more = f'| {z["code"] / (1 << 20):.1f} | {expansion:.2f} | {z["records"] / z["guest"]:.1f}'
+        lines.append(f'| {r["name"]} | {mib["native"]:.1f} | {mib["qemu"]:.1f} | {mib["cold"]:.1f} | {mib["warm"]:.1f} | '
+                     f'{mib["warm"] - mib["native"]:.1f} | {wanted:.1f} {more} |')
     return lines
 
 
@@ -167,7 +174,9 @@ def guest_lines(guest, results, heading, plot, evaluated):
         lines += [f'| {n} | {seconds(t)} | {number(q)} | {number(d)} | {number(q / d) if q else "–"} |' for n, t, q, d in evaluated]
     lines += ['', f'![By program]({plot}programs.svg)', '', f'{heading} Memory', '',
               'The peak of resident memory of the largest process, MiB. Pages of the code cache are mapped twice, and counted',
-              'twice only while they are new.', '',
+              f'twice only while they are new. Wanted: at most {suite.MEMORY_SMALL} MiB more than the native build, or for programs with much code half',
+              'of its size as host code: *code* is what the guest has mapped executable, *expansion* bytes of host code for a byte of',
+              'guest code that was translated, *records* what is known of each, in bytes for such a byte too (`--stats` has them).', '',
               *memory_table(rows)]
     if results.get('translation'):
         lines += translation(results['translation'], heading)

@@ -139,6 +139,20 @@ def measured(o, run, way):
     return {**total, 'out': digest.hexdigest()}
 
 
+SIZES = {'code': "bytes of code in the guest's files", 'guest': 'bytes of guest code that units', 'host': 'bytes of their host code',
+         'records': 'bytes of records of them'}
+
+
+def sizes(o, run):
+    """{code, guest, host, records: bytes} of the process that has most translations when it ends, of a warm run"""
+    command, env = run.commands['warm']
+    with open(run.stdin or os.devnull) as stdin:
+        p = subprocess.run([command[0], '--stats'] + command[1:], stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                           errors='replace', env={**os.environ, **env, 'DEMOTIC_DISK_CACHE': os.path.join(o.work, 'kept-warm')}, timeout=1200)
+    found = [list(map(int, re.findall(rf'(\d+)  {what}', p.stderr))) for what in SIZES.values()]
+    return dict(zip(SIZES, max(zip(*found), key=lambda process: process[-1], default=()))) or None
+
+
 def row_of(run, rounds, bad):
     """What the report needs of a row"""
     what = 'wall' if run.wall else 'cpu'
@@ -165,6 +179,8 @@ def measure(o, runs):
             if 'native' in bad:
                 break
         rows.append(row_of(run, rounds, bad))
+        if rounds and not bad and run.group in suite.MEMORY:
+            rows[-1]['sizes'] = sizes(o, run)
         ratios = '   '.join(f'{w} {statistics.median(v):6.2f} x' for w, v in rows[-1]['ratios'].items())
         print(f'{run.name:22} native {rows[-1]["native"] or 0:7.4f} s   {ratios}   {bad or ""}', flush=True)
     return rows

@@ -53,6 +53,10 @@ GUESTS = {g.name: g for g in (
     Guest('amd64', 'x86-64', 'amd64', ['gcc'], ['gcc'], 'qemu-x86_64', 'max', X86_GROUPS, 'performance-x86.md'),
     Guest('i386', 'i386', 'i386', CC32, CC32, 'qemu-i386', 'max', X86_GROUPS, 'performance-x86.md', lacking=('Node.js',)),
 )}
+# Groups of whole programs, whose memory counts.  Wanted: MEMORY_SMALL MiB more than the native build, or, for those with much code, half of
+# that code's size as host code.
+MEMORY = [g for g in GROUPS if 'kernels' not in g and g != 'threads']
+MEMORY_SMALL = 12
 # Kernels that are no group of their own but of "threads"; of `parallel` the time that passes counts.
 THREADS = ('threads', 'mutex', 'contended', 'parallel')
 BY_WALL = ('parallel',)

@@ -205,6 +205,27 @@ void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT])
     pthread_mutex_unlock(&e->lock);
 }
 
+void engine_sizes(struct engine *e, struct engine_sizes *out)
+{
+    *out = (struct engine_sizes){0};
+    pthread_mutex_lock(&e->lock);
+    for (unsigned i = 0; i < e->used_chunks; i++) {
+        const struct chunk *c = &e->chunks[i];
+        out->records += c->site_count * sizeof(struct site);
+        for (uint32_t k = 0; k < c->count; k++) {
+            const struct block *b = &c->blocks[k];
+            const struct disk_source *s = c->sources[k];
+            out->guest += b->guest_size;
+            out->host += b->size;
+            out->records += sizeof *b + block_tail(b->size, b->look_count, b->map_size) + b->range_count * sizeof(struct member);
+            if (s)
+                out->records += sizeof(void *) + sizeof *s + b->guest_size + s->reloc_count * sizeof(uint32_t) +
+                                b->look_count * sizeof(struct disk_look);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
 void engine_save(struct engine *e, struct cpu *cpu)
 {
     disk_save(e, cpu);

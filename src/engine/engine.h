@@ -91,6 +91,14 @@ bool engine_fault(struct cpu *cpu, int signal, void *siginfo, void *ucontext);
 /* The counters of all cpus, those gone included. */
 void engine_stats(struct engine *e, uint64_t out[ENGINE_STAT_COUNT]);
 
+/* What the translations there are now take, in bytes. */
+struct engine_sizes {
+    uint64_t guest;   /* guest code they were made from; what is in several counts as often */
+    uint64_t host;    /* code made of it */
+    uint64_t records; /* what is known of them, their exits and side tables */
+};
+void engine_sizes(struct engine *e, struct engine_sizes *out);
+
 /* Writes what was translated to disk, if that is wanted and worth it: before the process ends or executes another program.
  * cpu: the calling thread's, or NULL.  Does nothing in a process that shares another's memory. */
 void engine_save(struct engine *e, struct cpu *cpu);
