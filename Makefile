@@ -42,6 +42,12 @@ evaluate:
 	@$(MAKE) --no-print-directory all
 	@tools/evaluate.py --build $(BUILD) --rounds $(ROUNDS)
 
+# The same for Windows programs of x86-64 and i386.
+evaluate-x86:
+	@tools/deps.sh check
+	@$(MAKE) --no-print-directory all
+	@tools/evaluate.py --build $(BUILD) --guest x86 --rounds $(ROUNDS)
+
 # Without end, unless SECONDS_EACH=N is given.
 fuzz: all
 	@tools/fuzz.sh $(BUILD)
@@ -73,4 +79,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate fuzz soak suites asan lint format clean
+.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate evaluate-x86 fuzz soak suites asan lint format clean

@@ -177,9 +177,11 @@ class Check:
                                      '--arch', 'amd64', '--except', 'python3 -m test'], timeout=1200)
 
     def x86windows(self):
-        """Windows programs for x86-64 and i386, translated: the project's own"""
+        """Windows programs for x86-64 and i386, translated: the project's own, cmd.exe, 7-Zip, rcedit; pipes, statuses, missing DLLs"""
         for flavour in ('demotic-amd64', 'demotic-i386'):
-            self.run('windows programs, ' + flavour, ['tests/windows/run.py', '--build', self.build, '--flavour', flavour, '--group', 'own'])
+            self.run('windows programs, ' + flavour, ['tests/windows/run.py', '--build', self.build, '--flavour', flavour, '--group', 'own',
+                                                      '--group', 'cmd', '--group', '7zip', '--group', 'rcedit'])
+            self.run('windows launcher, ' + flavour, ['tests/windows/launcher.py', self.build, '--flavour', flavour, 'pipes', 'missing_libraries'])
 
     STAGES = ['lint', 'unit', 'oracle', 'rows', 'x86', 'suites', 'planted', 'linux', 'disk', 'cli', 'x86linux', 'roots', 'programs', 'windows', 'x86windows']
 

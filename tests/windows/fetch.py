@@ -79,14 +79,14 @@ class Store:
         return self.get(f'wine-dev-{arch}', make)
 
     def modules(self, platform):
-        """The node_modules for win32-arm64, win32-x64 or linux-x64 (with which what is expected is made), Node itself among them"""
+        """The node_modules for win32-arm64, win32-x64, win32-ia32 (no Node) or linux-x64 (with which what is expected is made), Node itself among them"""
         def make(part):
             say(f'fetching {", ".join(MODULES)} for {platform} from npm ...')
             with open(f'{part}/package.json', 'w') as f:
                 json.dump({'private': True, 'dependencies': MODULES}, f)
             # Not their scripts, which fetch more; nor what is for one platform: which one that is, npm before 10 cannot be told.
             run(['npm', 'install', '--loglevel=error', '--ignore-scripts', '--omit=optional', '--no-audit', '--no-fund'], cwd=part)
-            wanted = dict([NODE[platform]])
+            wanted = dict([NODE[platform]]) if platform in NODE else {}
             for name in MODULES:
                 with open(f'{part}/node_modules/{name}/package.json') as f:
                     optional = json.load(f).get('optionalDependencies', {})
@@ -97,6 +97,15 @@ class Store:
                 run(['tar', '-xzf', tar, '--strip-components=1', '--no-same-owner', '-C', f'node_modules/{name}'], cwd=part)
                 os.unlink(f'{part}/{tar}')
         return self.get(f'modules-{platform}', make) + '/node_modules'
+
+    def package(self, name, version):
+        """One package of npm's, alone"""
+        def make(part):
+            say(f'fetching {name} from npm ...')
+            tar = run(['npm', 'pack', '--silent', f'{name}@{version}'], cwd=part).strip().split('\n')[-1]
+            run(['tar', '-xzf', tar, '--strip-components=1', '--no-same-owner'], cwd=part)
+            os.unlink(f'{part}/{tar}')
+        return self.get(f'npm-{name}-{version}', make)
 
     def root(self, arch):
         """A Debian root with Wine. DEMOTIC_TEST_WINE_ROOT names one for arm64 to use instead."""

@@ -135,6 +135,7 @@ class Session:
         self.jail = None if self.translated else jail(store, self.root)
         self.used = 0.0  # seconds of CPU since the last case began
         self.complaints = []
+        self.note = ''  # a figure that the case has seen
         self.resident = None
         self.env = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': self.place + '/home', 'USER': 'user', 'LANG': 'C.UTF-8',
                     'TZ': 'UTC', 'WINEPREFIX': self.prefix, 'XDG_RUNTIME_DIR': self.place + '/runtime',
@@ -301,7 +302,7 @@ class Session:
 
     def begin(self):
         """A case begins: an empty working directory"""
-        self.used, self.complaints = 0.0, []
+        self.used, self.complaints, self.note = 0.0, [], ''
         namespace.remove(self.work)
         os.mkdir(self.work)
 
