@@ -109,7 +109,7 @@ enum ir_exit {
     IR_EXIT_FETCH,       /* the instruction at PC cannot be fetched; detail: how far behind PC, where it crosses into what cannot */
     IR_EXIT_ICACHE,      /* guest announced changed code in the 64 bytes around detail; PC after */
     IR_EXIT_MODE,        /* the translation key changed (FPCR written); PC after */
-    IR_EXIT_MODE_TO,     /* the same; the detail is the PC to go on at (IRET) */
+    IR_EXIT_MODE_TO,     /* the same; the detail is the PC to go on at (IRET, far transfers) */
     IR_EXIT_YIELD,       /* a spin-wait hint; PC after */
     IR_EXIT_STEP,        /* unit cut short on request (tracing) */
     IR_EXIT_STALE,       /* PC of the unit, which has found that the code it was made from is another now */

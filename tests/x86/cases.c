@@ -41,17 +41,43 @@ static bool is(const struct x86_row *row, const char *names)
 /* What natively does something else than compute, is the kernel's to answer, or belongs to an extension that is not there. */
 bool case_possible(const struct x86_row *row)
 {
-    static const char *const other = "SYSCALL SYSENTER INT CPUID RDTSC RDTSCP XGETBV RDRAND RDSEED RDPID SMSW SGDT SIDT SLDT STR "
-                                     "MONITOR MWAIT CLAC STAC XSETBV RDPMC IRET IRETD IRETQ XRSTORS XRSTORS64 XSAVES XSAVES64 "
-                                     "FSTPNCE RDFSBASE RDGSBASE WRFSBASE WRGSBASE LES LDS LSS LFS LGS RDSSPD RDSSPQ RSM INT1";
+    return !case_why_not(row);
+}
+
+const char *case_why_not(const struct x86_row *row)
+{
+    if (!row->lift)
+        return "not lifted, not offered";
     if (row->vex && row->modes == 1 && row->w == 2)
-        return false; /* VEX.W in 32-bit mode: ignored as Intel says, undefined on AMD's processors */
+        return "VEX.W in 32-bit mode: ignored as Intel says, undefined on AMD's processors";
     if (row->map == 1 && row->opcode == 0x0d && row->mod == 2)
-        return false; /* AMD's processors take 0F 0D with a register as undefined */
-    if (!row->lift || is(row, other) || row->lift == x86_lift_far || row->lift == x86_lift_pop_seg ||
-        row->lift == x86_lift_mov_to_seg)
-        return false;
-    return native_has(row->feature);
+        return "undefined on AMD's processors";
+    if (is(row, "SYSCALL SYSENTER"))
+        return "the kernel answers";
+    if (is(row, "CPUID XGETBV RDTSC RDTSCP RDRAND RDSEED RDPID RDPMC"))
+        return "asks the machine, which is another";
+    if (is(row, "INT1"))
+        return "a trap, but hypervisors report it where it stands";
+    if (is(row, "SMSW SGDT SIDT SLDT STR"))
+        return "UMIP: the kernel answers";
+    if (is(row, "FSTPNCE MONITOR MWAIT CLAC STAC XSETBV XRSTORS XRSTORS64 XSAVES XSAVES64 RDSSPD RDSSPQ RSM"))
+        return "not on this processor, or not for programs";
+    return native_has(row->feature) ? NULL : "of an extension that this processor lacks";
+}
+
+uint64_t case_base(const struct machine *m, bool mode64, unsigned segment)
+{
+    if (mode64)
+        return segment == X86_FS ? m->fs_base : segment == X86_GS ? m->gs_base : 0;
+    return (m->selector[segment] & 7) == 7 ? native_ldt_bases[m->selector[segment] >> 3] : 0;
+}
+
+/* The segment of the operand in memory. */
+static unsigned segment_of(const struct x86_insn *in)
+{
+    if (in->segment != X86_NO_SEGMENT)
+        return in->segment;
+    return in->base == X86_RSP || in->base == X86_RBP ? X86_SS : X86_DS;
 }
 
 /* ---- encodings ------------------------------------------------------------------------------------------ */
@@ -79,6 +105,10 @@ static void put_modrm(struct writer *w, const struct x86_row *row)
     unsigned mod = row->mod == 2 || (row->mod == 3 && one_in(2)) ? 3 : below(3);
     unsigned reg = row->reg >= 0 ? (unsigned)row->reg : below(8), rm = row->rm >= 0 ? (unsigned)row->rm : below(8);
     if (row->attrs & X86_ATTR_sib)
+        rm = 4;
+    else if (mod != 3 && row->rm < 0 && one_in(12)) /* RIP-relative */
+        mod = 0, rm = 5;
+    else if (mod != 3 && row->rm < 0 && one_in(8)) /* SIB */
         rm = 4;
     put(w, mod << 6 | reg << 3 | rm);
     uint64_t r = case_random(); /* SIB, displacement and immediate */
@@ -112,19 +142,23 @@ static void encode(struct x86_case *c, const struct x86_row *row)
             rex &= 0xf7;
         if (row->attrs & X86_ATTR_nob)
             rex &= 0xfe;
+        if (row->lift == x86_lift_load_far || (row->lift == x86_lift_far && (row->attrs & X86_ATTR_modrm)))
+            rex &= 0xf7; /* offsets of 64 bits: Intel's and we; AMD's have 32 */
     }
-    if (one_in(16) || (c->mode64 && row->asz == 2) || (!c->mode64 && row->asz == 1))
+    if (one_in(9) || (c->mode64 && row->asz == 2) || (!c->mode64 && row->asz == 1))
         put(&w, 0x67);
-    if (one_in(12))
-        put(&w, 0x65); /* GS */
-    else if (one_in(16))
+    if (one_in(6))
+        put(&w, one_in(2) ? 0x65 : 0x64); /* GS, FS */
+    else if (one_in(10))
         put(&w, (uint8_t[]){0x26, 0x36, 0x3e, 0x2e}[below(c->mode64 ? 4 : 3)]); /* in 32-bit mode CS cannot be written */
     if (row->vex) {
         unsigned l = pick_bit(row->l & 3) - 1, wide = pick_bit(row->w & 3) - 1;
         unsigned vvvv = row->attrs & X86_ATTR_vvvv ? below(c->mode64 ? 16 : 8) : 0;
-        put(&w, 0xc4);
-        put(&w, (c->mode64 ? below(8) << 5 : 0xe0) | row->map);
-        put(&w, wide << 7 | (~vvvv & 15) << 3 | l << 2 | (unsigned)__builtin_ctz(pfx));
+        bool two = row->map == 1 && !wide && one_in(3); /* the short form */
+        put(&w, two ? 0xc5 : 0xc4);
+        if (!two)
+            put(&w, (c->mode64 ? below(8) << 5 : 0xe0) | row->map);
+        put(&w, (two ? !c->mode64 || one_in(2) : wide) << 7 | (~vvvv & 15) << 3 | l << 2 | (unsigned)__builtin_ctz(pfx));
         if (pfx == 4 || pfx == 8)
             w.p[-1] = (uint8_t)((w.p[-1] & 0xfc) | (pfx == 4 ? 2 : 3));
     } else {
@@ -132,7 +166,11 @@ static void encode(struct x86_case *c, const struct x86_row *row)
             put(&w, 0xf0);
         if ((row->attrs & (X86_ATTR_rep | X86_ATTR_repe)) && !one_in(3))
             put(&w, one_in(2) ? 0xf2 : 0xf3);
+        else if (row->pfx == 15 && row->lift != x86_lift_loop && one_in(16)) /* which means nothing here; REPNE LOOPE is LOOPNE on AMD's */
+            put(&w, one_in(2) ? 0xf2 : 0xf3);
         if (word)
+            put(&w, 0x66);
+        if (word && one_in(16)) /* twice is once */
             put(&w, 0x66);
         if (pfx >= 4)
             put(&w, pfx == 4 ? 0xf3 : 0xf2);
@@ -148,9 +186,24 @@ static void encode(struct x86_case *c, const struct x86_row *row)
         put_modrm(&w, row);
 }
 
-/* A branch leads neither into itself nor out of the code. */
+/* What CS may become in a far transfer. */
+static uint16_t case_selector(bool mode64)
+{
+    static const uint16_t others[] = {0, 3, 0x2b, 0x20, 0x30, 0x23, 0x33, 0x23, 0x33, 0xffff};
+    return one_in(4) ? others[below(ARRAY_LEN(others))] : mode64 ? 0x33 : 0x23;
+}
+
+/* A branch leads neither into itself nor out of the code; far ones mostly stay in their segment. */
 static void mend_target(struct x86_case *c)
 {
+    if (c->row->lift == x86_lift_interrupt && c->row->arg == X86_INT_N && c->bytes[c->in.length - 1] == 0x80)
+        c->bytes[c->in.length - 1] = 0x81; /* a system call */
+    if (c->in.op[0].kind == X86_OPERAND_FAR) {
+        uint32_t to = (uint32_t)CODE_BASE + 0x100 + below(0x600);
+        uint16_t cs = case_selector(c->mode64);
+        memcpy(c->bytes + c->in.length - 2, &cs, 2);
+        memcpy(c->bytes + c->in.length - 2 - c->in.opsize, &to, c->in.opsize);
+    }
     for (unsigned i = 0; i < 4; i++) {
         if (c->in.op[i].kind != X86_OPERAND_REL)
             continue;
@@ -171,8 +224,6 @@ bool case_encode(struct x86_case *c, const struct x86_row *row, bool mode64)
     for (unsigned tries = 0; tries < 200; tries++) {
         encode(c, row);
         if (x86_decode(c->bytes, 15, mode64, &c->in) != X86_DECODE_OK || c->in.row != row)
-            continue;
-        if (c->in.addrsize == 2 && one_in(8)) /* the low 64 KiB are unmapped: these only fault */
             continue;
         mend_target(c);
         if (x86_decode(c->bytes, 15, mode64, &c->in) == X86_DECODE_OK && c->in.row == row)
@@ -230,7 +281,7 @@ static void fill_st(uint8_t *p)
     uint16_t e = one_in(3) ? exponents[below(ARRAY_LEN(exponents))] : (uint16_t)(0x3fc0 + below(128));
     if (one_in(20))
         mantissa = interesting(); /* also what is no number */
-    if (e == 0)
+    if (e == 0 && !one_in(4)) /* else a pseudo-denormal */
         mantissa &= ~0ull >> 1;
     if (one_in(8))
         mantissa = 0, e = 0;
@@ -265,9 +316,7 @@ static unsigned memory_size(const struct x86_insn *in)
 static void aim(struct x86_case *c, uint64_t at)
 {
     struct x86_insn *in = &c->in;
-    uint64_t *r = c->m.r, rest = at - (uint64_t)in->disp;
-    if (in->segment == X86_GS)
-        rest -= c->m.gs_base;
+    uint64_t *r = c->m.r, rest = at - (uint64_t)in->disp - case_base(&c->m, c->mode64, segment_of(in));
     if (in->row->attrs & X86_ATTR_sib) {
         if (in->base != X86_NO_REG)
             r[in->base] = rest;
@@ -319,8 +368,37 @@ static void mend_state(struct x86_case *c, uint64_t at)
     const struct x86_row *row = in->row;
     struct machine *m = &c->m;
     uint64_t code = CODE_BASE + 0x100 + below(0x600);
+    uint64_t top = m->r[X86_RSP] + case_base(m, c->mode64, X86_SS);
+    static const uint16_t data_selectors[] = {0, 1, 3, 0x2b, 0x2b, 0x28, 0x23, 0x33, 7, 15, 23, 0x1f, 4, 0x10, 0xfff8};
+    uint16_t selector = data_selectors[below(ARRAY_LEN(data_selectors))];
     if (row->lift == x86_lift_ret) {
-        poke(c, m->r[X86_RSP], code);
+        poke(c, top, code);
+    } else if (row->lift == x86_lift_far) {
+        uint16_t cs = case_selector(c->mode64);
+        uint64_t place = row->arg == X86_FAR_RET || row->arg == X86_FAR_IRET ? top : at;
+        poke(c, place, code);
+        poke(c, place + in->opsize, cs);
+        if (row->arg == X86_FAR_IRET) {
+            poke(c, place + 2u * in->opsize, (case_random() & 0xdd5) | (one_in(2) ? 0x200000 : 0));
+            poke(c, place + 3u * in->opsize, data_address(16));
+            poke(c, place + 4u * in->opsize, one_in(8) ? selector : 0x2b);
+        }
+    } else if (row->lift == x86_lift_pop_seg) {
+        if (in->op[0].reg == X86_SS) /* the trap would come one instruction later, with us it does not */
+            m->eflags &= ~0x100u;
+        poke(c, top, selector);
+    } else if (row->lift == x86_lift_load_far) {
+        poke(c, at + in->opsize, selector);
+    } else if (row->lift == x86_lift_mov_to_seg) {
+        if (in->op[0].reg == X86_SS)
+            m->eflags &= ~0x100u;
+        if (in->op[1].kind == X86_OPERAND_MEM)
+            poke(c, at, selector | case_random() << 16);
+        else
+            m->r[in->op[1].reg] = selector | case_random() << 16;
+    } else if (row->lift == x86_lift_fsgsbase) {
+        if (row->arg >= 2 && one_in(2))
+            m->r[in->op[0].reg] = (uint64_t)((int64_t)case_random() >> below(64));
     } else if ((row->lift == x86_lift_jmp || row->lift == x86_lift_call) && in->op[0].kind != X86_OPERAND_REL) {
         if (in->op[0].kind == X86_OPERAND_MEM)
             poke(c, at, code);
@@ -328,10 +406,10 @@ static void mend_state(struct x86_case *c, uint64_t at)
             m->r[in->op[0].reg] = code;
     } else if (row->lift == x86_lift_popf) {
         uint64_t flags = (case_random() & 0xdd5) | (one_in(2) ? 0x200000 : 0);
-        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64); /* AC would trap in the test itself */
-        poke(c, m->r[X86_RSP], flags);
+        poke(c, DATA_BASE + 0x400, flags); /* AC would trap in the test itself */
+        m->r[X86_RSP] = DATA_BASE + 0x400 - case_base(m, c->mode64, X86_SS);
     } else if (row->lift == x86_lift_xlat) {
-        m->r[X86_RBX] = data_address(256) - (in->segment == X86_GS ? m->gs_base : 0);
+        m->r[X86_RBX] = data_address(256) - case_base(m, c->mode64, segment_of(in));
     } else if (row->lift == x86_lift_bt && in->op[0].kind == X86_OPERAND_MEM && in->op[1].kind == X86_OPERAND_GPR) {
         if (in->op[1].reg != in->base && in->op[1].reg != in->index)
             m->r[in->op[1].reg] = (uint64_t)((int64_t)below(4096) - 2048) | (one_in(2) ? case_random() << (in->op[1].size == 8 ? 63 : 8 * in->op[1].size) : 0);
@@ -359,10 +437,38 @@ static void mend_state(struct x86_case *c, uint64_t at)
         for (unsigned i = 520; i < 576; i += 8)
             poke(c, at + i, 0);
     } else if (row->lift == x86_lift_popa) { /* where it faults the processor has written some registers; we none */
-        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64);
+        m->r[X86_RSP] = DATA_BASE + 0x400 + below(64) - case_base(m, c->mode64, X86_SS);
     } else if (row->lift == x86_lift_loop && one_in(2)) {
         m->r[X86_RCX] = below(3);
     }
+}
+
+/* Mostly what Linux has; in 32-bit mode now and then a base, and always where addresses have 16 bits, which reach no data else. */
+static void set_segments(struct x86_case *c)
+{
+    struct machine *m = &c->m;
+    bool reach = !c->mode64 && c->in.addrsize == 2;
+    static const uint16_t usual64[6] = {0x2b, 0x33, 0x2b, 0x2b, 0, 0}, usual32[6] = {0x2b, 0x23, 0x2b, 0x2b, 7, 7};
+    memcpy(m->selector, c->mode64 ? usual64 : usual32, sizeof m->selector);
+    m->fs_base = m->gs_base = 0;
+    if (c->mode64) {
+        m->gs_base = one_in(2) ? 0x1000 : 0xffffffffffff0000ull;
+        m->fs_base = one_in(2) ? 0x7fff00000000ull : 0x230;
+        return;
+    }
+    bool some = one_in(8);
+    for (unsigned i = 0; i < 6; i++) {
+        if (i == X86_CS)
+            continue;
+        if (reach && !one_in(16))
+            m->selector[i] = NATIVE_LDT_SELECTOR(1);
+        else if (i >= X86_FS || (some && one_in(2)))
+            m->selector[i] = (uint16_t)NATIVE_LDT_SELECTOR(below(NATIVE_LDT_COUNT));
+    }
+    if (c->row->lift == x86_lift_far) /* which may go to 64-bit mode, where the stack has no base */
+        m->selector[X86_SS] = 0x2b;
+    m->fs_base = case_base(m, false, X86_FS);
+    m->gs_base = case_base(m, false, X86_GS);
 }
 
 void case_state(struct x86_case *c)
@@ -378,7 +484,7 @@ void case_state(struct x86_case *c)
     }
     for (unsigned i = 0; i < 8; i++)
         fill_st(m->st[i]);
-    m->gs_base = c->mode64 ? (one_in(2) ? 0x1000 : 0xffffffffffff0000ull) : NATIVE_GS_BASE32;
+    set_segments(c);
     m->eflags = (uint32_t)case_random() & 0x8d5;
     if (one_in(8) || (c->row->attrs & (X86_ATTR_rep | X86_ATTR_repe)))
         m->eflags |= (uint32_t)case_random() & 0x400;
@@ -405,7 +511,7 @@ void case_state(struct x86_case *c)
         if (m->fsw & ~m->fcw & 0x3f)
             m->fsw |= 0x8080;
     }
-    m->r[X86_RSP] = data_address(16) & ~(one_in(4) ? 0ull : 7ull);
+    m->r[X86_RSP] = (data_address(16) & ~(one_in(4) ? 0ull : 7ull)) - case_base(m, c->mode64, X86_SS);
     uint64_t at = data_address(memory_size(in));
     if (c->row->lift == x86_lift_xsave || c->row->lift == x86_lift_fxsave)
         at = DATA_BASE + 0x400 + (one_in(8) ? below(64) : 64 * below(16));
@@ -417,16 +523,17 @@ void case_state(struct x86_case *c)
         memory |= in->op[i].kind == X86_OPERAND_MEM;
     }
     if (string) {
-        m->r[X86_RSI] = data_address(256) - (in->segment == X86_GS ? m->gs_base : 0);
-        m->r[X86_RDI] = one_in(3) ? m->r[X86_RSI] + below(48) - 24 : data_address(256);
+        uint64_t from = data_address(256), to = one_in(3) ? from + below(48) - 24 : data_address(256);
         if (one_in(4)) /* over a page's end */
-            m->r[X86_RDI] = DATA_BASE + 0x1000 - below(64);
+            to = DATA_BASE + 0x1000 - below(64);
+        m->r[X86_RSI] = from - case_base(m, c->mode64, segment_of(in));
+        m->r[X86_RDI] = to - case_base(m, c->mode64, X86_ES);
         m->r[X86_RCX] = below(one_in(3) ? 100 : 12);
     }
     if (c->row->lift == x86_lift_leave || c->row->lift == x86_lift_enter)
-        m->r[X86_RBP] = data_address(256);
+        m->r[X86_RBP] = data_address(256) - case_base(m, c->mode64, X86_SS);
     if (is(c->row, "MASKMOVDQU VMASKMOVDQU MASKMOVQ"))
-        m->r[X86_RDI] = data_address(16) - (in->segment == X86_GS ? m->gs_base : 0);
+        m->r[X86_RDI] = data_address(16) - case_base(m, c->mode64, segment_of(in));
     if (memory && !one_in(24))
         aim(c, at);
     mend_state(c, at);
@@ -435,6 +542,10 @@ void case_state(struct x86_case *c)
         m->r[X86_RDI] |= case_random() << 32;
         m->r[X86_RCX] |= case_random() << 32;
     }
+    if (!c->mode64 && in->addrsize == 2 && (string || memory))
+        for (unsigned i = 0; i < 8; i++)
+            if (i != X86_RSP && i != X86_RAX && (string || i == in->base || i == in->index))
+                m->r[i] = (m->r[i] & 0xffff) | case_random() << 16;
     if (!c->mode64)
         for (unsigned i = 0; i < 16; i++)
             m->r[i] = i < 8 ? (uint32_t)m->r[i] : 0;

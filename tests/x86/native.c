@@ -2,8 +2,8 @@
  *
  * INT3 in this file enters the handler, which writes the wanted state into the frame and returns from the signal into
  * the code; the code's own exception (INT3 all around it, or a fault) enters the handler again, which takes the state
- * and puts the first frame's registers back.  32-bit code runs by the selector 0x23 in the same way.  FS stays ours; GS
- * is the guest's.  Needs x86-64 Linux with AVX and FSGSBASE. */
+ * and puts the first frame's registers back.  32-bit code runs by the selector 0x23 in the same way.  While it runs,
+ * all segment registers are the guest's, FS too: the handler takes it back before it does anything else.  Needs x86-64 Linux with AVX and FSGSBASE. */
 #include "native.h"
 #include "guest/x86/lift.h"
 #include <asm/ldt.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -21,11 +22,14 @@
 
 bool (*native_fault)(int signal, void *info, void *context);
 
-static enum { IDLE, ENTER, RUN } phase;
+static volatile enum { IDLE, ENTER, RUN } phase; /* the handler's; INT3 does not look as if it could change it */
 static const struct machine *in;
 static struct outcome *result;
 static bool in_mode64;
 static gregset_t ours;
+static uint64_t our_fs;
+
+const uint32_t native_ldt_bases[NATIVE_LDT_COUNT] = {0x1230, (uint32_t)DATA_BASE - 0x100, 0xffff0000};
 
 static void put_vectors(struct _libc_fpstate *fp, const struct machine *m)
 {
@@ -70,6 +74,33 @@ static void take_vectors(const struct _libc_fpstate *fp, struct machine *m)
 static const uint8_t order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                   REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
+static void put_segments(const struct machine *m)
+{
+    uint64_t flags; /* NT and ID are not the signal frame's, but stay */
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags));
+    __asm__ volatile("pushq %0; popfq" : : "r"((flags & ~0x204000ull) | (m->eflags & 0x204000)) : "cc", "memory");
+    __asm__ volatile("mov %0, %%es; mov %1, %%ds" : : "r"((uint32_t)m->selector[0]), "r"((uint32_t)m->selector[3]));
+    __asm__ volatile("mov %0, %%gs" : : "r"((uint32_t)m->selector[5]));
+    __asm__ volatile("mov %0, %%fs" : : "r"((uint32_t)m->selector[4]));
+    if (in_mode64) {
+        __asm__ volatile("wrgsbase %0" : : "r"(m->gs_base));
+        __asm__ volatile("wrfsbase %0" : : "r"(m->fs_base));
+    }
+}
+
+static void take_segments(struct machine *m, uint64_t fs_base, uint32_t fs)
+{
+    uint32_t es, ds, gs;
+    __asm__ volatile("mov %%es, %0; mov %%ds, %1; mov %%gs, %2" : "=r"(es), "=r"(ds), "=r"(gs));
+    __asm__ volatile("rdgsbase %0" : "=r"(m->gs_base));
+    m->fs_base = fs_base;
+    m->selector[0] = (uint16_t)es;
+    m->selector[3] = (uint16_t)ds;
+    m->selector[4] = (uint16_t)fs;
+    m->selector[5] = (uint16_t)gs;
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b)); /* 32-bit code uses them */
+}
+
 static void enter(ucontext_t *uc)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -79,24 +110,23 @@ static void enter(ucontext_t *uc)
     g[REG_RIP] = (greg_t)in->rip;
     g[REG_EFL] = in->eflags | 0x202;
     uint64_t selectors = (uint64_t)g[REG_CSGSFS] & 0x0000ffffffff0000ull;
-    g[REG_CSGSFS] = (greg_t)(selectors | (in_mode64 ? 0x33 : 0x23) | 0x2bull << 48);
+    g[REG_CSGSFS] = (greg_t)(selectors | in->selector[1] | (uint64_t)in->selector[2] << 48);
     put_vectors(uc->uc_mcontext.fpregs, in);
-    __asm__ volatile("mov %0, %%gs" : : "r"(in_mode64 ? 0 : 7));
-    if (in_mode64)
-        __asm__ volatile("wrgsbase %0" : : "r"(in->gs_base));
     phase = RUN;
 }
 
-static void leave(ucontext_t *uc, const siginfo_t *si)
+static void leave(ucontext_t *uc, const siginfo_t *si, uint64_t fs_base, uint32_t fs)
 {
     greg_t *g = uc->uc_mcontext.gregs;
-    *result = (struct outcome){.vector = (unsigned)g[REG_TRAPNO]};
+    *result = (struct outcome){.vector = si->si_signo == SIGVTALRM ? NATIVE_ENDLESS : (unsigned)g[REG_TRAPNO]};
     struct machine *m = &result->m;
     for (unsigned i = 0; i < 16; i++)
         m->r[i] = (uint64_t)g[order[i]];
     m->rip = (uint64_t)g[REG_RIP];
     m->eflags = (uint32_t)g[REG_EFL];
-    m->gs_base = in->gs_base;
+    m->selector[1] = (uint16_t)g[REG_CSGSFS];
+    m->selector[2] = (uint16_t)((uint64_t)g[REG_CSGSFS] >> 48);
+    take_segments(m, fs_base, fs);
     take_vectors(uc->uc_mcontext.fpregs, m);
     if (result->vector == 14) {
         result->address = (uint64_t)si->si_addr;
@@ -110,12 +140,20 @@ static void leave(ucontext_t *uc, const siginfo_t *si)
     phase = IDLE;
 }
 
-static void on_signal(int signal, siginfo_t *si, void *context)
+/* Nothing here may look at thread-local storage while FS is the guest's: no stack protector. */
+static __attribute__((no_stack_protector)) void on_signal(int signal, siginfo_t *si, void *context)
 {
-    if (phase == ENTER) {
+    if (signal == SIGVTALRM && phase != RUN) {
+        return;
+    } else if (phase == ENTER) {
         enter(context);
+        put_segments(in);
     } else if (phase == RUN) {
-        leave(context, si);
+        uint64_t fs_base;
+        uint32_t fs;
+        __asm__ volatile("rdfsbase %0; mov %%fs, %1" : "=r"(fs_base), "=r"(fs));
+        __asm__ volatile("mov %0, %%fs; wrfsbase %1" : : "r"(0), "r"(our_fs));
+        leave(context, si, fs_base, fs);
     } else if (!native_fault || !native_fault(signal, si, context)) {
         struct sigaction sa = {.sa_handler = SIG_DFL};
         fprintf(stderr, "signal %d at %p outside of a test, address %p\n", signal, (void *)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP], si->si_addr);
@@ -134,8 +172,12 @@ void native_run(const struct machine *m, bool mode64, struct outcome *out)
     in = m;
     in_mode64 = mode64;
     result = out;
-    phase = ENTER;
-    trap();
+    for (unsigned tries = 0; tries < 2; tries++) { /* the clock may strike just then */
+        phase = ENTER;
+        trap();
+        if (out->vector != NATIVE_ENDLESS)
+            break;
+    }
 }
 
 static bool map(uint64_t at, size_t size, int prot)
@@ -148,7 +190,7 @@ bool native_has_32(void)
 {
     static int has = -1;
     if (has < 0) {
-        struct machine m = {.rip = CODE_BASE, .mxcsr = 0x1f80, .fcw = 0x37f};
+        struct machine m = {.rip = CODE_BASE, .mxcsr = 0x1f80, .fcw = 0x37f, .selector = {0x2b, 0x23, 0x2b, 0x2b}};
         struct outcome o;
         native_run(&m, false, &o);
         has = o.vector == 3 && o.m.rip == CODE_BASE + 1;
@@ -182,21 +224,31 @@ bool native_init(void)
         return false;
     }
     if (!map(CODE_BASE, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) || !map(DATA_BASE, DATA_SIZE, PROT_READ | PROT_WRITE) ||
-        !map(DATA_BASE + DATA_SIZE, DATA_READ, PROT_READ)) {
+        !map(DATA_BASE + DATA_SIZE, DATA_READ, PROT_READ) || !map(CHANGING_BASE, CHANGING_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC)) {
         fprintf(stderr, "no low memory\n");
         return false;
     }
     memset((void *)CODE_BASE, 0xcc, CODE_SIZE);
+    memset((void *)CHANGING_BASE, 0xcc, CHANGING_SIZE);
     stack_t alt = {.ss_size = 1 << 16};
     alt.ss_sp = malloc(alt.ss_size);
     sigaltstack(&alt, NULL);
     struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+    sigaddset(&sa.sa_mask, SIGVTALRM); /* not between entering and being there */
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGVTALRM};
     for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &sa, NULL);
-    struct user_desc gs = {.base_addr = NATIVE_GS_BASE32, .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
-    if (syscall(SYS_modify_ldt, 1, &gs, sizeof gs))
-        perror("modify_ldt");
+    for (unsigned i = 0; i < NATIVE_LDT_COUNT; i++) {
+        struct user_desc segment = {
+            .entry_number = i, .base_addr = native_ldt_bases[i], .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
+        if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment)) {
+            perror("modify_ldt");
+            return false;
+        }
+    }
+    __asm__ volatile("rdfsbase %0" : "=r"(our_fs));
+    static const struct itimerval clock = {.it_interval = {.tv_usec = 300000}, .it_value = {.tv_usec = 300000}};
+    setitimer(ITIMER_VIRTUAL, &clock, NULL);
     __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b)); /* 32-bit code uses them */
     return true;
 }

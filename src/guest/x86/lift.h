@@ -82,6 +82,8 @@ enum x86_helper {
     X86_HELPER_RDRAND, /* RAX-sized random number into register arg */
     X86_HELPER_SEGMENT, /* loads segment register arg >> 16 with selector arg & 0xffff; or status, with the error code */
     X86_HELPER_RIGHTS,  /* arg: selector, enum x86_rights << 16, register << 20, its size << 24; ZF */
+    X86_HELPER_CHECK_CS, /* status: may selector arg be loaded into CS? */
+    X86_HELPER_LOAD_CS,  /* loads it, which is allowed: 32- or 64-bit mode from then on */
     X86_HELPER_BCD,       /* arg: which << 8 | immediate */
     X86_HELPER_SHA,       /* arg: which << 8 | immediate; on the scratch slots */
     X86_HELPER_PCMPSTR,   /* arg: likewise, W << 16; RCX or XMM0, flags */

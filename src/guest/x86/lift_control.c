@@ -1,6 +1,6 @@
 /* Branches, the stack, flags, segments, system calls and other ends of a unit.
  *
- * Known limitations: far transfers only within the same code segment's selector (another one raises #GP); IN, OUT and
+ * Known limitations: CS takes Linux's two code segments only; IN, OUT and
  * the privileged instructions raise #GP as Linux lets them. Manual: SDM vol. 2; vol. 3, 6.15 for exceptions. */
 #include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
@@ -138,8 +138,8 @@ void x86_lift_rights(struct x86_lift *l, const struct x86_insn *in)
 
 void x86_lift_pop_seg(struct x86_lift *l, const struct x86_insn *in)
 {
-    ir_ref v = x86_stack_load(l, in, IR_I16, 0);
-    load_segment(l, in->op[0].reg, v);
+    ir_ref v = x86_stack_load(l, in, x86_int_type(in->opsize), 0);
+    load_segment(l, in->op[0].reg, in->opsize == 2 ? v : x86_trunc(l, IR_I16, v));
     x86_stack_move_by(l, in->opsize);
     x86_mode_changed(l);
 }
@@ -477,38 +477,69 @@ void x86_lift_fsgsbase(struct x86_lift *l, const struct x86_insn *in)
 
 /* ---- far transfers ------------------------------------------------------------------------------------------- */
 
-/* Only to the selector CS has already. */
-static void check_cs(struct x86_lift *l, ir_ref selector)
+/* Where a far transfer goes: locals, since checks and pushes come between. */
+struct far {
+    unsigned target, selector;
+};
+
+static struct far far_to(struct x86_lift *l, ir_ref target, ir_ref selector)
 {
-    ir_ref cs = x86_trunc(l, IR_I16, ir_get(l->u, IR_I32, X86_SELECTOR0 + X86_CS));
-    x86_trap_if(l, ir_cmp(l->u, IR_CC_NE, cs, selector), X86_VECTOR_GP);
+    struct ir_unit *u = l->u;
+    struct far f = {ir_local_new(u, IR_I64), ir_local_new(u, IR_I64)};
+    ir_lset(u, f.target, x86_zext(l, IR_I64, target));
+    ir_lset(u, f.selector, x86_zext(l, IR_I64, selector));
+    unsigned good = ir_label_new(u);
+    ir_ref now = x86_zext(l, IR_I64, ir_get(u, IR_I32, X86_SELECTOR0 + X86_CS));
+    ir_br_if(u, ir_cmp(u, IR_CC_E, ir_lget(u, f.selector), now), good);
+    ir_helper(u, X86_HELPER_CHECK_CS, ir_lget(u, f.selector), 0);
+    x86_trap_if_status(l, X86_VECTOR_SAID);
+    x86_label(l, good);
+    return f;
+}
+
+/* After all that may fault.  stepping: a local, not zero if TF is another now; or 0. */
+static void far_go(struct x86_lift *l, const struct far *f, unsigned stepping)
+{
+    struct ir_unit *u = l->u;
+    unsigned other = ir_label_new(u), changed = ir_label_new(u);
+    ir_ref now = x86_zext(l, IR_I64, ir_get(u, IR_I32, X86_SELECTOR0 + X86_CS));
+    ir_br_if(u, ir_cmp(u, IR_CC_NE, ir_lget(u, f->selector), now), other);
+    if (stepping)
+        ir_br_if(u, ir_cmp(u, IR_CC_NE, ir_lget(u, stepping), ir_const(u, IR_I64, 0)), changed);
+    ir_jump_to(u, IR_JUMP_IND, ir_lget(u, f->target));
+    x86_label(l, other);
+    ir_helper(u, X86_HELPER_LOAD_CS, ir_lget(u, f->selector), 0);
+    x86_label(l, changed);
+    ir_exit(u, IR_EXIT_MODE_TO, l->pc, ir_lget(u, f->target));
+    l->ended = true;
+}
+
+/* The selector is read before the offset, in the operand's size. */
+static struct far far_from_stack(struct x86_lift *l, const struct x86_insn *in)
+{
+    enum ir_type t = x86_int_type(in->opsize);
+    ir_ref selector = x86_trunc(l, IR_I16, x86_stack_load(l, in, t, in->opsize));
+    return far_to(l, x86_stack_load(l, in, t, 0), selector);
 }
 
 /* IRET to the same privilege: EFLAGS from the stack; in 64-bit mode RSP and SS too. */
-static void interrupt_return(struct x86_lift *l, const struct x86_insn *in, ir_ref target, ir_ref selector)
+static void interrupt_return(struct x86_lift *l, const struct x86_insn *in)
 {
     struct ir_unit *u = l->u;
-    unsigned size = in->opsize;
+    unsigned size = in->opsize, stepping = ir_local_new(u, IR_I64);
     enum ir_type t = x86_int_type(size);
-    ir_ref flags = x86_stack_load(l, in, t, 2 * size), sp = IR_NONE;
+    x86_stack_load(l, in, t, 2 * size); /* is read, and faults, first */
+    struct far f = far_from_stack(l, in);
+    ir_ref flags = x86_stack_load(l, in, t, 2 * size);
     if (l->mode64) {
-        sp = x86_stack_load(l, in, t, 3 * size);
-        ir_ref ss = x86_trunc(l, IR_I16, x86_stack_load(l, in, t, 4 * size));
-        ir_ref now = x86_trunc(l, IR_I16, ir_get(u, IR_I32, X86_SELECTOR0 + X86_SS));
-        x86_trap_if(l, ir_cmp(u, IR_CC_NE, now, ss), X86_VECTOR_GP);
-    }
-    check_cs(l, selector);
-    if (l->mode64)
+        ir_ref sp = x86_stack_load(l, in, t, 3 * size), ss = x86_stack_load(l, in, t, 4 * size);
+        load_segment(l, X86_SS, size == 2 ? ss : x86_trunc(l, IR_I16, ss));
         ir_set(u, X86_R0 + X86_RSP, size == 8 ? sp : x86_zext(l, IR_I64, sp));
-    else
+    } else {
         x86_stack_move_by(l, 3 * size);
-    unsigned stepping = ir_label_new(u), to = ir_local_new(u, IR_I64);
-    target = size == 8 ? target : x86_zext(l, IR_I64, target);
-    ir_lset(u, to, target);
-    ir_br_if(u, set_eflags(l, in, flags), stepping);
-    ir_jump_to(u, IR_JUMP_IND, target);
-    ir_label(u, stepping);
-    ir_exit(u, IR_EXIT_MODE_TO, l->next, ir_lget(u, to));
+    }
+    ir_lset(u, stepping, x86_zext(l, IR_I64, set_eflags(l, in, flags)));
+    far_go(l, &f, stepping);
 }
 
 static ir_ref cs_value(struct x86_lift *l, enum ir_type t)
@@ -517,44 +548,45 @@ static ir_ref cs_value(struct x86_lift *l, enum ir_type t)
     return t == IR_I16 ? x86_trunc(l, t, cs) : x86_zext(l, t, cs);
 }
 
+/* Both are pushed before RSP moves. */
+static void push_far(struct x86_lift *l, const struct x86_insn *in)
+{
+    struct ir_unit *u = l->u;
+    unsigned size = in->opsize;
+    ir_ref sp = ir_get(u, l->mode64 ? IR_I64 : IR_I32, X86_R0 + X86_RSP);
+    ir_ref first = x86_zext(l, IR_I64, ir_bin_imm(u, IR_SUB, sp, size));
+    ir_ref second = x86_zext(l, IR_I64, ir_bin_imm(u, IR_SUB, sp, 2ull * size));
+    x86_store(l, x86_linear(l, in, first, X86_SS), cs_value(l, x86_int_type(size)));
+    x86_store(l, x86_linear(l, in, second, X86_SS), return_address(l, in));
+    x86_stack_move_by(l, -2 * (int)size);
+}
+
 void x86_lift_far(struct x86_lift *l, const struct x86_insn *in)
 {
     struct ir_unit *u = l->u;
     enum x86_far op = (enum x86_far)in->row->arg;
-    enum ir_type t = x86_int_type(in->opsize);
-    unsigned size = in->opsize;
-    ir_ref target, selector;
-    l->ended = true;
-    if (op == X86_FAR_RET || op == X86_FAR_IRET) {
-        target = x86_stack_load(l, in, t, 0);
-        selector = x86_trunc(l, IR_I16, x86_stack_load(l, in, t, size));
-        if (op == X86_FAR_IRET) {
-            interrupt_return(l, in, target, selector);
-            return;
-        }
-        check_cs(l, selector);
+    struct far f;
+    if (op == X86_FAR_IRET) {
+        interrupt_return(l, in);
+    } else if (op == X86_FAR_RET) {
         unsigned more = in->op[0].kind == X86_OPERAND_IMM ? (unsigned)in->imm & 0xffff : 0;
-        x86_stack_move_by(l, 2 * size + more);
-        ir_jump_to(u, IR_JUMP_IND, x86_zext(l, IR_I64, target));
-        return;
-    }
-    if (in->op[0].kind == X86_OPERAND_FAR) {
-        target = ir_const(u, t, (uint64_t)in->imm);
-        selector = ir_const(u, IR_I16, (uint64_t)in->imm2);
+        f = far_from_stack(l, in);
+        x86_stack_move_by(l, 2 * in->opsize + more);
+        far_go(l, &f, 0);
     } else {
-        struct x86_address a = x86_address(l, in);
-        target = x86_load(l, t, a);
-        selector = x86_load(l, IR_I16, x86_plus(a, size));
+        enum ir_type t = x86_int_type(in->opsize);
+        ir_ref target, selector;
+        if (in->op[0].kind == X86_OPERAND_FAR) {
+            target = ir_const(u, t, (uint64_t)in->imm);
+            selector = ir_const(u, IR_I16, (uint64_t)in->imm2);
+        } else {
+            struct x86_address a = x86_address(l, in);
+            target = x86_load(l, t, a);
+            selector = x86_load(l, IR_I16, x86_plus(a, in->opsize));
+        }
+        f = far_to(l, target, ir_bin_imm(u, IR_OR, selector, 3)); /* a more privileged selector does as well */
+        if (op == X86_FAR_CALL)
+            push_far(l, in);
+        far_go(l, &f, 0);
     }
-    check_cs(l, selector);
-    if (op == X86_FAR_CALL) { /* both are pushed before RSP moves */
-        enum ir_type st = l->mode64 ? IR_I64 : IR_I32;
-        ir_ref sp = ir_get(u, st, X86_R0 + X86_RSP);
-        ir_ref first = x86_zext(l, IR_I64, ir_bin_imm(u, IR_SUB, sp, size));
-        ir_ref second = x86_zext(l, IR_I64, ir_bin_imm(u, IR_SUB, sp, 2ull * size));
-        x86_store(l, x86_linear(l, in, first, X86_SS), cs_value(l, t));
-        x86_store(l, x86_linear(l, in, second, X86_SS), return_address(l, in));
-        x86_stack_move_by(l, -2 * (int)size);
-    }
-    ir_jump_to(u, IR_JUMP_IND, x86_zext(l, IR_I64, target));
 }

@@ -215,6 +215,8 @@ static void probe(struct x86_lift *l, ir_ref base, ir_ref offset, enum ir_type t
 {
     struct ir_unit *u = l->u;
     ir_ref here = ir_bin(u, IR_ADD, base, offset);
+    if (!l->mode64)
+        here = x86_zext(l, IR_I64, x86_trunc(l, IR_I32, here));
     if (store)
         ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = (uint8_t)t, .attr = IR_RMW_OR, .a = here, .b = ir_const(u, t, 0)});
     else

@@ -1,6 +1,6 @@
 /* Segments: the descriptor tables as Linux has them, loading a segment register, and the instructions that ask a descriptor.
  *
- * Known limitations: limits and rights are not enforced on accesses; code segments other than Linux's own are only asked about.
+ * Known limitations: limits and rights are not enforced on accesses; CS takes Linux's own two code segments only, others can be asked about.
  * Manual: SDM vol. 3, chapters 3 and 5; vol. 2, LAR, LSL, VERR, VERW. */
 #include "guest/x86/helpers.h"
 #include "guest/x86/lift.h"
@@ -72,8 +72,22 @@ void x86_helper_segment(struct cpu *cpu, uint64_t arg)
         return;
     }
     s->selector[segment] = selector;
-    if (!s->mode64 || segment >= X86_FS)
-        s->base[segment] = selector < 4 ? 0 : base_of(d);
+    s->base[segment] = selector < 4 ? 0 : base_of(d);
+}
+
+void x86_helper_check_cs(struct cpu *cpu, uint64_t selector)
+{
+    bool good = selector == 0x23 || selector == 0x33;
+    x86_state(cpu)->status = good ? 0 : X86_EXCEPTION(X86_VECTOR_GP, selector & ~3u);
+}
+
+void x86_helper_load_cs(struct cpu *cpu, uint64_t selector)
+{
+    struct x86_state *s = x86_state(cpu);
+    s->selector[X86_CS] = (uint32_t)selector;
+    s->mode64 = selector == 0x33;
+    for (unsigned i = 0; i < 8 && !s->mode64; i++)
+        s->r[i] = (uint32_t)s->r[i];
 }
 
 void x86_helper_rights(struct cpu *cpu, uint64_t arg)
