@@ -130,6 +130,8 @@ static void encode(struct x86_case *c, const struct x86_row *row)
         word = false;
     if (row->osz == 1 || pfx == 2)
         word = true;
+    if (one_in(10)) /* where it means nothing, or the decoder says no */
+        word = true;
     if (pfx >= 4 && row->map && one_in(5) && (row->feature == X86_FEATURE_POPCNT || row->feature == X86_FEATURE_BMI1 || row->feature == X86_FEATURE_SSE42))
         word = true;
     if (row->osz == 2 || row->osz == 4 || (c->mode64 && (row->attrs & X86_ATTR_f64)) || row->lift == x86_lift_movsxd)
