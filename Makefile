@@ -56,6 +56,10 @@ fuzz: all
 soak: all
 	@tools/soak.sh $(BUILD)
 
+# The x86 guests against this processor, 10 million comparisons for each mode and engine.
+x86-soak: all
+	@tools/x86-soak.sh $(BUILD)
+
 asan:
 	@tools/deps.sh check
 	@[ -e build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
@@ -79,4 +83,4 @@ format:
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate evaluate-x86 fuzz soak suites asan lint format clean
+.PHONY: all demo check image check-image bench bench-arm64 bench-x86 evaluate evaluate-x86 fuzz soak x86-soak suites asan lint format clean

@@ -45,6 +45,18 @@ static unsigned below(unsigned n)
     return (unsigned)(case_random() >> 33) % n;
 }
 
+/* Registers that most addresses in the sequence are near to data with: anywhere, over the middle of it, where two pages meet, at its end. */
+static uint64_t near_data(void)
+{
+    switch (below(16)) {
+    case 0: return DATA_BASE + (below(4) ? 0x600 : DATA_SIZE - 8);
+    case 1:
+    case 2: return DATA_BASE + 0xf80 + below(256);
+    case 3: return DATA_BASE + 0x400 + below(2048);
+    default: return DATA_BASE + 0x400 + 16 * below(128);
+    }
+}
+
 /* ---- making ---------------------------------------------------------------------------------------------------- */
 
 static bool is_exact(const struct x86_row *row, bool x87)
@@ -74,7 +86,8 @@ static bool fits(const struct sequence *s, const struct x86_case *c, bool x87)
             bool odd = row->lift == x86_lift_fxsave || row->lift == x86_lift_xsave || row->lift == x86_lift_maskmov ||
                        row->lift == x86_lift_vmaskmov || row->lift == x86_lift_cvtph || row->lift == x86_lift_gather ||
                        row->lift == x86_lift_mxcsr || row->lift == x86_lift_bt || row->lift == x86_lift_arpl;
-            if (s->kind == REGISTERS || !near || odd || c->in.segment < X86_FS)
+            bool based = c->in.segment < X86_FS || (s->kind == ONLY_X87 && c->in.segment < X86_NO_SEGMENT); /* FDP is the linear address with us */
+            if (s->kind == REGISTERS || !near || odd || based)
                 return false;
         }
     return true;
@@ -168,7 +181,7 @@ static void add_call(struct sequence *s)
 static void add_indirect(struct sequence *s)
 {
     unsigned skipped = below(4);
-    if (s->count + 2 + skipped > SEQUENCE_MAX || s->length + 40 > CODE_MAX)
+    if (s->count + 3 + skipped > SEQUENCE_MAX || s->length + 40 > CODE_MAX)
         return;
     if (s->mode64) {
         uint8_t b[24] = {0x48, 0x8d, 0x05, (uint8_t)(2 + skipped)}; /* lea rax, [rip + ...] */
@@ -179,6 +192,7 @@ static void add_indirect(struct sequence *s)
     ADD(s, "\xff\xe0");
     while (skipped--)
         ADD(s, "\x90");
+    add_imm32(s, 0xb8, (uint32_t)near_data()); /* points to code no longer */
 }
 
 /* A store into an immediate (or the register) of a MOV that follows, or came before. */
@@ -282,18 +296,6 @@ static void make(struct sequence *s, enum sequence_kind kind, unsigned wanted, b
 
 /* ---- states ---------------------------------------------------------------------------------------------------- */
 
-/* Registers that most addresses in the sequence are near to data with: anywhere, over the middle of it, where two pages meet, at its end. */
-static uint64_t near_data(void)
-{
-    switch (below(16)) {
-    case 0: return DATA_BASE + (below(4) ? 0x600 : DATA_SIZE - 8);
-    case 1:
-    case 2: return DATA_BASE + 0xf80 + below(256);
-    case 3: return DATA_BASE + 0x400 + below(2048);
-    default: return DATA_BASE + 0x400 + 16 * below(128);
-    }
-}
-
 static void put16(struct x86_case *c, uint64_t at, unsigned v)
 {
     c->data[at - DATA_BASE] = (uint8_t)v;
@@ -334,6 +336,22 @@ static void restore_code(const struct sequence *s)
         engine_about_to_write(subjects[i].engine, CHANGING_BASE, CHANGING_SIZE);
     memcpy((void *)s->place, s->code, s->length);
     subjects_invalidate(CHANGING_BASE, CHANGING_SIZE);
+}
+
+/* Code that was changed by accident, where engines do not watch: puts it back. */
+static bool code_spoilt(const struct sequence *s)
+{
+    static uint8_t image[CODE_SIZE];
+    const unsigned at = (unsigned)(SEQUENCE_AT - CODE_BASE);
+    if (s->kind == CHANGING)
+        return false;
+    memset(image, 0xcc, sizeof image);
+    memcpy(image + at, s->code, s->length);
+    if (!memcmp((const void *)CODE_BASE, image, sizeof image))
+        return false;
+    memcpy((void *)CODE_BASE, image, sizeof image);
+    subjects_invalidate(CODE_BASE, CODE_SIZE);
+    return true;
 }
 
 static void run_native(const struct sequence *s, const struct x86_case *c, struct outcome *native, uint8_t *native_data)
@@ -388,7 +406,7 @@ static bool run_state(const struct sequence *s, struct x86_case *c, struct x86_r
 {
     bool good = true;
     run_native(s, c, native, native_data);
-    if (native->vector == NATIVE_ENDLESS)
+    if (code_spoilt(s) || native->vector == NATIVE_ENDLESS)
         return true;
     uint64_t from = c->m.rip;
     say_where(s, c, all, s->stepped ? from : native->vector == 3 ? 0 : native->m.rip, s->stepped);
