@@ -211,11 +211,11 @@ static void image(struct x86_lift *l, struct x86_address a, unsigned bytes, bool
 }
 
 /* Faults where the processor looks before it moves any of an image.  What follows cannot fault then, so nothing is done by halves. */
-static void probe(struct x86_lift *l, ir_ref base, ir_ref offset, enum ir_type t, bool store)
+static void probe(struct x86_lift *l, const struct x86_insn *in, ir_ref base, ir_ref offset, enum ir_type t, bool store)
 {
     struct ir_unit *u = l->u;
     ir_ref here = ir_bin(u, IR_ADD, base, offset);
-    if (!l->mode64)
+    if (in->addrsize < 8)
         here = x86_zext(l, IR_I64, x86_trunc(l, IR_I32, here));
     if (store)
         ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = (uint8_t)t, .attr = IR_RMW_OR, .a = here, .b = ir_const(u, t, 0)});
@@ -234,8 +234,8 @@ void x86_lift_x87_env(struct x86_lift *l, const struct x86_insn *in)
     unsigned op = in->row->arg, form = op >> 1 | (in->opsize == 2 ? 2 : 0);
     unsigned bytes = (in->opsize == 2 ? 14 : 28) + (op & 2 ? 80 : 0);
     struct x86_address a = {.base = x86_address_value(l, x86_address(l, in))};
-    probe(l, a.base, at(l, 0), in->opsize == 2 ? IR_I16 : IR_I32, op & 1);
-    probe(l, a.base, at(l, bytes - 1), IR_I8, op & 1);
+    probe(l, in, a.base, at(l, 0), in->opsize == 2 ? IR_I16 : IR_I32, op & 1);
+    probe(l, in, a.base, at(l, bytes - 1), IR_I8, op & 1);
     if (op & 1) {
         ask(l, X87_ENV_GET, 0, 0, form);
         image(l, a, bytes, true);
@@ -276,8 +276,8 @@ void x86_lift_fxsave(struct x86_lift *l, const struct x86_insn *in)
 {
     struct x86_address a = {.base = x86_address_value(l, x86_address(l, in))};
     check_aligned(l, a.base, 16);
-    probe(l, a.base, at(l, X86_FXSAVE_SIZE - 1), IR_I8, !in->row->arg);
-    probe(l, a.base, at(l, 0), IR_I8, !in->row->arg);
+    probe(l, in, a.base, at(l, X86_FXSAVE_SIZE - 1), IR_I8, !in->row->arg);
+    probe(l, in, a.base, at(l, 0), IR_I8, !in->row->arg);
     if (in->row->arg) {
         ir_ref v = x86_load(l, IR_I32, x86_plus(a, 24));
         x86_trap_if(l, ir_cmp(l->u, IR_CC_A, v, ir_const(l->u, IR_I32, 0xffff)), X86_VECTOR_GP);
@@ -306,16 +306,16 @@ struct xsave {
 };
 
 /* Of how many bytes the processor sees the last: with or without the upper halves, whether they are present or not. */
-static void probe_components(const struct xsave *x, bool store)
+static void probe_components(const struct xsave *x, const struct x86_insn *in, bool store)
 {
     struct x86_lift *l = x->l;
     ir_ref wide = ir_cmp(l->u, IR_CC_NE, ir_bin_imm(l->u, IR_AND, ir_lget(l->u, x->mask), X86_XSAVE_AVX), ir_const(l->u, IR_I64, 0));
     ir_ref last = ir_select(l->u, wide, ir_const(l->u, IR_I64, X86_XSAVE_SIZE - 1), ir_const(l->u, IR_I64, X86_FXSAVE_SIZE + 63));
     ir_ref base = ir_lget(l->u, x->base);
-    probe(l, base, at(l, 0), IR_I8, store);
+    probe(l, in, base, at(l, 0), IR_I8, store);
     if (!store)
-        probe(l, base, at(l, X86_FXSAVE_SIZE), IR_I8, store);
-    probe(l, base, last, IR_I8, store);
+        probe(l, in, base, at(l, X86_FXSAVE_SIZE), IR_I8, store);
+    probe(l, in, base, last, IR_I8, store);
 }
 
 static struct x86_address area(const struct xsave *x)
@@ -413,7 +413,7 @@ void x86_lift_xsave(struct x86_lift *l, const struct x86_insn *in)
     check_aligned(l, base, 64);
     ir_lset(u, x.base, base);
     ir_lset(u, x.mask, ir_bin_imm(u, IR_AND, x86_gpr(l, X86_RAX, 8), 7));
-    probe_components(&x, !in->row->arg);
+    probe_components(&x, in, !in->row->arg);
     if (in->row->arg)
         xrstor(&x, in);
     else
