@@ -55,6 +55,8 @@ static const char *difference(const struct x86_case *c, const struct outcome *n,
     }
     if (nv == 14 && g->vector == 13 && c->row->lift == x86_lift_far && (c->row->arg == X86_FAR_RET || c->row->arg == X86_FAR_IRET))
         return NULL; /* a return to another privilege reads its stack before it is refused */
+    if (nv == 14 && g->vector >= 13 && g->vector <= 14 && is_image(c->row) && c->mode64 && c->in.addrsize == 4 && (uint32_t)n->address < 65536)
+        return NULL; /* an image that goes over the end of 32-bit addresses, with the base of a segment */
     if (nv == 13 && n->vector != g->vector && g->vector == 14 && !g->address)
         return NULL;
     if (!c->mode64 && nv == 13 && g->vector == 14 && (g->address + 64 >= 1ull << 32 || beyond_limit(c, g->address)))

@@ -148,8 +148,15 @@ void subject_run(struct subject *s, const struct machine *m, bool mode64, bool i
         event = engine_run(s->cpu, 0);
         if (event == CPU_EVENT_INTERRUPT) { /* all of it goes through what a signal handler would see */
             struct machine seen;
+            struct x86_state was = *x86_state(s->cpu);
             state_out(s->cpu, &seen);
             state_in(s->cpu, &seen, mode64);
+            struct x86_state *now = x86_state(s->cpu); /* the last x87 instruction is not in `seen` */
+            now->fop = was.fop;
+            now->fip = was.fip;
+            now->fdp = was.fdp;
+            now->fcs = was.fcs;
+            now->fds = was.fds;
             if (times++ < 12)
                 interrupt_soon();
         }

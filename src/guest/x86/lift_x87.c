@@ -215,7 +215,8 @@ static void probe(struct x86_lift *l, const struct x86_insn *in, ir_ref base, ir
 {
     struct ir_unit *u = l->u;
     ir_ref here = ir_bin(u, IR_ADD, base, offset);
-    if (in->addrsize < 8)
+    bool based = l->mode64 && (in->segment == X86_FS || in->segment == X86_GS);
+    if (in->addrsize < 8 && !based)
         here = x86_zext(l, IR_I64, x86_trunc(l, IR_I32, here));
     if (store)
         ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = (uint8_t)t, .attr = IR_RMW_OR, .a = here, .b = ir_const(u, t, 0)});
