@@ -497,21 +497,23 @@ static struct far far_to(struct x86_lift *l, ir_ref target, ir_ref selector)
     return f;
 }
 
-/* After all that may fault.  stepping: a local, not zero if TF is another now; or 0. */
-static void far_go(struct x86_lift *l, const struct far *f, unsigned stepping)
+/* After all that may fault.  CS is another, or what else belongs to the key. */
+static void far_change(struct x86_lift *l, const struct far *f)
+{
+    ir_helper(l->u, X86_HELPER_LOAD_CS, ir_lget(l->u, f->selector), 0);
+    ir_exit(l->u, IR_EXIT_MODE_TO, l->next, ir_lget(l->u, f->target));
+    l->ended = true;
+}
+
+static void far_go(struct x86_lift *l, const struct far *f)
 {
     struct ir_unit *u = l->u;
-    unsigned other = ir_label_new(u), changed = ir_label_new(u);
+    unsigned other = ir_label_new(u);
     ir_ref now = x86_zext(l, IR_I64, ir_get(u, IR_I32, X86_SELECTOR0 + X86_CS));
     ir_br_if(u, ir_cmp(u, IR_CC_NE, ir_lget(u, f->selector), now), other);
-    if (stepping)
-        ir_br_if(u, ir_cmp(u, IR_CC_NE, ir_lget(u, stepping), ir_const(u, IR_I64, 0)), changed);
     ir_jump_to(u, IR_JUMP_IND, ir_lget(u, f->target));
     x86_label(l, other);
-    ir_helper(u, X86_HELPER_LOAD_CS, ir_lget(u, f->selector), 0);
-    x86_label(l, changed);
-    ir_exit(u, IR_EXIT_MODE_TO, l->pc, ir_lget(u, f->target));
-    l->ended = true;
+    far_change(l, f);
 }
 
 /* The selector is read before the offset, in the operand's size. */
@@ -526,7 +528,7 @@ static struct far far_from_stack(struct x86_lift *l, const struct x86_insn *in)
 static void interrupt_return(struct x86_lift *l, const struct x86_insn *in)
 {
     struct ir_unit *u = l->u;
-    unsigned size = in->opsize, stepping = ir_local_new(u, IR_I64);
+    unsigned size = in->opsize, stepping = ir_label_new(u);
     enum ir_type t = x86_int_type(size);
     x86_stack_load(l, in, t, 2 * size); /* is read, and faults, first */
     struct far f = far_from_stack(l, in);
@@ -538,8 +540,10 @@ static void interrupt_return(struct x86_lift *l, const struct x86_insn *in)
     } else {
         x86_stack_move_by(l, 3 * size);
     }
-    ir_lset(u, stepping, x86_zext(l, IR_I64, set_eflags(l, in, flags)));
-    far_go(l, &f, stepping);
+    ir_br_if(u, set_eflags(l, in, flags), stepping);
+    far_go(l, &f);
+    x86_label(l, stepping);
+    far_change(l, &f);
 }
 
 static ir_ref cs_value(struct x86_lift *l, enum ir_type t)
@@ -572,7 +576,7 @@ void x86_lift_far(struct x86_lift *l, const struct x86_insn *in)
         unsigned more = in->op[0].kind == X86_OPERAND_IMM ? (unsigned)in->imm & 0xffff : 0;
         f = far_from_stack(l, in);
         x86_stack_move_by(l, 2 * in->opsize + more);
-        far_go(l, &f, 0);
+        far_go(l, &f);
     } else {
         enum ir_type t = x86_int_type(in->opsize);
         ir_ref target, selector;
@@ -587,6 +591,6 @@ void x86_lift_far(struct x86_lift *l, const struct x86_insn *in)
         f = far_to(l, target, ir_bin_imm(u, IR_OR, selector, 3)); /* a more privileged selector does as well */
         if (op == X86_FAR_CALL)
             push_far(l, in);
-        far_go(l, &f, 0);
+        far_go(l, &f);
     }
 }
