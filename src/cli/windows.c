@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define END_SECONDS   5 /* what a program has to end in when it is told to */
 #define SERVER_SCRIPT "/usr/lib/wine/wineserver"
 
 static int prefix_lock = -1;
@@ -39,7 +40,7 @@ static struct server_pin pin = SERVER_PIN_NONE;
 static bool debugging;                        /* the user wants to hear from Wine */
 static volatile pid_t child;                  /* the program; signals go on to it */
 static volatile sig_atomic_t interrupt_count; /* Ctrl-C */
-static volatile sig_atomic_t end_all;         /* the user wants everything to end: a second Ctrl-C, SIGTERM, SIGHUP */
+static volatile sig_atomic_t end_all;         /* the signal by which the user wants everything to end: a second Ctrl-C, SIGTERM, SIGHUP */
 
 /* ---- the root ---------------------------------------------------------------------------------- */
 
@@ -187,14 +188,27 @@ static int wait_for(pid_t pid)
     return reap(pid, 0);
 }
 
+static time_t seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* Waits for the program's end.  One that computes does not notice that the server has gone (killed), and cannot do anything without
- * it: it is ended.  Orphans are buried meanwhile. */
+ * it: it is ended.  So is one whose user wanted an end END_SECONDS ago.  Orphans are buried meanwhile. */
 static int wait_program(pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0), status; /* -1 before Linux 5.3 */
     struct pollfd events[2] = {{fd, POLLIN, 0}, {pin.fd[0], POLLRDHUP, 0}};
+    time_t asked = 0;
+    bool killed = false;
     while (fd >= 0 && (status = reap(pid, WNOHANG)) < 0) {
         poll(events, 2, 1000);
+        if (end_all && !asked)
+            asked = seconds();
+        if (asked && seconds() - asked >= END_SECONDS && !killed)
+            killed = kill(pid, SIGKILL) == 0;
         if (!events[1].revents)
             continue;
         if (poll(events, 1, 2000) == 0) { /* in time for what the server itself has ended */
@@ -207,7 +221,7 @@ static int wait_program(pid_t pid)
     if (fd < 0)
         return wait_for(pid);
     close(fd);
-    return status;
+    return killed && status == 128 + SIGKILL ? 128 + end_all : status;
 }
 
 /* Wine's processes are orphans.  Its server takes a second longer over one that stays a zombie, as they do where process 1 is
@@ -523,7 +537,7 @@ static void on_signal(int sig)
     int saved = errno;
     bool of_terminal = sig == SIGINT || sig == SIGQUIT; /* which has told the program, too */
     if (!of_terminal || ++interrupt_count > 1 || child <= 0)
-        end_all = 1;
+        end_all = sig;
     if (end_all && child > 0)
         kill(child, of_terminal ? SIGKILL : sig);
     errno = saved;

@@ -76,6 +76,10 @@ def left():
     return found
 
 
+def parent(pid):
+    return int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1])
+
+
 def want(condition, what):
     if not condition:
         raise AssertionError(what)
@@ -416,11 +420,14 @@ def interrupt_twice():
 
 @test
 def signals():
-    """SIGTERM and SIGHUP end the program and all with it"""
-    for sig in (signal.SIGTERM, signal.SIGHUP):
+    """SIGTERM and SIGHUP end the program and all with it, also one that does not answer"""
+    for sig, answers in ((signal.SIGTERM, True), (signal.SIGHUP, True), (signal.SIGTERM, False)):
         p = subprocess.Popen(wine(*LOOP), env=surroundings(), cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL)
         want(p.stdout.readline().startswith(b'ready'), 'it does not start')
+        for pid, _ in left():
+            if not answers and parent(pid) == p.pid:
+                os.kill(pid, signal.SIGSTOP)
         p.send_signal(sig)
         want(p.wait(60) in (128 + sig, -sig), p.returncode)
         p.stdout.close()
