@@ -106,12 +106,12 @@ def from_roots(o):
         qemu = [a.replace('/usr/bin/true;', f'{o.qemu_path} -L {guest} {guest}/usr/bin/true;') for a in p.args]
         args = [a.replace('/usr/bin/true;', ' '.join(natively(g, native, true, true.args)) + ';') for a in p.args]
         env = lambda root, arch: {k: v.replace('{root}', root).replace('{triplet}', suite.TRIPLETS[arch]) for k, v in p.env.items()}
-        lib = f'{guest}/usr/lib/{suite.TRIPLETS[g.name]}'  # else QEMU's x86 programs find this machine's own
-        libraries = {'LD_LIBRARY_PATH': ':'.join([lib, lib + '/blas', lib + '/lapack'])} if g.x86() else {}
+        lib = f'{guest}/usr/lib/{suite.TRIPLETS[g.name]}'  # else QEMU's x86 programs find this machine's own; not for what starts QEMU
+        libraries = ['-E', 'LD_LIBRARY_PATH=' + ':'.join([lib, lib + '/blas', lib + '/lapack'])] if g.x86() else []
         mine = ([o.demotic, '--root', guest] + p.args, env('', g.name))
         yield Run(p.group, p.name, {
             'native': (natively(g, native, p, args), env(native, g.native)),
-            'qemu': ([o.qemu_path, '-L', guest, guest + qemu[0]] + qemu[1:], {**env(guest, g.name), **libraries}),
+            'qemu': ([o.qemu_path, '-L', guest] + libraries + [guest + qemu[0]] + qemu[1:], env(guest, g.name)),
             'cold': mine, 'warm': mine}, stdin=p.stdin, repeat=p.repeat)
 
 
