@@ -9,8 +9,8 @@
  * A way back that is no link of the engine's cannot be cut by unlinking: it looks at cpu->pending, or the unit's POLL does,
  * and the engine sets that when it removes such a region (table_remove).
  *
- * Only loops that were seen to go round (ir_unit.steady), and only where leaving is simple: no helpers (they find the state in memory), no calls that are not followed, no exits to the
- * engine. */
+ * Only loops that were seen to go round (ir_unit.steady), and only where leaving is simple: no helpers (they find the state
+ * in memory), no calls that are not followed, no exits to the engine. */
 #include "host/x64/x64.h"
 
 #define GAIN 2 /* accesses to memory that an exchanged register must save in a round, at least: entering and leaving cost four */
