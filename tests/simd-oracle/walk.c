@@ -77,6 +77,7 @@ void walk_run(struct walk *w, const struct ir_unit *u)
         case IR_NOP:
         case IR_INSN:
         case IR_FENCE:
+        case IR_PREFETCH:
             break;
         case IR_CONST: {
             unsigned size = ir_type_size((enum ir_type)in->type);
