@@ -176,12 +176,15 @@ static pid_t spawn(char *const argv[], int in, int out, int unused)
     _exit(127);
 }
 
-static bool succeeded(pid_t pid)
+/* what: the program, for a word about a death of which it cannot speak itself. */
+static bool succeeded(pid_t pid, const char *what)
 {
     int status;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return false;
+    if (WIFSIGNALED(status))
+        log_warn("%s was killed: %s", what, strsignal(WTERMSIG(status)));
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -203,8 +206,8 @@ static bool unpack(const struct create *c, char *dir)
     pid_t take = spawn(tar, p[0], -1, p[1]);
     close(p[0]);
     close(p[1]);
-    bool taken = succeeded(take);
-    return succeeded(make) && taken;
+    bool taken = succeeded(take, tar[0]);
+    return succeeded(make, debstrap[0]) && taken;
 }
 
 /* Makes the root c->name; the lock keeps others from making one with the same name at the same time. */
@@ -222,7 +225,7 @@ static bool make(const struct create *c)
     if (!ok) {
         snprintf(part, sizeof part, "%s/.%s.part", dir, c->name); /* renamed when whole */
         char *rm[] = {"rm", "-rf", "--", part, NULL};
-        succeeded(spawn(rm, -1, -1, -1));
+        succeeded(spawn(rm, -1, -1, -1), rm[0]);
         fprintf(stderr, "demotic: making root '%s' (Debian %s, %s) in %s\n", c->name, c->suite, c->arch, final);
         ok = make_dirs(part) && unpack(c, part) && root_mend(part, &mended);
         if (ok && !c->bare)
@@ -236,7 +239,7 @@ static bool make(const struct create *c)
             ok = false;
         }
         if (!ok)
-            succeeded(spawn(rm, -1, -1, -1));
+            succeeded(spawn(rm, -1, -1, -1), rm[0]);
     }
     if (lock >= 0)
         close(lock);
@@ -313,7 +316,7 @@ static int root_remove(const char *name)
     if (!name_is_good(name) || !root_find(name, path))
         return 1;
     char *rm[] = {"rm", "-rf", "--one-file-system", "--", path, NULL}; /* what is mounted there is not the root's */
-    return succeeded(spawn(rm, -1, -1, -1)) ? 0 : 1;
+    return succeeded(spawn(rm, -1, -1, -1), rm[0]) ? 0 : 1;
 }
 
 static int root_mend_named(const char *name)
