@@ -138,7 +138,7 @@ static void encode(struct x86_case *c, const struct x86_row *row)
         word = false; /* near branches: AMD's take 16 bits in 64-bit mode, Intel's (and we) do not; MOVSXD of 16 reads 32 there */
     if (c->mode64) {
         rex = one_in(2) ? 0x40 | below(16) : 0;
-        if (row->osz == 4 || row->w == 2)
+        if ((row->osz == 4 && !(row->attrs & X86_ATTR_d64)) || row->w == 2)
             rex |= 0x48;
         if (row->w == 1 || row->osz == 2 || row->osz == 1)
             rex &= 0xf7;

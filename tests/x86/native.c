@@ -172,12 +172,8 @@ void native_run(const struct machine *m, bool mode64, struct outcome *out)
     in = m;
     in_mode64 = mode64;
     result = out;
-    for (unsigned tries = 0; tries < 2; tries++) { /* the clock may strike just then */
-        phase = ENTER;
-        trap();
-        if (out->vector != NATIVE_ENDLESS)
-            break;
-    }
+    phase = ENTER;
+    trap();
 }
 
 static bool map(uint64_t at, size_t size, int prot)
@@ -191,8 +187,9 @@ bool native_has_32(void)
     static int has = -1;
     if (has < 0) {
         struct machine m = {.rip = CODE_BASE, .mxcsr = 0x1f80, .fcw = 0x37f, .selector = {0x2b, 0x23, 0x2b, 0x2b}};
-        struct outcome o;
-        native_run(&m, false, &o);
+        struct outcome o = {.vector = NATIVE_ENDLESS};
+        for (unsigned tries = 0; tries < NATIVE_TRIES && o.vector == NATIVE_ENDLESS; tries++)
+            native_run(&m, false, &o);
         has = o.vector == 3 && o.m.rip == CODE_BASE + 1;
     }
     return has;

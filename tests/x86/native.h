@@ -28,7 +28,8 @@ struct machine {
 };
 
 /* Why it stopped. */
-#define NATIVE_ENDLESS 2000u /* it did not, for a long time */
+#define NATIVE_ENDLESS 2000u /* it did not, for a long time; or the clock struck just then: try again, with memory as it was */
+#define NATIVE_TRIES   2u
 struct outcome {
     unsigned vector;  /* the processor's exception: 3 when the instruction is done */
     uint64_t address; /* of a page fault */

@@ -356,11 +356,14 @@ static bool code_spoilt(const struct sequence *s)
 
 static void run_native(const struct sequence *s, const struct x86_case *c, struct outcome *native, uint8_t *native_data)
 {
-    restore_code(s);
-    if (s->kind == CHANGING) /* the engines take the right to execute away */
-        mprotect((void *)CHANGING_BASE, CHANGING_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
-    memcpy(subject_data, c->data, DATA_SIZE);
-    native_run(&c->m, s->mode64, native);
+    native->vector = NATIVE_ENDLESS;
+    for (unsigned tries = 0; tries < NATIVE_TRIES && native->vector == NATIVE_ENDLESS; tries++) {
+        restore_code(s);
+        if (s->kind == CHANGING) /* the engines take the right to execute away */
+            mprotect((void *)CHANGING_BASE, CHANGING_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
+        memcpy(subject_data, c->data, DATA_SIZE);
+        native_run(&c->m, s->mode64, native);
+    }
     memcpy(native_data, subject_data, DATA_SIZE);
 }
 

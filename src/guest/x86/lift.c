@@ -194,6 +194,13 @@ ir_ref x86_address_value(struct x86_lift *l, struct x86_address a)
     return a.wraps ? x86_zext(l, IR_I64, x86_trunc(l, IR_I32, v)) : v;
 }
 
+struct x86_address x86_plus_in_line(struct x86_lift *l, struct x86_address a, int64_t disp)
+{
+    if (a.wraps && l->mode64 && disp)
+        a = (struct x86_address){.base = x86_address_value(l, a)};
+    return x86_plus(a, disp);
+}
+
 ir_ref x86_load_as(struct x86_lift *l, enum ir_type t, enum ir_type mem, struct x86_address a, unsigned attr)
 {
     return ir_load(l->u, IR_LOAD, t, mem, a.base, a.index, a.disp, attr | x86_address_attr(a) | IR_MEM_ACQUIRE);

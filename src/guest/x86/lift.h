@@ -145,6 +145,9 @@ static inline struct x86_address x86_plus(struct x86_address a, int64_t disp)
     a.disp += disp;
     return a;
 }
+/* The same for what the processor moves as a whole, vectors: with 32-bit addresses in 64-bit mode the operand goes on beyond 4 GiB, where
+ * x86_plus begins again at 0, as processors do between the parts that they move one by one. */
+struct x86_address x86_plus_in_line(struct x86_lift *l, struct x86_address a, int64_t disp);
 /* Its part of an access's attr. */
 static inline unsigned x86_address_attr(struct x86_address a)
 {

@@ -157,7 +157,7 @@ void x86_lift_vmaskmov(struct x86_lift *l, const struct x86_insn *in)
         unsigned skip = ir_label_new(l->u);
         unless_masked(l, &mask, lane, i, skip);
         l->has_address = false;
-        struct x86_address a = x86_plus(x86_address(l, in), (int64_t)i * size);
+        struct x86_address a = x86_plus_in_line(l, x86_address(l, in), (int64_t)i * size);
         if (store)
             x86_store(l, a, get_lane(l, &v, lane, lane, i));
         else
@@ -282,7 +282,8 @@ void x86_lift_cvtph(struct x86_lift *l, const struct x86_insn *in)
         return;
     }
     if (in->op[0].kind == X86_OPERAND_MEM) { /* may it be written? The conversion's flags are not to be seen if not */
-        ir_ref last = x86_address_value(l, x86_plus(x86_address(l, in), in->op[0].size - 1)), first = x86_address_value(l, x86_address(l, in));
+        struct x86_address a = x86_address(l, in);
+        ir_ref last = x86_address_value(l, x86_plus_in_line(l, a, in->op[0].size - 1)), first = x86_address_value(l, a);
         ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = IR_I8, .attr = IR_RMW_OR, .a = first, .b = ir_const(u, IR_I8, 0)});
         ir_emit(u, (struct ir_inst){.op = IR_ATOMIC_RMW, .type = IR_I8, .attr = IR_RMW_OR, .a = last, .b = ir_const(u, IR_I8, 0)});
     }

@@ -39,7 +39,7 @@ ir_ref x86_vec(struct x86_lift *l, const struct x86_insn *in, unsigned i, unsign
         return ir_get(l->u, IR_V64, X86_ST0_SLOT + op->reg);
     enum ir_type t = x86_vtype(in);
     unsigned size = op->size;
-    struct x86_address a = x86_plus(x86_address(l, in), 16 * (int)h);
+    struct x86_address a = x86_plus_in_line(l, x86_address(l, in), 16 * (int)h);
     if (size >= ir_type_size(t))
         return x86_load_as(l, t, t, a, h ? 0 : alignment(l, in, size));
     return x86_load_as(l, t, x86_int_type(size), a, 0);
@@ -66,7 +66,7 @@ void x86_set_vec(struct x86_lift *l, const struct x86_insn *in, unsigned i, ir_r
         unsigned attr = alignment(l, in, op->size);
         enum ir_type t = ir_type_of(l->u, low);
         if (high)
-            x86_store_as(l, IR_V128, x86_plus(a, 16), high, 0);
+            x86_store_as(l, IR_V128, x86_plus_in_line(l, a, 16), high, 0);
         x86_store_as(l, op->size < ir_type_size(t) ? x86_int_type(op->size) : t, a, low, attr);
     }
 }
