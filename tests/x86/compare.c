@@ -92,7 +92,8 @@ static const char *difference(const struct x86_case *c, const struct outcome *n,
         return text;
     }
     uint64_t apart = g->address - n->address + 1024;
-    if (nv == 14 && wide && g->write == n->write && (c->mode64 ? apart : (uint32_t)apart) <= 2048)
+    bool wraps = !c->mode64 || (c->in.addrsize == 4 && (c->row->attrs & X86_ATTR_x87)); /* vectors do not, in 64-bit mode */
+    if (nv == 14 && wide && g->write == n->write && (wraps ? (uint32_t)apart : apart) <= 2048)
         return NULL; /* done in parts, the upper first */
     if (nv == 14 && n->write && g->write && !(g->address & 4095) && g->address - n->address < 16)
         return NULL; /* read and written over a page's end, where neither is allowed: which of the two comes first */

@@ -394,6 +394,7 @@ static void say_where(const struct sequence *s, struct x86_case *c, struct x86_r
     for (unsigned i = 0; i < s->count; i++)
         if (s->place + s->at[i] == rip) {
             memcpy(c->in.op, s->in[i].op, sizeof c->in.op);
+            c->in.addrsize = s->in[i].addrsize;
             all->lift = s->in[i].row->lift;
             all->undefined = of_one ? s->in[i].row->undefined : s->dirty[i];
         }
